@@ -1,0 +1,53 @@
+# make run · make test · make deploy · make destroy · make lint · make help
+PYTHON ?= python3
+VENV   ?= .venv
+PY     := $(VENV)/bin/python
+# Elsewhere on Linux the default torch build brings gigabytes of CUDA; this index has the CPU build:
+#   make run TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+PIP_INDEX   := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+TARGET ?= local
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format deploy destroy clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
+
+setup: $(VENV)/.ready ## the Python environment in .venv (run and test do it themselves)
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Installing into $(VENV) (a few minutes the first time, nothing after that)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_INDEX) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+run: setup ## the whole chain on the embedded AWS; ARGS="--world-size 8 --batch-size 256"
+	@exec $(PY) scripts/run_experiment.py --target $(TARGET) $(ARGS)
+
+test: setup ## every test; ARGS="tests/fmi -k reduce"
+	@exec $(PY) -m pytest $(ARGS)
+
+lint: setup ## ruff, mypy in strict mode, terraform fmt
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	terraform fmt -check -recursive terraform
+
+format: setup ## let ruff and terraform rewrite what they can
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+	terraform fmt -recursive terraform
+
+deploy: ## terraform apply into your AWS account (shows the plan and asks first); ARGS="-var domain_name=..."
+	terraform -chdir=terraform init
+	terraform -chdir=terraform apply $(ARGS)
+
+destroy: setup ## take everything down again: TARGET=local (default) or TARGET=aws
+	@exec $(PY) scripts/destroy.py --target $(TARGET) $(ARGS)
+
+clean: ## forget the environment and the embedded AWS's state (destroy first)
+	rm -rf $(VENV) .local

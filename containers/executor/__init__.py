@@ -1,0 +1,1 @@
+"""The Lambda image: initialize, execute, summarize."""

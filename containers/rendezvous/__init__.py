@@ -1,0 +1,1 @@
+"""The Fargate image: the TCPunch rendezvous server."""
