@@ -1,0 +1,56 @@
+"""FMI: messages between serverless functions, over TCP hole punching.
+
+    import fmi
+
+    with fmi.from_env() as comm:
+        total = comm.allreduce(comm.rank, fmi.func(fmi.op.sum), fmi.types(fmi.datatypes.int))
+
+Names are loaded when first used, so that `fmi.wire`, which the rendezvous server shares, comes without NumPy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fmi.communicator import Communicator, hints
+    from fmi.errors import CommunicatorClosed, ConfigError, FMIError, MismatchError, PeerFailure, Timeout
+    from fmi.functions import func, op
+    from fmi.lifecycle import abort_world, finalize, from_env
+    from fmi.values import datatypes, types
+
+__all__ = [
+    "Communicator",
+    "CommunicatorClosed",
+    "ConfigError",
+    "FMIError",
+    "MismatchError",
+    "PeerFailure",
+    "Timeout",
+    "abort_world",
+    "datatypes",
+    "finalize",
+    "from_env",
+    "func",
+    "hints",
+    "op",
+    "types",
+]
+
+_MODULES = {
+    "communicator": ("Communicator", "hints"),
+    "errors": ("CommunicatorClosed", "ConfigError", "FMIError", "MismatchError", "PeerFailure", "Timeout"),
+    "functions": ("func", "op"),
+    "lifecycle": ("abort_world", "finalize", "from_env"),
+    "values": ("datatypes", "types"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'fmi' has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"fmi.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

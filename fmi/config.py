@@ -1,0 +1,133 @@
+"""Configuration: an fmi.json (or a dict of the same shape) and environment variables.
+
+    {"backends": {"Direct": {"enabled": "true", "host": "rendezvous.example.org", "port": 10000,
+                             "max_timeout": 30000, "peer_timeout": 300000}},
+     "model": {...}, "secret": "..."}
+
+Numbers may be strings; times are milliseconds, as in the original. `max_timeout` limits setting a
+connection up and a transfer that stands still; `peer_timeout` limits the wait for a rank that comes late or
+computes for long, and is its own limit because a late rank is no fault. `setup_timeout` and `stall_timeout`
+override the former's two uses. `protocol` is the rendezvous protocol's version, 1 or 2.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fmi.errors import ConfigError
+
+DEFAULT_PATH = Path(__file__).with_name("fmi.json")
+DEFAULT_MAX_TIMEOUT_MS = 30_000
+DEFAULT_PEER_TIMEOUT_MS = 300_000
+DEFAULT_PORT = 10_000
+DEFAULT_PROBE_BYTES = 65_536
+
+Source = str | os.PathLike[str] | Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a communicator needs to know; times in seconds.
+
+    Attributes:
+        host, port: the rendezvous server.
+        secret: what the ranks of one world share; pairing names and proofs are derived from it.
+        setup_s: limit for reaching the rendezvous server and for setting a connection up.
+        peer_s: limit for waiting for another rank to come.
+        stall_s: limit for a message that has begun and does not go on.
+        protocol: rendezvous protocol version, 1 or 2.
+        probe_bytes: a new connection carries this much both ways before it is used.
+        model: latency and price constants for choosing a channel.
+    """
+
+    host: str
+    port: int
+    secret: bytes = field(repr=False)
+    setup_s: float = DEFAULT_MAX_TIMEOUT_MS / 1000
+    peer_s: float = DEFAULT_PEER_TIMEOUT_MS / 1000
+    stall_s: float = DEFAULT_MAX_TIMEOUT_MS / 1000
+    protocol: int = 2
+    probe_bytes: int = DEFAULT_PROBE_BYTES
+    model: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def load(source: Source) -> dict[str, Any]:
+    """Read an fmi.json, or copy a dict; None reads the default. Raises ConfigError naming the file."""
+    if isinstance(source, Mapping):
+        return dict(source)
+    path = Path(source) if source is not None else DEFAULT_PATH
+    try:
+        content = json.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"cannot read the FMI configuration {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"the FMI configuration {path} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"the FMI configuration {path} is not a JSON object")
+    return content
+
+
+def resolve(source: Source, environment: Mapping[str, str] | None = None, override: bool = False) -> Config:
+    """Make a Config from a source and the environment.
+
+    FMI_SECRET, RENDEZVOUS_HOST and RENDEZVOUS_PORT fill what the source leaves out; with `override` they win
+    over it. Raises ConfigError with one sentence that says what to change.
+    """
+    environment = os.environ if environment is None else environment
+    content = load(source)
+    direct = _direct(content)
+    max_timeout = direct.get("max_timeout", DEFAULT_MAX_TIMEOUT_MS)
+
+    def choose(name: str, given: object, default: object) -> object:
+        from_environment = environment.get(name) or None
+        candidates = (from_environment, given) if override else (given, from_environment)
+        return next((value for value in candidates if value not in (None, "")), default)
+
+    secret = choose("FMI_SECRET", content.get("secret"), "")
+    return Config(
+        host=str(choose("RENDEZVOUS_HOST", direct.get("host"), "127.0.0.1")),
+        port=_whole(choose("RENDEZVOUS_PORT", direct.get("port"), DEFAULT_PORT), "port", 1, 65535),
+        secret=secret if isinstance(secret, bytes) else str(secret).encode(),
+        setup_s=_whole(direct.get("setup_timeout", max_timeout), "setup_timeout", 1) / 1000,
+        peer_s=_whole(direct.get("peer_timeout", DEFAULT_PEER_TIMEOUT_MS), "peer_timeout", 1) / 1000,
+        stall_s=_whole(direct.get("stall_timeout", max_timeout), "stall_timeout", 1) / 1000,
+        protocol=_whole(direct.get("protocol", 2), "protocol", 1, 2),
+        probe_bytes=_whole(direct.get("probe_bytes", DEFAULT_PROBE_BYTES), "probe_bytes", 0, 1 << 24),
+        model=content.get("model") or {},
+    )
+
+
+def require_secret(config: Config) -> None:
+    """Raise ConfigError unless there is a secret; only a world of one rank can do without."""
+    if not config.secret:
+        raise ConfigError(
+            'no secret: set the environment variable FMI_SECRET, or "secret" in the FMI configuration, '
+            "to the same random text on every rank "
+            "(python -c 'import secrets; print(secrets.token_hex(32))')"
+        )
+
+
+def _direct(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    backends = content.get("backends", {})
+    direct = backends.get("Direct", {}) if isinstance(backends, Mapping) else None
+    if not isinstance(direct, Mapping):
+        raise ConfigError('the FMI configuration needs {"backends": {"Direct": {"host": ..., "port": ...}}}')
+    if str(direct.get("enabled", "true")).lower() not in ("true", "1", "yes"):
+        raise ConfigError('no channel is enabled: set "enabled": "true" under backends.Direct')
+    return direct
+
+
+def _whole(value: object, name: str, low: int, high: int | None = None) -> int:
+    try:
+        number = int(str(value))
+    except ValueError:
+        number = None
+    if number is None or number < low or (high is not None and number > high):
+        limits = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise ConfigError(f"{name} in the FMI configuration is a whole number {limits}, not {value!r}")
+    return number

@@ -1,0 +1,262 @@
+"""The Direct channel: TCP connections between the ranks, punched through their NATs with a server's help."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import NoReturn
+
+from fmi.channel import Channel
+from fmi.company import Company
+from fmi.config import Config
+from fmi.errors import MismatchError, PeerFailure, Timeout, name_ranks
+from fmi.farewell import part
+from fmi.frames import HEADER_BYTES, NO_CALL, Abort, Call, Header, Kind
+from fmi.link import Link, LinkLost
+from fmi.pairing import derive
+from fmi.rendezvous import leave_notes
+from fmi.tasks import READ, WRITE, Wait, milliseconds_until, poll
+
+# A receiver takes in this much from ranks it is not waiting for; a sender takes in all, or two could block
+# each other.
+INBOX_LIMIT = 64 << 20
+FAREWELL_S = 30.0
+ABORT_FAREWELL_S = 1.0
+# A rank that has waited this long lets others pair with it meanwhile.
+LISTEN_AFTER_S = 0.1
+LATE_PAIRING_S = 1.0
+
+
+class Direct(Channel):
+    """TCP connections to the peers that operations need, made when they first need them.
+
+    One thread does everything: while it waits for one peer it takes in what others send and notices when
+    they die.
+    """
+
+    def __init__(self, rank: int, world_size: int, comm_name: str, config: Config) -> None:
+        super().__init__()
+        self._rank = rank
+        self._world_size = world_size
+        self._comm_name = comm_name
+        self._config = config
+        self._company = Company(
+            rank, world_size, comm_name, config, strangers=self._strangers, on_paired=self._add_link
+        )
+        self._links: dict[int, Link] = {}
+        self._by_descriptor: dict[int, Link] = {}
+        self._poller = select.poll()
+        self._unread: set[Link] = set()
+        self._inbox_limit: float = INBOX_LIMIT
+        self._closed = False
+
+    # Connecting
+
+    def connect(self, peers: Iterable[int]) -> None:
+        """Pair with the peers not connected yet, side by side.
+
+        Raises:
+            Timeout: names the ranks that did not come within the limit for waiting for a peer.
+        """
+        wanted = {peer for peer in peers if peer not in self._links}
+        if not wanted:
+            return
+        started = time.monotonic()
+        until = started + self._config.peer_s
+        self._company.invite(wanted)
+        while missing := wanted - self._links.keys():
+            if time.monotonic() >= until:
+                limit = f"{self._config.peer_s:g} s"
+                raise Timeout(
+                    f"rank {self._rank} waited {limit} for {name_ranks(missing)} to connect", missing
+                )
+            self._wait(until)
+        self.setup_seconds += time.monotonic() - started
+
+    def rest(self) -> None:
+        """Finish pairing with ranks that rang meanwhile: they are waiting for it at this moment."""
+        if self._company.idle:
+            return
+        self._company.stop_listening()
+        until = time.monotonic() + LATE_PAIRING_S
+        while self._company.pending and time.monotonic() < until:
+            self._wait(until)
+        self._company.close()
+
+    def _strangers(self) -> set[int]:
+        return set(range(self._world_size)) - self._links.keys() - {self._rank}
+
+    def _add_link(self, peer: int, sock: socket.socket) -> None:
+        link = Link(peer, sock)
+        self._links[peer] = link
+        self._by_descriptor[link.fileno()] = link
+        self._poller.register(link.fileno(), READ)
+
+    # Messages
+
+    def post(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> None:
+        """Start sending; the payload must not change until `flush` returns."""
+        link = self._links[peer]
+        self._check(link)
+        if link.left:
+            raise PeerFailure(peer, f"it closed its communicator before {call} of rank {self._rank}")
+        if not self._guarded(link, lambda: link.push(Header(Kind.DATA, call, form, len(payload)), payload)):
+            self._watch(link)
+        self.bytes_sent += HEADER_BYTES + len(payload)
+
+    def flush(self) -> None:
+        """Wait until everything posted is on its way, and take in what others send meanwhile."""
+        sending = [link for link in self._links.values() if link.sending]
+        if not sending:
+            return
+        self._inbox_limit = float("inf")
+        self._resume_reading()
+        started = time.monotonic()
+        while sending := [link for link in sending if link.sending]:
+            until = max(started, *(link.last_progress for link in sending)) + self._config.peer_s
+            if time.monotonic() >= until:
+                late = [link.peer for link in sending]
+                raise Timeout(f"{name_ranks(late)} took nothing for {self._config.peer_s:g} s", late)
+            self._wait(self._listen_in_time(started, until))
+        self._inbox_limit = INBOX_LIMIT
+
+    def receive(self, peer: int, call: Call, into: memoryview) -> int:
+        """Wait for the peer's next message; returns its form.
+
+        Raises:
+            Timeout: the peer did not send in time, or stopped in the middle of the message.
+            MismatchError: the peer is in another call than this rank.
+        """
+        link = self._links[peer]
+        if not link.inbox:
+            link.post(into)
+            self._guarded(link, link.pump)
+            self._await_frame(link, call)
+            link.post(None)
+        frame = link.take()
+        self.bytes_received += HEADER_BYTES + frame.header.length
+        self._resume_reading()
+        if frame.header.call != call or frame.header.length != len(into):
+            theirs = frame.header.call
+            raise MismatchError(f"rank {self._rank} is in {call}, but rank {peer} sent it {theirs}")
+        if frame.payload is not into:
+            into[:] = frame.payload
+        return frame.header.form
+
+    def _await_frame(self, link: Link, call: Call) -> None:
+        started = time.monotonic()
+        while not link.inbox:
+            self._check(link)
+            if link.left:
+                raise PeerFailure(
+                    link.peer, f"it closed its communicator while rank {self._rank} was in {call}"
+                )
+            limit = self._config.stall_s if link.midway else self._config.peer_s
+            until = max(started, link.last_progress if link.midway else started) + limit
+            if time.monotonic() >= until:
+                what = "stopped in the middle of a message" if link.midway else "sent nothing"
+                raise Timeout(
+                    f"rank {self._rank} in {call}: rank {link.peer} {what} for {limit:g} s", [link.peer]
+                )
+            self._wait(self._listen_in_time(started, until))
+
+    # Waiting
+
+    def _wait(self, until: float) -> None:
+        """Let everything go on that can, or sleep until something can or the time has come."""
+        if self._company.idle:
+            self._handle(self._poller.poll(milliseconds_until(until)))
+            return
+        wait = self._company.wait(until)
+        links = {fd: self._events(link) for fd, link in self._by_descriptor.items()}
+        ready = poll(Wait({**wait.sockets, **links}, wait.until))
+        self._handle([(fd, ready[fd]) for fd in links if fd in ready])
+        self._company.advance(ready)
+
+    def _listen_in_time(self, started: float, until: float) -> float:
+        """Listen for ranks that want to pair once the wait has lasted; returns how long to wait for now."""
+        if time.monotonic() < started + LISTEN_AFTER_S:
+            return min(until, started + LISTEN_AFTER_S)
+        self._company.listen()
+        return until
+
+    def _handle(self, ready: Iterable[tuple[int, int]]) -> None:
+        for descriptor, events in ready:
+            link = self._by_descriptor[descriptor]
+            if events & WRITE and self._guarded(link, link.flush):
+                self._watch(link)
+            if events & ~WRITE:
+                self._guarded(link, link.pump)
+                if link.ended:
+                    self._forget(link)
+                elif link.inbox_bytes > self._inbox_limit:
+                    self._unread.add(link)
+                    self._watch(link)
+            self._check(link)
+
+    def _guarded(self, link: Link, action: Callable[[], bool | None]) -> bool:
+        """Do something on a link; a lost connection becomes the peer's failure."""
+        try:
+            return bool(action())
+        except LinkLost as lost:
+            self._forget(link)
+            with contextlib.suppress(LinkLost):
+                link.pump()  # an abort may have come in just before the connection broke
+            self._check(link)
+            reason = "it closed its communicator" if link.left else str(lost)
+            raise PeerFailure(link.peer, reason) from lost
+
+    def _check(self, link: Link) -> None:
+        if link.abort:
+            _raise(link.abort)
+
+    def _watch(self, link: Link) -> None:
+        """Have poll report what this link waits for now."""
+        if link.fileno() in self._by_descriptor:
+            self._poller.modify(link.fileno(), self._events(link))
+
+    def _events(self, link: Link) -> int:
+        return (WRITE if link.sending else 0) | (0 if link in self._unread else READ)
+
+    def _resume_reading(self) -> None:
+        for link in [link for link in self._unread if link.inbox_bytes <= self._inbox_limit]:
+            self._unread.discard(link)
+            self._watch(link)
+
+    def _forget(self, link: Link) -> None:
+        if self._by_descriptor.pop(link.fileno(), None):
+            self._poller.unregister(link.fileno())
+
+    # Ending
+
+    def abort(self, abort: Abort) -> None:
+        """Send an abort to connected peers, and leave notes for those that wait, or will wait, to pair."""
+        if self._closed:
+            return
+        strangers = self._strangers()
+        self._close(Kind.ABORT, abort.pack(), ABORT_FAREWELL_S)
+        secret, name = self._config.secret, self._comm_name
+        pairs = [derive(secret, name, self._rank, peer, self._world_size) for peer in strangers]
+        leave_notes(self._company.rendezvous, pairs, abort)
+
+    def close(self) -> None:
+        """Let what was sent arrive, say goodbye and close the connections."""
+        if not self._closed:
+            self._close(Kind.BYE, b"", FAREWELL_S)
+
+    def _close(self, kind: Kind, payload: bytes, limit_s: float) -> None:
+        self._closed = True
+        self._company.close()
+        links = list(self._links.values())
+        part(links, Header(kind, NO_CALL, 0, len(payload)), payload, limit_s)
+        self._links.clear()
+        self._by_descriptor.clear()
+
+
+def _raise(abort: Abort) -> NoReturn:
+    if abort.mismatch:
+        raise MismatchError(abort.reason)
+    raise PeerFailure(abort.rank, abort.reason)

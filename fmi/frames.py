@@ -1,0 +1,140 @@
+"""Frames: what goes over a link between two ranks once it is authenticated.
+
+A frame is a 32-byte header and a payload. The header says which call of which operation the payload belongs
+to, so that two ranks that do not agree find out from the first frame, not from garbage in the data.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from fmi.functions import function_name
+from fmi.values import dtype_name
+
+_HEADER = struct.Struct("<BBBBB3xIIQQ")
+HEADER_BYTES = _HEADER.size
+NO_ROOT = 0xFFFFFFFF
+
+
+class Kind(enum.IntEnum):
+    """What a frame is for."""
+
+    DATA = 1
+    BYE = 2
+    ABORT = 3
+
+
+class Operation(enum.IntEnum):
+    """The operation a data frame belongs to."""
+
+    NONE = 0
+    SEND = 1
+    BCAST = 2
+    BARRIER = 3
+    GATHER = 4
+    SCATTER = 5
+    REDUCE = 6
+    ALLREDUCE = 7
+    SCAN = 8
+
+
+class Call(NamedTuple):
+    """One call of one operation, as every rank that takes part must see it.
+
+    Attributes:
+        operation: which one.
+        sequence: how many collective calls (or, for send, messages between the two ranks) came before it.
+        dtype: element type code, see `values.dtype_code`.
+        elements: number of elements of the whole call.
+        root: the root's rank, or NO_ROOT.
+        function: `func.code`, or 0.
+    """
+
+    operation: Operation
+    sequence: int
+    dtype: int = 0
+    elements: int = 0
+    root: int = NO_ROOT
+    function: int = 0
+
+    def __str__(self) -> str:
+        parts = []
+        if self.elements:
+            parts.append(f"{self.elements} x {dtype_name(self.dtype)}")
+        if self.root != NO_ROOT:
+            parts.append(f"root {self.root}")
+        if self.function:
+            parts.append(f"function {function_name(self.function)}")
+        number = "message" if self.operation is Operation.SEND else "call"
+        return f"{self.operation.name.lower()}({', '.join(parts)}), {number} {self.sequence}"
+
+
+NO_CALL = Call(Operation.NONE, 0)
+
+
+class Header(NamedTuple):
+    """A frame's header."""
+
+    kind: Kind
+    call: Call
+    form: int
+    length: int
+
+    def pack(self) -> bytes:
+        """The header's 32 bytes."""
+        call = self.call
+        return _HEADER.pack(
+            self.kind,
+            call.operation,
+            call.dtype,
+            self.form,
+            call.function,
+            call.root,
+            call.sequence & 0xFFFFFFFF,
+            call.elements,
+            self.length,
+        )
+
+
+@dataclass(slots=True)
+class Frame:
+    """A received frame."""
+
+    header: Header
+    payload: memoryview
+
+
+def unpack_header(data: bytes | bytearray | memoryview) -> Header:
+    """Parse a header. Raises ValueError when the bytes are none."""
+    kind, operation, dtype, form, function, root, sequence, count, length = _HEADER.unpack(data)
+    call = Call(Operation(operation), sequence, dtype, count, root, function)
+    return Header(Kind(kind), call, form, length)
+
+
+class Abort(NamedTuple):
+    """Payload of an ABORT frame: who failed and why, or which two ranks do not agree.
+
+    It also travels as a note through the rendezvous server, where only 36 bytes fit.
+    """
+
+    rank: int
+    reason: str
+    mismatch: bool = False
+
+    def pack(self, limit: int = 4096) -> bytes:
+        """`!` or `:` after the rank tells mismatch from failure; cut to `limit` bytes."""
+        mark = "!" if self.mismatch else ":"
+        text = f"{self.rank}{mark}{self.reason}".replace("\0", "").encode()[:limit]
+        return text.decode(errors="ignore").encode()
+
+    @classmethod
+    def unpack(cls, data: bytes, sender: int) -> Abort:
+        """Parse; anything unreadable counts as a failure of the sender."""
+        text = data.decode(errors="replace")
+        digits = len(text) - len(text.lstrip("0123456789"))
+        if not digits or text[digits : digits + 1] not in ("!", ":"):
+            return cls(sender, text or "it aborted")
+        return cls(int(text[:digits]), text[digits + 1 :] or "it aborted", text[digits] == "!")

@@ -1,0 +1,116 @@
+"""Reduction functions: `fmi.func(fmi.op.sum)`, `fmi.func(fmi.op.custom, f, commutative, associative)`."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class op(enum.Enum):  # noqa: N801 - the original interface's name
+    """What a reduction does with two values."""
+
+    sum = 1
+    prod = 2
+    max = 3
+    min = 4
+    custom = 5
+
+
+_UFUNCS: dict[op, np.ufunc] = {op.sum: np.add, op.prod: np.multiply, op.max: np.maximum, op.min: np.minimum}
+
+
+class func:  # noqa: N801 - the original interface's name
+    """A reduction function.
+
+    Args:
+        kind: one of `fmi.op`.
+        function: for `op.custom` only: takes two values of the operation's kind and returns a third. For
+        the list
+            types it is called with two lists where this rank passed a list, with two arrays where it passed
+            an array, and must return as many values.
+        commutative: whether f(a, b) == f(b, a). If not, operands keep rank order.
+        associative: whether f(f(a, b), c) == f(a, f(b, c)). If not, the reduction goes strictly from rank 0
+        to the
+            last rank: f(f(f(x0, x1), x2), x3).
+
+    Sums and products of integers wrap around at 64 bits, as NumPy's do.
+    """
+
+    def __init__(
+        self,
+        kind: op,
+        function: Callable[[Any, Any], Any] | None = None,
+        commutative: bool = True,
+        associative: bool = True,
+    ) -> None:
+        if not isinstance(kind, op):
+            raise TypeError(f"the first argument of fmi.func is one of fmi.op, not {kind!r}")
+        if kind is op.custom and not callable(function):
+            raise TypeError("fmi.func(fmi.op.custom, ...) needs a callable that takes two values")
+        if kind is not op.custom and function is not None:
+            raise TypeError(f"fmi.op.{kind.name} takes no callable; use fmi.op.custom for your own")
+        builtin = kind is not op.custom
+        self.kind = kind
+        self.function = function
+        self.commutative = builtin or bool(commutative)
+        self.associative = builtin or bool(associative)
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether the result of a slice is the slice of the result, so that large arrays can be cut up."""
+        return self.kind is not op.custom
+
+    @property
+    def code(self) -> int:
+        """One byte that tells whether two ranks reduce in the same way."""
+        return self.kind.value | self.commutative << 4 | self.associative << 5
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.kind.name
+
+    def __repr__(self) -> str:
+        return f"fmi.func({self.kind}, commutative={self.commutative}, associative={self.associative})"
+
+    def ufunc(self) -> np.ufunc:
+        """The NumPy function of a built-in kind."""
+        return _UFUNCS[self.kind]
+
+
+def combiner(
+    function: func, like: Callable[[NDArray[Any]], Any], back: Callable[[Any], NDArray[Any]]
+) -> Combine:
+    """Make the reduction step over flat arrays: combine(left, right, out), where out may be one of the two.
+
+    Args:
+        function: what to reduce with.
+        like: turns a flat array into what a custom function expects.
+        back: turns a custom function's result into a flat array, or raises.
+    """
+    if function.elementwise:
+        ufunc = function.ufunc()
+
+        def combine(left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> None:
+            ufunc(left, right, out=out)
+
+    else:
+        custom = function.function
+        assert custom is not None  # noqa: S101 - the constructor saw to it
+
+        def combine(left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> None:
+            out[...] = back(custom(like(left), like(right)))
+
+    return combine
+
+
+Combine = Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], None]
+
+
+def function_name(code: int) -> str:
+    """The name in a `func.code`, for messages."""
+    return op(code & 0xF).name if code & 0xF else "none"

@@ -1,0 +1,171 @@
+"""Types of the original interface, and the way between Python values and flat NumPy arrays.
+
+`fmi.types(fmi.datatypes.int_list, 3)` names 3 integers. Integers are 64-bit (32-bit in the original FMI): a
+value outside is a ValueError. Doubles are IEEE 754 binary64.
+"""
+
+from __future__ import annotations
+
+import enum
+import numbers
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Array = NDArray[Any]
+# What callers pass and get: a number, a list or an array, as the type and the sender say.
+Value = Any
+
+INT = np.dtype(np.int64)
+DOUBLE = np.dtype(np.float64)
+_INT_LIMITS = np.iinfo(np.int64)
+
+
+class datatypes(enum.Enum):  # noqa: N801 - the original interface's name
+    """Kinds of values; the list kinds need a length."""
+
+    int = 1
+    double = 2
+    int_list = 3
+    double_list = 4
+
+
+class Form(enum.IntEnum):
+    """How a value looked to whoever passed it, so that it comes out the same way."""
+
+    SCALAR = 0
+    LIST = 1
+    ARRAY = 2
+
+
+class types:  # noqa: N801 - the original interface's name
+    """The type of a call's data: a kind and, for lists, how many values.
+
+    Args:
+        kind: one of `fmi.datatypes`.
+        n: number of values of a list kind, at least 1. For scatter it is the whole list's length.
+    """
+
+    def __init__(self, kind: datatypes, n: int | None = None) -> None:
+        if not isinstance(kind, datatypes):
+            raise TypeError(f"the first argument of fmi.types is one of fmi.datatypes, not {kind!r}")
+        is_list = kind in (datatypes.int_list, datatypes.double_list)
+        if is_list and (n is None or isinstance(n, bool) or not isinstance(n, numbers.Integral)):
+            raise TypeError(
+                f"fmi.datatypes.{kind.name} needs a length: fmi.types(fmi.datatypes.{kind.name}, n)"
+            )
+        if is_list and n is not None and n < 1:
+            raise ValueError(f"the length of fmi.datatypes.{kind.name} is at least 1, not {n}")
+        if not is_list and n not in (None, 1):
+            raise ValueError(f"fmi.datatypes.{kind.name} is one value and takes no length")
+        self.kind = kind
+        self.is_list = is_list
+        self.count = int(n) if is_list and n is not None else 1
+        self.dtype = INT if kind in (datatypes.int, datatypes.int_list) else DOUBLE
+
+    def __repr__(self) -> str:
+        length = f", {self.count}" if self.is_list else ""
+        return f"fmi.types(fmi.datatypes.{self.kind.name}{length})"
+
+    def form_of(self, obj: object) -> Form:
+        """How `obj` looks: an array, or else a list or a scalar as the kind says."""
+        if self.is_list:
+            return Form.ARRAY if isinstance(obj, np.ndarray) else Form.LIST
+        return Form.SCALAR
+
+    def flatten(self, obj: object) -> Array:
+        """Turn a value into a flat, contiguous array of `count` values; no copy where it already is one.
+
+        Raises:
+            TypeError: the value is not of this kind (a float for an int, a string, None …).
+            ValueError: the wrong number of values, or an integer outside 64 bits.
+        """
+        if not self.is_list and not _is_scalar(obj):
+            raise TypeError(f"expected one {self.kind.name}, got {type(obj).__name__}")
+        if self.is_list and not isinstance(obj, list | tuple | np.ndarray):
+            raise TypeError(
+                f"expected a list, tuple or array of {self.count} values, got {type(obj).__name__}"
+            )
+        array = _as_array(obj, self.dtype)
+        if array.size != self.count:
+            raise ValueError(f"expected {self.count} values, got {array.size}")
+        return array
+
+    def restore(self, array: Array, form: Form, shape: tuple[int, ...] | None = None) -> Value:
+        """Turn a flat array back into a scalar, a list or an array (of the given shape)."""
+        if form is Form.SCALAR:
+            return array[0].item()
+        if form is Form.LIST:
+            return array.tolist()
+        return array if shape is None else array.reshape(shape)
+
+    def with_count(self, count: int) -> types:
+        """The list type of the same element with another length."""
+        return types(datatypes.int_list if self.dtype == INT else datatypes.double_list, count)
+
+    def converters(self, form: Form, shape: tuple[int, ...] | None) -> tuple[Callable[[Array], Any], Any]:
+        """How a custom reduction function sees a flat array, and the way back (see `functions.combiner`)."""
+        return (lambda array: self.restore(array.copy(), form, shape)), self._from_custom
+
+    def _from_custom(self, result: object) -> Array:
+        try:
+            return self.flatten(result)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"the custom function's result is wrong: {error}") from None
+
+
+def dtype_code(dtype: DTypeLike) -> int:
+    """One byte that names an element type on the wire."""
+    return _DTYPES.index(np.dtype(dtype).str)
+
+
+def dtype_name(code: int) -> str:
+    """The element type's name for messages."""
+    return np.dtype(_DTYPES[code]).name if code < len(_DTYPES) else f"type {code}"
+
+
+_DTYPES = ["|u1", "<i8", "<f8"]
+
+
+def _is_scalar(obj: object) -> bool:
+    return isinstance(obj, numbers.Real | np.bool_) or (isinstance(obj, np.ndarray) and obj.ndim == 0)
+
+
+def _as_array(obj: object, dtype: np.dtype[Any]) -> Array:
+    source = obj if isinstance(obj, np.ndarray) else _from_python(obj, dtype)
+    if source.dtype == dtype and source.flags.c_contiguous:
+        return source.reshape(-1)
+    if source.dtype.kind not in ("bui" if dtype == INT else "buif"):
+        raise TypeError(f"expected {dtype.name} values, got an array of {source.dtype}")
+    if dtype == INT and source.dtype == np.uint64 and source.size and int(source.max()) > _INT_LIMITS.max:
+        raise ValueError(f"a number is outside the range of {dtype.name}")
+    return np.ascontiguousarray(source, dtype).reshape(-1)
+
+
+def _from_python(obj: object, dtype: np.dtype[Any]) -> Array:
+    values = obj if isinstance(obj, list | tuple) else [obj]
+    try:
+        array = np.array(values)
+    except (ValueError, OverflowError):  # ragged, or too large for any type: found and named below
+        array = np.empty(0)
+    if (
+        array.ndim == 1
+        and array.size == len(values)
+        and array.dtype.kind in ("bi" if dtype == INT else "bif")
+    ):
+        return array
+    return _from_odd_values(values, dtype)
+
+
+def _from_odd_values(values: list[Any] | tuple[Any, ...], dtype: np.dtype[Any]) -> Array:
+    """Convert one by one, to name the value that does not fit."""
+    allowed = numbers.Integral | np.bool_ if dtype == INT else numbers.Real | np.bool_
+    for value in values:
+        if not isinstance(value, allowed):
+            raise TypeError(f"expected {dtype.name} values, got {value!r} ({type(value).__name__})")
+    try:
+        return np.array(values, dtype)
+    except OverflowError:
+        raise ValueError(f"a number is outside the range of {dtype.name}") from None

@@ -1,0 +1,1 @@
+"""What the course's scripts import beside `fmi`."""

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from fmi.wire import Address
+from tests.fmi.worlds import World, serving
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[Address]:
+    """Where a rendezvous server runs for all tests."""
+    with serving() as server:
+        yield server.address
+
+
+@pytest.fixture
+def world(address: Address) -> Iterator[Callable[..., World]]:
+    """Make a world that is closed after the test."""
+    with ExitStack() as stack:
+
+        def make(size: int, **direct: object) -> World:
+            return stack.enter_context(World(size, address, **direct))
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def kept_worlds(address: Address) -> Iterator[dict[int, World]]:
+    """Worlds of every size that live as long as a module's tests; no test may break one."""
+    with ExitStack() as stack:
+        yield {size: stack.enter_context(World(size, address)) for size in (1, 2, 3, 4, 5, 8)}
