@@ -1,0 +1,110 @@
+"""AstroMAE checkpoints as safetensors: weights, plus what shapes cannot tell in the file's metadata."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from inference.config import ModelConfig, ModelError, config_from_shapes
+from inference.model import AstroMAE
+
+FORMAT = "astromae-1"
+
+# A convolution that the course's network registers under two names; safetensors stores shared tensors once.
+ALIASES = {
+    f"inception_model.vis_inception.0.{part}": f"inception_model.conv2d_init.{part}"
+    for part in ("weight", "bias")
+}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network in eval mode and the metadata that its file carries."""
+
+    model: AstroMAE
+    metadata: Mapping[str, str]
+
+
+def save(model: AstroMAE, path: Path, training: Mapping[str, object]) -> None:
+    """Write the weights of `model` and its configuration; `training` (JSON values) says how it came."""
+    tensors = {
+        name: tensor.contiguous() for name, tensor in model.state_dict().items() if name not in ALIASES
+    }
+    metadata = {
+        "format": FORMAT,
+        "heads": str(model.config.heads),
+        "config": json.dumps(model.config.as_dict()),
+        "training": json.dumps(dict(training)),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, metadata)
+
+
+def load(path: Path, heads: int | None = None) -> Checkpoint:
+    """Load a safetensors checkpoint for inference (eval mode, no gradients, on the CPU).
+
+    Sizes are derived from the weights; the number of heads comes from `heads` or the file's metadata. Raises
+    ModelError with one sentence when the file is missing, damaged or does not fit the architecture. A file
+    that has not changed since is not read again, so that a warm Lambda environment pays once.
+    """
+    try:
+        stamp = path.stat()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot read the model file ({error.strerror}).") from error
+    return _load(path, heads, stamp.st_mtime_ns, stamp.st_size)
+
+
+@lru_cache(maxsize=1)
+def _load(path: Path, heads: int | None, _mtime_ns: int, _size: int) -> Checkpoint:
+    tensors, metadata = _read(path)
+    heads = heads or _heads(path, metadata)
+    try:
+        config = config_from_shapes({name: tuple(tensor.shape) for name, tensor in tensors.items()}, heads)
+        model = build(config, tensors)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    return Checkpoint(model, metadata)
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: not a readable safetensors file ({error}).") from error
+
+
+def _heads(path: Path, metadata: Mapping[str, str]) -> int:
+    text = metadata.get("heads", "")
+    if not text.isdigit():
+        raise ModelError(f"{path}: the file does not say how many attention heads it has; give --heads.")
+    return int(text)
+
+
+def build(config: ModelConfig, tensors: Mapping[str, Tensor]) -> AstroMAE:
+    """A network in eval mode with the given weights.
+
+    Raises ModelError listing the weights that are missing, unexpected or of another shape.
+    """
+    with torch.device("meta"):  # no time is spent on initial values that are replaced at once
+        model = AstroMAE(config)
+    expected = model.state_dict()
+    given = {**tensors, **{name: tensors[source] for name, source in ALIASES.items() if source in tensors}}
+    wrong = {
+        "missing": sorted(set(expected) - set(given)),
+        "unexpected": sorted(set(given) - set(expected)),
+        "of another shape": [n for n in given if n in expected and given[n].shape != expected[n].shape],
+    }
+    faults = [f"{kind}: {', '.join(names[:8])}" for kind, names in wrong.items() if names]
+    if faults:
+        raise ModelError(f"the weights do not fit the AstroMAE architecture; {'; '.join(faults)}.")
+    model.load_state_dict(given, assign=True)
+    # Assigning gives each name its own parameter; tie the shared convolution again.
+    model.inception_model.vis_inception[0] = model.inception_model.conv2d_init
+    return model.eval().requires_grad_(False)

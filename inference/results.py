@@ -1,0 +1,104 @@
+"""What an inference run leaves behind: a JSON with the course's keys, and the predictions as Parquet."""
+
+import io
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+from inference.engine import Run
+from inference.galaxies import Galaxies
+
+MEGABYTE = 1e6
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One row an object: object_id int64 [N], z_true float64 [N] (NaN where unknown), z_pred float64 [N]."""
+
+    object_id: npt.NDArray[np.int64]
+    z_true: npt.NDArray[np.float64]
+    z_pred: npt.NDArray[np.float64]
+
+    @classmethod
+    def none(cls) -> "Predictions":
+        """No rows."""
+        return cls(np.empty(0, np.int64), np.empty(0), np.empty(0))
+
+    @classmethod
+    def of(cls, galaxies: Galaxies, run: Run) -> "Predictions":
+        """What `run` predicted for `galaxies`."""
+        return cls(galaxies.object_id, galaxies.redshift, run.redshift)
+
+    def __add__(self, other: "Predictions") -> "Predictions":
+        return Predictions(
+            np.concatenate([self.object_id, other.object_id]),
+            np.concatenate([self.z_true, other.z_true]),
+            np.concatenate([self.z_pred, other.z_pred]),
+        )
+
+    def parquet(self, rank: int = 0) -> bytes:
+        """A Parquet file with the columns object_id, z_true (null where unknown), z_pred and rank (int32)."""
+        import pyarrow as pa  # noqa: PLC0415 - only needed once the predictions are there
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        table = pa.table(
+            {
+                "object_id": pa.array(self.object_id, pa.int64()),
+                "z_true": pa.array(self.z_true, pa.float64(), from_pandas=True),
+                "z_pred": pa.array(self.z_pred, pa.float64()),
+                "rank": pa.array(np.full(len(self.object_id), rank, np.int32)),
+            }
+        )
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer)
+        return buffer.getvalue()
+
+
+def course_keys(run: Run, batch_size: int, device: str) -> dict[str, Any]:
+    """The part of a result that the course's scripts read, under its names.
+
+    Rates are by the wall clock. `total_cpu_time (seconds)` is processor time over all threads and
+    `total_cpu_memory (MB)` the process's resident memory after the run (the course summed its profiler's
+    nested times and allocations, which is neither).
+    """
+    return {
+        "total_cpu_time (seconds)": run.cpu_seconds,
+        "total_cpu_memory (MB)": psutil.Process().memory_info().rss / MEGABYTE,
+        "execution_time (seconds/batch)": run.seconds_per_batch,
+        "num_batches": run.num_batches,
+        "batch_size": batch_size,
+        "device": device,
+        "throughput_bps": run.bits_per_second,
+        "sample_persec": run.samples_per_second,
+        "cpu_info": cpu_info(),
+        "ram_info (GB)": psutil.virtual_memory().total / 2**30,
+        "num_samples": len(run.redshift),
+        "wall_time (seconds)": run.wall_seconds,
+        "peak_rss (MB)": peak_memory() / MEGABYTE,
+    }
+
+
+def cpu_info() -> Mapping[str, Any]:
+    """The processor, as the course's results describe it."""
+    return {
+        "processor": platform.processor(),
+        "architecture": list(platform.architecture()),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "platform": platform.platform(),
+        "cores": psutil.cpu_count() or 1,
+    }
+
+
+def peak_memory() -> float:
+    """Most resident memory that this process has had, in bytes."""
+    import resource  # noqa: PLC0415 - absent where there is no POSIX
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak if sys.platform == "darwin" else peak * 1024)
