@@ -1,0 +1,109 @@
+"""Command line: python -m localcloud start|stop|status|logs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from localcloud.embedded import EmbeddedAWS, StartError
+from localcloud.state import LOG_FILE
+
+EXAMPLE = """\
+example:
+  python -m localcloud start --detach          # state in .local/localcloud, code from the current folder
+  eval "$(python -m localcloud status --env)"  # point boto3, the AWS CLI and Terraform at it
+  aws s3 mb s3://hello
+  python -m localcloud stop
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when it did what it says, 1 when not, 2 for bad arguments."""
+    options = _parser().parse_args(arguments)
+    commands = {"start": _start, "stop": _stop, "status": _status, "logs": _logs}
+    return commands[options.command](options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m localcloud",
+        description="An AWS on this machine: S3, Step Functions, Lambda, ECS and more in one daemon.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    start = commands.add_parser("start", help="start it (in the foreground unless --detach)")
+    start.add_argument("--detach", action="store_true", help="return once it answers")
+    start.add_argument("--port", type=_port, default=0, help="port to listen on (default: a free one)")
+    start.add_argument(
+        "--code-root", type=Path, default=Path(), help="folder that functions run in (default: .)"
+    )
+    start.add_argument(
+        "--concurrency", type=int, default=1000, help="the account's Lambda concurrency (default 1000)"
+    )
+    stop = commands.add_parser("stop", help="stop it with every process it started")
+    status = commands.add_parser("status", help="say whether and where it runs")
+    status.add_argument("--env", action="store_true", help="print export lines for a shell instead")
+    logs = commands.add_parser("logs", help="print the end of its log")
+    logs.add_argument("--lines", type=int, default=50)
+    for command in (start, stop, status, logs):
+        command.add_argument("--state-dir", type=Path, default=Path(".local/localcloud"))
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return port
+
+
+def _start(options: argparse.Namespace) -> int:
+    if not options.detach:
+        # Only the daemon itself needs moto, whose import takes seconds.
+        from localcloud.daemon import run  # noqa: PLC0415
+
+        return run(options.state_dir, options.code_root, options.port, options.concurrency)
+    cloud = EmbeddedAWS(options.state_dir, options.code_root, options.port, options.concurrency)
+    try:
+        cloud.start()
+    except StartError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"localcloud runs at {cloud.endpoint_url}; stop it with: python -m localcloud stop")
+    return 0
+
+
+def _stop(options: argparse.Namespace) -> int:
+    cloud = EmbeddedAWS.attach(options.state_dir)
+    # One that no longer answers is ended too, so stop() works from the state file alone.
+    (cloud or EmbeddedAWS(options.state_dir, Path())).stop()
+    print("localcloud stopped" if cloud else "localcloud was not running")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    cloud = EmbeddedAWS.attach(options.state_dir)
+    if cloud is None:
+        print("localcloud is not running", file=sys.stderr)
+        return 1
+    if options.env:
+        print("\n".join(f"export {name}={value}" for name, value in cloud.environment().items()))
+    else:
+        print(f"localcloud runs at {cloud.endpoint_url} (instance {cloud.instance_id})")
+        print(json.dumps(cloud.admin("status"), indent=2))
+    return 0
+
+
+def _logs(options: argparse.Namespace) -> int:
+    if not (options.state_dir / LOG_FILE).exists():
+        print(f"no log in {options.state_dir}", file=sys.stderr)
+        return 1
+    print(EmbeddedAWS(options.state_dir, Path()).log_tail(options.lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

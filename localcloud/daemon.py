@@ -1,0 +1,151 @@
+"""The daemon: one process that holds the control plane, the Lambda runtime and the Fargate stand-in."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import resource
+import shutil
+import signal
+import socket
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from localcloud import control_plane
+from localcloud.state import LOCK_FILE, DaemonState
+from localcloud.untyped import MotoObject
+
+if TYPE_CHECKING:
+    from localcloud.fargate import Fargate
+    from localcloud.gateway import Gateway
+    from localcloud.runtime import LambdaRuntime
+
+
+def run(state_dir: Path, code_root: Path, port: int, concurrency: int) -> int:
+    """Serve until SIGTERM or Ctrl-C; the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    state_dir, code_root = state_dir.resolve(), code_root.resolve()
+    if not code_root.is_dir():
+        print(f"--code-root {code_root} is not a folder", file=sys.stderr)
+        return 1
+    state_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with _only_one(state_dir), _listening(port) as listener:
+            _serve(state_dir, code_root, listener, concurrency)
+    except OSError as error:
+        print(f"localcloud cannot start: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+@contextlib.contextmanager
+def _only_one(state_dir: Path) -> Iterator[None]:
+    """Hold the state folder's lock, which the system releases with the process, however that ends."""
+    with (state_dir / LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(f"another localcloud runs with --state-dir {state_dir}") from error
+        lock.write(str(os.getpid()))
+        lock.flush()
+        # Left by one that was killed.
+        shutil.rmtree(state_dir / "environments", ignore_errors=True)
+        yield
+
+
+@contextlib.contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    """A listening socket; taken before moto is imported, which has to know the port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise OSError(f"port {port} is taken; choose another with --port, or leave it out") from error
+        listener.listen(256)
+        yield listener
+
+
+def _serve(state_dir: Path, code_root: Path, listener: socket.socket, concurrency: int) -> None:
+    stopping = _stop_on_signals()
+    _raise_descriptor_limit()
+    port = listener.getsockname()[1]
+    control_plane.configure(port)
+    # Only now: importing these imports moto.
+    from localcloud.fargate import Fargate  # noqa: PLC0415
+    from localcloud.gateway import Gateway  # noqa: PLC0415
+    from localcloud.process import ProcessSettings  # noqa: PLC0415
+    from localcloud.runtime import LambdaRuntime, Limits  # noqa: PLC0415
+
+    settings = ProcessSettings(code_root, state_dir, f"http://127.0.0.1:{port}")
+    runtime = LambdaRuntime(settings, Limits(concurrency))
+    fargate = Fargate(settings, runtime)
+    state = DaemonState.of_this_process(port, uuid.uuid4().hex[:12], code_root)
+    actions = _actions(runtime, fargate)
+    gateway = Gateway(control_plane.application(runtime), runtime, state.instance_id, actions, fargate.wake)
+    server = _http_server(listener, gateway)
+    threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+    state.write(state_dir)
+    logging.info("localcloud runs at %s; functions run in %s", settings.endpoint_url, code_root)
+    try:
+        stopping.wait()
+    finally:
+        state.remove(state_dir)
+        server.shutdown()
+        runtime.close()
+        fargate.close()
+        logging.info("localcloud stopped")
+
+
+def _raise_descriptor_limit() -> None:
+    """Each environment takes half a dozen descriptors, and macOS gives a process 256 unless asked."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 8192 if hard == resource.RLIM_INFINITY else min(hard, 8192)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set, so that both end in the same orderly way."""
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    return stopping
+
+
+def _actions(runtime: LambdaRuntime, fargate: Fargate) -> dict[str, Any]:
+    return {
+        "stop-functions": lambda: {"stopped": runtime.stop_functions()},
+        "reset-idle": lambda: {"stopped": runtime.drop_idle()},
+        "status": lambda: {"functions": runtime.status(), "tasks": fargate.status()},
+    }
+
+
+def _http_server(listener: socket.socket, application: Gateway) -> MotoObject:
+    from moto.moto_server.werkzeug_app import MotoRequestHandler  # noqa: PLC0415
+    from werkzeug.serving import make_server  # noqa: PLC0415
+
+    class PromptHandler(MotoRequestHandler):  # type: ignore[misc] # moto is not typed
+        """Answers at once: otherwise Nagle's algorithm adds 40 ms to every call."""
+
+        disable_nagle_algorithm = True
+
+    return make_server(
+        "127.0.0.1",
+        listener.getsockname()[1],
+        application,
+        threaded=True,
+        request_handler=PromptHandler,
+        fd=listener.fileno(),
+    )

@@ -1,0 +1,210 @@
+"""A stand-in for Fargate: keeps a process running for every task that ECS wants to run.
+
+A loop compares what moto's ECS holds with the processes there are, and acts on the difference: services get
+their tasks, tasks get their processes, processes that ended end their tasks. It runs after each ECS call and
+once a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from localcloud import backends, events
+from localcloud.ecs_model import mark_running, mark_stopped, start_service_task, task_detail, update_counts
+from localcloud.process import ProcessSettings
+from localcloud.runtime import LambdaRuntime
+from localcloud.task import ContainerSpec, TaskProcess
+from localcloud.untyped import MotoObject
+
+_LOG = logging.getLogger(__name__)
+_CHECK_SECONDS = 1.0
+_START_CHECK_SECONDS = 0.05
+_GRACE_SECONDS = 5.0
+# On AWS a task takes a minute to start. Here it is up before Terraform has created the rule that listens for
+# it, so the news that a task runs also reaches rules that come a little later.
+_LATE_RULE_SECONDS = 120.0
+_LONGEST_BACKOFF_SECONDS = 30.0
+_STABLE_SECONDS = 30.0
+
+
+@dataclass
+class _Running:
+    """A task with its process; `event` is the news that it runs, `delivered` the targets that have it."""
+
+    task: MotoObject
+    region: str
+    process: TaskProcess
+    started: float = field(default_factory=time.monotonic)
+    event: dict[str, Any] | None = None
+    delivered: set[str] = field(default_factory=set)
+
+
+@dataclass
+class _Backoff:
+    failures: int = 0
+    not_before: float = 0.0
+
+
+class Fargate:
+    """Runs tasks until close()."""
+
+    def __init__(self, settings: ProcessSettings, runtime: LambdaRuntime) -> None:
+        self._settings = settings
+        self._runtime = runtime
+        self._running: dict[str, _Running] = {}
+        self._backoff: dict[str, _Backoff] = defaultdict(_Backoff)
+        self._changed = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="fargate", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look at once."""
+        self._changed.set()
+
+    def status(self) -> list[dict[str, Any]]:
+        """One entry a running task: ARN, pid, command, and whether it is up."""
+        return [
+            {
+                "task": arn,
+                "pid": one.process.pid,
+                "command": list(one.process.spec.command),
+                "running": one.event is not None,
+            }
+            for arn, one in list(self._running.items())
+        ]
+
+    def close(self) -> None:
+        """Stop the loop and every task."""
+        self._closing = True
+        self.wake()
+        self._thread.join()
+        for one in self._running.values():
+            one.process.stop(_GRACE_SECONDS)
+
+    def _run(self) -> None:
+        while not self._closing:
+            starting = any(one.event is None for one in self._running.values())
+            self._changed.wait(_START_CHECK_SECONDS if starting else _CHECK_SECONDS)
+            self._changed.clear()
+            try:
+                self._reconcile()
+            except Exception:
+                # moto's models are not ours and change under our hands; one bad look must not be the last.
+                _LOG.exception("looking at ECS failed; next try in a second")
+
+    def _reconcile(self) -> None:
+        self._end_exited()
+        known = set()
+        for region, ecs in backends.ecs_regions():
+            for service in list(ecs.services.values()):
+                self._reconcile_service(ecs, service)
+            for tasks in list(ecs.tasks.values()):
+                known |= tasks.keys()
+                for arn, task in list(tasks.items()):
+                    if task.desired_status == "RUNNING" and arn not in self._running:
+                        self._start(ecs, region, arn, task)
+        for arn, one in list(self._running.items()):
+            if one.task.desired_status != "RUNNING" or arn not in known:
+                self._stop(arn, one)
+            else:
+                self._announce(one)
+
+    def _reconcile_service(self, ecs: MotoObject, service: MotoObject) -> None:
+        """Give the service as many tasks of its task definition as it wants; others shall stop."""
+        active = service.status == "ACTIVE" and service.cluster_name in ecs.clusters
+        wanted = int(service.desired_count) if active else 0
+        definition = ecs.describe_task_definition(service.task_definition).arn if wanted else ""
+        mine = [
+            task
+            for task in list(ecs.tasks.get(service.cluster_name, {}).values())
+            if task.group == f"service:{service.name}" and task.desired_status == "RUNNING"
+        ]
+        fitting = [task for task in mine if task.task_definition_arn == definition][:wanted]
+        for task in mine:
+            if task not in fitting:
+                task.desired_status, task.stopped_reason = (
+                    "STOPPED",
+                    "Scaling activity initiated by deployment",
+                )
+        if (
+            len(fitting) < wanted
+            and time.monotonic() >= self._backoff[f"{service.cluster_arn} service:{service.name}"].not_before
+        ):
+            fitting += self._start_tasks(ecs, service, wanted - len(fitting))
+        up = sum(1 for task in fitting if (one := self._running.get(task.task_arn)) and one.event is not None)
+        update_counts(service, wanted, up)
+
+    def _start_tasks(self, ecs: MotoObject, service: MotoObject, count: int) -> list[MotoObject]:
+        try:
+            return [start_service_task(ecs, service) for _ in range(count)]
+        except Exception:
+            # moto refuses what it cannot place, with errors of many kinds; the other services go on.
+            _LOG.exception("service %s: moto refuses its task", service.name)
+            self._delay(f"{service.cluster_arn} service:{service.name}", stable=False)
+            return []
+
+    def _start(self, ecs: MotoObject, region: str, arn: str, task: MotoObject) -> None:
+        definition = ecs.describe_task_definition(task.task_definition_arn).container_definitions[0]
+        spec = ContainerSpec.of(definition, task.overrides)
+        if not spec.command:
+            _LOG.error("task %s: container %s has no command, and images are not run here", arn, spec.name)
+            mark_stopped(
+                task, region, "CannotStartContainerError: the container definition has no command", None
+            )
+            return
+        mark_running(task, region, running=False)
+        process = TaskProcess(spec, task.id, region, self._settings)
+        self._running[arn] = _Running(task, region, process)
+        _LOG.info("task %s: started %s", arn, " ".join(spec.command))
+
+    def _announce(self, one: _Running) -> None:
+        """Tell the rules that a task runs, once it does; and late rules for a while."""
+        if one.event is None:
+            if not one.process.ready():
+                return
+            mark_running(one.task, one.region, running=True)
+            one.event = self._event(one)
+            _LOG.info("task %s: is up", one.task.task_arn)
+            self.wake()
+        if time.monotonic() - one.started < _LATE_RULE_SECONDS:
+            events.deliver(one.event, self._runtime, one.delivered)
+
+    def _end_exited(self) -> None:
+        for arn, one in list(self._running.items()):
+            if one.process.exit_status is not None:
+                _LOG.warning("task %s: ended with status %s", arn, one.process.exit_status)
+                self._delay(_service_key(one.task), stable=time.monotonic() - one.started > _STABLE_SECONDS)
+                one.process.close()
+                self._ended(arn, one, "Essential container in task exited", one.process.exit_status)
+
+    def _stop(self, arn: str, one: _Running) -> None:
+        _LOG.info("task %s: stopping", arn)
+        one.process.stop(_GRACE_SECONDS)
+        self._ended(arn, one, one.task.stopped_reason, one.process.exit_status)
+
+    def _ended(self, arn: str, one: _Running, reason: str, status: int | None) -> None:
+        del self._running[arn]
+        one.task.desired_status = "STOPPED"
+        mark_stopped(one.task, one.region, reason, status)
+        events.deliver(self._event(one), self._runtime, set())
+
+    def _event(self, one: _Running) -> dict[str, Any]:
+        arn, detail = one.task.task_arn, task_detail(one.task)
+        return events.make_event(one.region, "aws.ecs", "ECS Task State Change", [arn], detail)
+
+    def _delay(self, service_key: str, *, stable: bool) -> None:
+        """Start the next task of a service that keeps failing later and later."""
+        backoff = self._backoff[service_key]
+        backoff.failures = 1 if stable else backoff.failures + 1
+        pause = min(2.0 ** (backoff.failures - 1), _LONGEST_BACKOFF_SECONDS)
+        backoff.not_before = time.monotonic() + pause
+
+
+def _service_key(task: MotoObject) -> str:
+    return f"{task.cluster_arn} {task.group}"

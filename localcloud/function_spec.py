@@ -1,0 +1,37 @@
+"""What the runtime needs to know of a function, taken from moto's model of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from localcloud.untyped import MotoObject
+
+
+@dataclass(frozen=True)
+class FunctionSpec:
+    """One deployed function; equal specs share warm environments, so all that those depend on is here."""
+
+    name: str
+    arn: str
+    region: str
+    handler: str
+    memory_mb: int
+    timeout_s: float
+    variables: tuple[tuple[str, str], ...]
+    code: str
+    """The image and its digest, and the stamp of the local code."""
+
+    @classmethod
+    def of(cls, function: MotoObject, code_stamp: str) -> FunctionSpec:
+        """Read moto's LambdaFunction; an image's command names the handler, as in AWS's base images."""
+        command = function.image_config.cmd or [] if function.package_type == "Image" else []
+        return cls(
+            name=function.function_name,
+            arn=function.function_arn,
+            region=function.region,
+            handler=command[0] if command else function.handler or "",
+            memory_mb=int(function.memory_size),
+            timeout_s=float(function.timeout),
+            variables=tuple(sorted(function.environment_vars.items())),
+            code=f"{function.code.get('ImageUri', '')} {function.code_sha_256} {code_stamp}",
+        )

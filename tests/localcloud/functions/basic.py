@@ -1,0 +1,115 @@
+"""Handlers that the tests of the Lambda runtime deploy."""
+
+# ruff: noqa: ANN401, ARG001 - a handler takes an event and a context, whatever they are
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+invocations = 0
+
+
+def echo(event: Any, context: Any) -> Any:
+    """Return the event and what there is to know of this environment."""
+    global invocations  # noqa: PLW0603 - tells a warm environment from a cold one
+    invocations += 1
+    print("echo:", json.dumps(event))
+    return {
+        "event": event,
+        "request_id": context.aws_request_id,
+        "remaining_ms": context.get_remaining_time_in_millis(),
+        "arn": context.invoked_function_arn,
+        "pid": os.getpid(),
+        "invocations": invocations,
+    }
+
+
+def environment(event: Any, context: Any) -> Any:
+    """Return the environment variables and the working directory."""
+    return {"variables": dict(os.environ), "cwd": str(Path.cwd()), "python": sys.executable}
+
+
+def tmp(event: Any, context: Any) -> Any:
+    """Write below /tmp and return what is there besides."""
+    folder = Path(gettempdir())
+    before = sorted(path.name for path in folder.iterdir())
+    (folder / event["write"]).write_text("private")
+    return {"before": before, "folder": str(folder), "shared": (Path("/tmp") / event["write"]).exists()}
+
+
+def fail(event: Any, context: Any) -> Any:
+    """Raise."""
+    print("about to fail")
+    raise ValueError("wrong input")
+
+
+def leave(event: Any, context: Any) -> Any:
+    """End the process."""
+    print("leaving")
+    sys.exit(event.get("status", 3))
+
+
+def crash(event: Any, context: Any) -> Any:
+    """Die as a native library would let it."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def hang(event: Any, context: Any) -> Any:
+    """Never return; a child of it does not either."""
+    child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    print("child", child.pid)
+    threading.Event().wait()
+
+
+def hog(event: Any, context: Any) -> Any:
+    """Take more and more memory."""
+    held = []
+    while True:
+        held.append(b"x" * (16 * 1024 * 1024))
+
+
+def large(event: Any, context: Any) -> Any:
+    """Return a payload of the wanted size."""
+    return "x" * event["size"]
+
+
+def chatter(event: Any, context: Any) -> Any:
+    """Print many lines by every way there is, the last one without an end."""
+    for number in range(event["lines"]):
+        print("python", number)
+        print("error", number, file=sys.stderr)
+    subprocess.run([sys.executable, "-c", "print('child line')"], check=True)
+    os.write(1, b"raw bytes \xff\n")
+    library = ctypes.CDLL(None)
+    library.write(1, b"no end", 6)
+
+
+def met(event: Any, context: Any) -> Any:
+    """Say that this one runs and wait for the other: a file each in a folder both see."""
+    folder = Path(event["folder"])
+    (folder / event["mine"]).touch()
+    done = threading.Event()
+    while not (folder / event["theirs"]).exists():
+        done.wait(0.01)
+    return os.getpid()
+
+
+def rank(event: Any, context: Any) -> Any:
+    """An item of a Map: fails where it is told to."""
+    if event.get("fail"):
+        raise RuntimeError(f"rank {event['rank']} failed")
+    return {"rank": event["rank"], "pid": os.getpid()}
+
+
+def record(event: Any, context: Any) -> Any:
+    """Keep the event in a file that the test reads."""
+    path = Path(os.environ["RECORD"])
+    with path.open("a") as file:
+        file.write(json.dumps(event) + "\n")

@@ -1,0 +1,153 @@
+"""The daemon's life: start, attach, stop, and what is left when it is killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+
+from localcloud import EmbeddedAWS, StartError
+
+from .conftest import FUNCTIONS, IMAGE, ROLE, Function, client, wait_for
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[EmbeddedAWS]:
+    """An embedded AWS of this test's own, for it to stop and to kill."""
+    with EmbeddedAWS(tmp_path / "state", FUNCTIONS) as cloud:
+        yield cloud
+
+
+def family(cloud: EmbeddedAWS) -> list[psutil.Process]:
+    """The daemon with a warm function and its processes."""
+    client(cloud, "iam").create_role(RoleName="test", AssumeRolePolicyDocument="{}")
+    client(cloud, "lambda").create_function(
+        FunctionName="warm",
+        Role=ROLE,
+        PackageType="Image",
+        Code={"ImageUri": IMAGE},
+        ImageConfig={"Command": ["basic.echo"]},
+    )
+    assert Function(cloud, "warm").invoke().error is None
+    daemon = psutil.Process(int((cloud.state_dir / "localcloud.lock").read_text() or 0))
+    return [daemon, *daemon.children(recursive=True)]
+
+
+def test_stop_leaves_no_process_and_no_state_file(own: EmbeddedAWS) -> None:
+    processes = family(own)
+    assert len(processes) >= 2
+    own.stop()
+    assert not [process for process in processes if process.is_running()]
+    assert EmbeddedAWS.attach(own.state_dir) is None
+    assert not list((own.state_dir / "environments").glob("*"))
+
+
+def test_sigkill_of_the_daemon_takes_its_children_along(own: EmbeddedAWS) -> None:
+    daemon, *children = family(own)
+    daemon.kill()
+    wait_for(lambda: not [one for one in children if one.is_running()], "the end of the children")
+    assert EmbeddedAWS.attach(own.state_dir) is None
+    own.stop()
+    own.start()
+    assert client(own, "lambda").list_functions()["Functions"] == []
+
+
+def test_environment_points_boto3_at_it(cloud: EmbeddedAWS, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in cloud.environment().items():
+        monkeypatch.setenv(name, value)
+    assert boto3.client("sts").get_caller_identity()["Account"] == "123456789012"
+
+
+def test_attach_finds_the_running_one(cloud: EmbeddedAWS) -> None:
+    found = EmbeddedAWS.attach(cloud.state_dir)
+    assert found is not None
+    assert (found.endpoint_url, found.instance_id) == (cloud.endpoint_url, cloud.instance_id)
+
+
+def test_start_takes_over_the_running_one(cloud: EmbeddedAWS) -> None:
+    again = EmbeddedAWS(cloud.state_dir, FUNCTIONS)
+    again.start()
+    assert again.instance_id == cloud.instance_id
+
+
+def test_state_file_of_another_process_is_not_believed(cloud: EmbeddedAWS, tmp_path: Path) -> None:
+    state = (cloud.state_dir / "localcloud.json").read_text()
+    (tmp_path / "localcloud.json").write_text(state.replace('"created": ', '"created": 1'))
+    assert EmbeddedAWS.attach(tmp_path) is None
+    (tmp_path / "localcloud.json").write_text("{")
+    assert EmbeddedAWS.attach(tmp_path) is None
+
+
+def test_failing_start_shows_why(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(StartError, match=f"port {port} is taken; choose another with --port"):
+            EmbeddedAWS(tmp_path, FUNCTIONS, port).start()
+    with pytest.raises(StartError, match="is not a folder"):
+        EmbeddedAWS(tmp_path, tmp_path / "missing").start()
+
+
+def test_nothing_is_known_before_the_start(tmp_path: Path) -> None:
+    cloud = EmbeddedAWS(tmp_path, FUNCTIONS)
+    with pytest.raises(RuntimeError, match=r"call start\(\) first"):
+        _ = cloud.endpoint_url
+    cloud.stop()
+
+
+def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command line to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "localcloud", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=FUNCTIONS.parents[2],
+    )
+
+
+def test_command_line(tmp_path: Path) -> None:
+    place = ("--state-dir", str(tmp_path))
+    assert command("status", *place).returncode == 1
+    started = command("start", "--detach", *place, "--code-root", str(FUNCTIONS))
+    assert started.returncode == 0, started.stderr
+    assert "localcloud runs at http://127.0.0.1:" in started.stdout
+    assert "localcloud runs at" in command("status", *place).stdout
+    assert "export AWS_ENDPOINT_URL=http://127.0.0.1:" in command("status", "--env", *place).stdout
+    assert "functions run in" in command("logs", *place).stdout
+    assert command("stop", *place).stdout == "localcloud stopped\n"
+    assert command("stop", *place).stdout == "localcloud was not running\n"
+
+
+def test_command_line_names_bad_arguments() -> None:
+    wrong = command("start", "--port", "99999")
+    assert wrong.returncode == 2
+    assert "from 0 to 65535" in wrong.stderr
+    assert "python -m localcloud start --detach" in command("--help").stdout
+
+
+def test_ctrl_c_ends_the_foreground_daemon_in_order(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "localcloud",
+            "start",
+            "--state-dir",
+            str(tmp_path),
+            "--code-root",
+            str(FUNCTIONS),
+        ],
+        stderr=subprocess.DEVNULL,
+        cwd=FUNCTIONS.parents[2],
+    )
+    wait_for(lambda: EmbeddedAWS.attach(tmp_path), "the start")
+    os.kill(process.pid, signal.SIGINT)
+    assert process.wait(15) == 0
+    assert not (tmp_path / "localcloud.json").exists()
