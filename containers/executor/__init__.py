@@ -1,1 +1,16 @@
-"""The Lambda image: initialize, execute, summarize."""
+"""The Lambda image: initialize, execute and summarize an execution, and publish the rendezvous address.
+
+One file a handler, and beside them the parts they share:
+
+    initialize.py  publish_address.py  execute.py  summarize.py      the handlers
+    payload.py     what a user typed, checked        partitions.py   which rank reads which file
+    rank_event.py  what one rank is told             rendezvous.py   where the ranks meet
+    bundle.py      the script's objects, from S3     script.py       runs the script
+    outcomes.py    what became of a rank             clients.py      AWS clients, one of each a process
+"""
+
+import logging
+import os
+
+# awslambdaric puts its handler on the root logger and leaves the level to us.
+logging.getLogger(__name__).setLevel(os.environ.get("LOG_LEVEL", "INFO"))

@@ -1,0 +1,171 @@
+"""Initialize: check the execution input, deal the data out, write the manifest that the Map reads."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+from collections.abc import Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from containers.executor.clients import lambda_, s3
+from containers.executor.outcomes import outcome_key, outcome_prefix
+from containers.executor.partitions import natural_sort, split
+from containers.executor.payload import TMP, ExecutionInput, InputError, parse
+from containers.executor.rank_event import FMISettings, RankEvent
+from containers.executor.rendezvous import wait_for_server
+
+if TYPE_CHECKING:
+    from awslambdaric.lambda_context import LambdaContext
+
+log = logging.getLogger(__name__)
+
+RENDEZVOUS_WAIT_S = 90.0
+"""A Fargate task takes 20 to 60 s from an apply to an answering server."""
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Prepare an execution.
+
+    ``event`` holds the execution's ``input``, ``execution_arn``, ``execution_id`` (null where the emulator
+    has none) and ``started_at``. Returns what the Map and Summarize need; raises :class:`InputError` with one
+    sentence about a mistake in the input, :class:`RendezvousError` when the ranks could not meet.
+    """
+    wanted = parse(event["input"])
+    execution_id = event.get("execution_id") or event["execution_arn"].rpartition(":")[2]
+    _check_bundle(wanted)
+    _check_concurrency(wanted.world_size)
+    files = _data_files(wanted)
+    ranks = _rank_events(wanted, execution_id, files)
+    manifest_key = f"executions/{execution_id}/ranks.json"
+    s3().put_object(
+        Bucket=os.environ["STATE_BUCKET"],
+        Key=manifest_key,
+        Body=json.dumps([rank.to_json() for rank in ranks]),
+        ContentType="application/json",
+    )
+    log.info("%s: %d ranks, %d data files", execution_id, wanted.world_size, len(files))
+    return {
+        "execution_id": execution_id,
+        "bucket": wanted.bucket,
+        "state_bucket": os.environ["STATE_BUCKET"],
+        "manifest_key": manifest_key,
+        "outcome_prefix": outcome_prefix(execution_id),
+        "world_size": wanted.world_size,
+        "result_path": ranks[0].result_path,
+        "result_required": wanted.result_path is not None,
+        "started_at": event["started_at"],
+        "request_ids": {"initialize": context.aws_request_id},
+    }
+
+
+def _rank_events(wanted: ExecutionInput, execution_id: str, files: list[str]) -> list[RankEvent]:
+    fmi = _fmi_settings(wanted.world_size, execution_id)
+    return [
+        RankEvent(
+            rank=rank,
+            world_size=wanted.world_size,
+            execution_id=execution_id,
+            state_bucket=os.environ["STATE_BUCKET"],
+            outcome_key=outcome_key(execution_id, rank),
+            bucket=wanted.bucket,
+            object_type=wanted.object_type,
+            S3_object_name=wanted.object_name,
+            script=wanted.script,
+            data_path=wanted.data_path,
+            data_bucket=wanted.data_bucket,
+            data_prefix=wanted.data_prefix,
+            data_files=share,
+            batch_size=wanted.batch_size,
+            result_path=wanted.result_path or f"executions/{execution_id}/results",
+            fmi=fmi,
+        )
+        for rank, share in enumerate(split(files, wanted.world_size))
+    ]
+
+
+def _fmi_settings(world_size: int, execution_id: str) -> FMISettings:
+    host, port = None, None
+    if world_size > 1:
+        host, port = wait_for_server(os.environ["RENDEZVOUS_PARAMETER"], RENDEZVOUS_WAIT_S)
+    return FMISettings(
+        comm_name=execution_id, secret=secrets.token_hex(32), rendezvous_host=host, rendezvous_port=port
+    )
+
+
+def _check_bundle(wanted: ExecutionInput) -> None:
+    """The script is there, and so is the data that is said to come with it."""
+    if not any(_keys(wanted.bucket, wanted.script_key, exact=True)):
+        raise InputError(
+            f"There is no object {wanted.script_key!r} in bucket {wanted.bucket!r}: "
+            'upload it, or correct "script".'
+        )
+    # Data may also be made by the script or lie in the image; only what would come with the bundle can be
+    # checked.
+    if wanted.data_path and wanted.data_path.startswith(f"{TMP}{wanted.object_name}/"):
+        key = wanted.data_path.removeprefix(TMP).rstrip("/")
+        if not any(_keys(wanted.bucket, key, exact=True)) and not any(_keys(wanted.bucket, key + "/")):
+            raise InputError(
+                f"There is no object {key!r} in bucket {wanted.bucket!r}: "
+                'upload the data, or correct "data_path".'
+            )
+
+
+def _data_files(wanted: ExecutionInput) -> list[str]:
+    """The partitions to use, in natural order, ``file_limit`` of them at most."""
+    if wanted.data_prefix is None or wanted.data_bucket is None:
+        return []
+    prefix = wanted.data_prefix.strip("/") + "/"
+    files = natural_sort(key for key in _keys(wanted.data_bucket, prefix) if not key.endswith("/"))
+    if not files:
+        raise InputError(
+            f"There is no object below {prefix!r} in bucket {wanted.data_bucket!r}: "
+            'upload the partitions, or correct "data_prefix".'
+        )
+    return list(islice(files, wanted.file_limit))
+
+
+def _keys(bucket: str, prefix: str, exact: bool = False) -> list[str]:
+    """The keys that start with ``prefix``, or with ``exact`` the one that is it."""
+    try:
+        if exact:
+            # The key itself sorts before every longer one, so one entry answers the question.
+            first = s3().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+            return [entry["Key"] for entry in first.get("Contents", []) if entry["Key"] == prefix]
+        pages = s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == "NoSuchBucket":
+            raise InputError(
+                f"There is no bucket {bucket!r}: correct its name in the execution input."
+            ) from None
+        if code in ("AccessDenied", "403", "AllAccessDisabled", "PermanentRedirect"):
+            raise InputError(
+                f"The deployment may not read bucket {bucket!r}: correct its name, "
+                "or add it to the Terraform variable extra_buckets and apply."
+            ) from None
+        raise
+
+
+def _check_concurrency(world_size: int) -> None:
+    """All ranks have to run at the same time, or those that run would wait for those that cannot start."""
+    reserved = os.environ.get("EXECUTE_RESERVED_CONCURRENCY")
+    if reserved:
+        if world_size > int(reserved):
+            raise InputError(
+                f'"world_size" is {world_size}, but the function is limited to {reserved} at a time: '
+                "lower it, or raise the Terraform variable reserved_concurrency."
+            )
+        return
+    limits = lambda_().get_account_settings()["AccountLimit"]
+    allowed = limits.get("UnreservedConcurrentExecutions", limits["ConcurrentExecutions"])
+    if world_size > allowed:
+        raise InputError(
+            f'"world_size" is {world_size}, but the account allows {allowed} functions at a time: lower it, '
+            "or ask AWS for more (Service Quotas, AWS Lambda, Concurrent executions)."
+        )

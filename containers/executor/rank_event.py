@@ -1,0 +1,75 @@
+"""What one rank is told: an item of the manifest, written by Initialize and read by Execute."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class FMISettings:
+    """How the ranks of an execution find and trust each other.
+
+    ``rendezvous_host`` and ``rendezvous_port`` are None in a world of one, which needs neither.
+    """
+
+    comm_name: str
+    secret: str = field(repr=False)
+    rendezvous_host: str | None
+    rendezvous_port: int | None
+
+
+@dataclass(frozen=True)
+class RankEvent:
+    """The work of one rank. ``data_files`` are S3 keys in ``data_bucket``, in natural order."""
+
+    rank: int
+    world_size: int
+    execution_id: str
+    state_bucket: str
+    outcome_key: str
+    bucket: str
+    object_type: str
+    S3_object_name: str
+    script: str
+    data_path: str | None
+    data_bucket: str | None
+    data_prefix: str | None
+    data_files: list[str]
+    batch_size: int | None
+    result_path: str
+    fmi: FMISettings
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as the state machine passes it on."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, event: Mapping[str, Any]) -> RankEvent:
+        """Read an event that :meth:`to_json` made."""
+        return cls(**{**event, "fmi": FMISettings(**event["fmi"])})
+
+    def environment(self) -> dict[str, str]:
+        """The variables a script reads. Values that are unset are absent, not empty."""
+        values = {
+            "S3_BUCKET": self.bucket,
+            "S3_OBJECT_NAME": self.S3_object_name,
+            "S3_OBJECT_TYPE": self.object_type,
+            "SCRIPT": self.script,
+            "WORLD_SIZE": self.world_size,
+            "RANK": self.rank,
+            "DATA_BUCKET": self.data_bucket,
+            "DATA_PREFIX": self.data_prefix,
+            "DATA_PATH": self.data_path,
+            "DATA_FILES": json.dumps(self.data_files),
+            "RESULT_PATH": self.result_path,
+            "BATCH_SIZE": self.batch_size,
+            "EXECUTION_ID": self.execution_id,
+            "FMI_COMM_NAME": self.fmi.comm_name,
+            "FMI_SECRET": self.fmi.secret,
+            "RENDEZVOUS_HOST": self.fmi.rendezvous_host,
+            "RENDEZVOUS_PORT": self.fmi.rendezvous_port,
+        }
+        return {name: str(value) for name, value in values.items() if value is not None}

@@ -1,0 +1,143 @@
+"""Summarize: succeed only when every rank did, and put the ranks' results together."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from containers.executor import outcomes
+from containers.executor.clients import PARALLEL_REQUESTS, s3
+from containers.executor.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from awslambdaric.lambda_context import LambdaContext
+
+T = TypeVar("T")
+
+COMBINED_NAME = "combined_data.json"
+PREDICTIONS_NAME = "predictions.parquet"
+
+
+class RankFailure(RuntimeError):  # noqa: N818  the name users see in the execution
+    """At least one rank failed. The message starts with the root cause and the rank that had it."""
+
+
+class ResultMissing(RuntimeError):  # noqa: N818
+    """A rank succeeded but wrote no result of this execution, or one that cannot be read."""
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Check the ranks of an execution and combine their results.
+
+    ``event`` is what Initialize returned (and the Map's own result, which is not trusted). Raises
+    :class:`RankFailure` or :class:`ResultMissing`; returns a summary of the execution.
+    """
+    world_size: int = event["world_size"]
+    _check_outcomes(event["state_bucket"], event["execution_id"], world_size)
+    results = _fresh_objects(event, "json")
+    missing = [rank for rank, body in enumerate(results) if body is None]
+    if event["result_required"] and missing:
+        raise ResultMissing(
+            f"{_ranks(missing)} wrote no result: the script has to write {event['result_path']}/<rank>.json "
+            f"to bucket {event['bucket']} in every execution (it finds both in RESULT_PATH and S3_BUCKET)."
+        )
+    parsed = [_parse(event, rank, body) for rank, body in enumerate(results) if body is not None]
+    return {
+        "execution_id": event["execution_id"],
+        "status": "succeeded",
+        "world_size": world_size,
+        "bucket": event["bucket"],
+        "result_path": event["result_path"],
+        "combined_key": _put(event, COMBINED_NAME, json.dumps(parsed).encode()) if parsed else None,
+        "predictions_key": _combine_predictions(event),
+        "samples": sum(result.get("num_samples") or 0 for result in parsed),
+        "metrics": (parsed[0].get("world_metrics") or {}) if parsed else {},
+        "request_ids": {**event["request_ids"], "summarize": context.aws_request_id},
+    }
+
+
+def _check_outcomes(bucket: str, execution_id: str, world_size: int) -> None:
+    ended = _in_parallel(lambda rank: outcomes.read(bucket, execution_id, rank), world_size)
+    failed = sorted((one for one in ended if one.status != "succeeded"), key=Outcome.root_cause_order)
+    if failed:
+        root = failed[0]
+        others = (
+            f" ({len(failed)} of {world_size} ranks failed: {_numbers(sorted(one.rank for one in failed))})"
+        )
+        details = f"\n{root.traceback}" if root.traceback else ""
+        raise RankFailure(
+            f"rank {root.rank} failed: {root.error}{others if len(failed) > 1 else ''}{details}"
+        )
+
+
+def _fresh_objects(event: Mapping[str, Any], suffix: str) -> list[bytes | None]:
+    """The bodies of ``<result_path>/<rank>.<suffix>`` by rank; None where this execution wrote none."""
+    # S3 keeps whole seconds, and what an earlier execution left under the same result path is not this one's.
+    earliest = datetime.fromtimestamp(
+        math.floor(datetime.fromisoformat(event["started_at"]).timestamp()), UTC
+    )
+
+    def read(rank: int) -> bytes | None:
+        try:
+            found = s3().get_object(Bucket=event["bucket"], Key=f"{event['result_path']}/{rank}.{suffix}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                return None
+            raise
+        return found["Body"].read() if found["LastModified"] >= earliest else None
+
+    return _in_parallel(read, event["world_size"])
+
+
+def _parse(event: Mapping[str, Any], rank: int, body: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(body)
+    except ValueError as error:
+        raise ResultMissing(
+            f"The result of rank {rank}, {event['result_path']}/{rank}.json, is not JSON: {error}."
+        ) from None
+    if not isinstance(parsed, dict):
+        raise ResultMissing(
+            f"The result of rank {rank}, {event['result_path']}/{rank}.json, is not a JSON object."
+        )
+    return parsed
+
+
+def _combine_predictions(event: Mapping[str, Any]) -> str | None:
+    """Concatenate the ranks' predictions in rank order; scripts without any are fine."""
+    parts = [body for body in _fresh_objects(event, "parquet") if body is not None]
+    if not parts:
+        return None
+    import pyarrow as pa  # noqa: PLC0415  a third of a second that executions without predictions need not wait
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    combined = io.BytesIO()
+    pq.write_table(pa.concat_tables([pq.read_table(io.BytesIO(part)) for part in parts]), combined)
+    return _put(event, PREDICTIONS_NAME, combined.getvalue())
+
+
+def _put(event: Mapping[str, Any], name: str, body: bytes) -> str:
+    key = f"{event['result_path']}/{name}"
+    s3().put_object(Bucket=event["bucket"], Key=key, Body=body)
+    return key
+
+
+def _in_parallel(read: Callable[[int], T], world_size: int) -> list[T]:
+    with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
+        return list(pool.map(read, range(world_size)))
+
+
+def _ranks(ranks: Sequence[int]) -> str:
+    return f"Rank{'s' if len(ranks) > 1 else ''} {_numbers(ranks)}"
+
+
+def _numbers(ranks: Sequence[int], most: int = 20) -> str:
+    shown = ", ".join(str(rank) for rank in ranks[:most])
+    return shown if len(ranks) <= most else f"{shown}, …"

@@ -1,0 +1,46 @@
+"""The image without building it: what it installs, what it holds, what its handlers import."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+HERE = ROOT / "containers" / "executor"
+
+
+def pins(path: Path) -> dict[str, str]:
+    """The pinned versions of a requirements or constraints file."""
+    return dict(re.findall(r"^([\w.-]+)==([^\s;]+)", path.read_text(), re.MULTILINE))
+
+
+def test_requirements_are_the_tested_versions() -> None:
+    tested = {name.lower(): version for name, version in pins(ROOT / "constraints.txt").items()}
+    wanted = pins(HERE / "requirements.txt")
+    assert wanted
+    assert {name: tested.get(name.lower()) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("folder", ["containers/executor", "fmi", "fmilib", "inference"])
+def test_what_is_copied_is_sent_to_the_engine_and_triggers_a_build(folder: str) -> None:
+    copied = re.findall(r"^COPY (\w+) /var/task", (HERE / "Dockerfile").read_text(), re.MULTILINE)
+    assert folder.split("/", maxsplit=1)[0] in copied
+    assert f"!{folder}\n" in (HERE / "Dockerfile.dockerignore").read_text()
+    registry = (ROOT / "terraform" / "modules" / "registry" / "main.tf").read_text()
+    assert f'"{folder}/**"' in registry
+
+
+@pytest.mark.parametrize("handler", ["initialize", "execute", "summarize", "publish_address"])
+def test_handlers_start_without_the_heavy_packages(handler: str) -> None:
+    code = (
+        f"import sys, containers.executor.{handler} as module\n"
+        "assert callable(module.handler)\n"
+        "heavy = {'torch', 'numpy', 'pyarrow', 'fmi', 'inference'} & set(sys.modules)\n"
+        "sys.exit(f'imports {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,183 @@
+"""Initialize checks what only AWS can tell, deals the data out and writes the manifest."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from containers.executor import clients, initialize
+from containers.executor.payload import InputError
+from containers.executor.rendezvous import RendezvousError, wait_for_server
+from tests.containers.executor.conftest import ACCOUNT_CONCURRENCY, BUCKET, PARAMETER
+from tests.containers.executor.test_payload import FOLDER, PARTITIONS, SCRIPT
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_ssm import SSMClient
+
+ARN = "arn:aws:states:us-east-1:123456789012:execution:world:run-7"
+
+
+def start(context: SimpleNamespace, payload: dict[str, Any]) -> dict[str, Any]:
+    """Call the handler as the state machine does on the embedded AWS, where a name may be missing."""
+    event = {
+        "input": {**payload, "bucket": payload.get("bucket") or BUCKET},
+        "execution_id": None,
+        "execution_arn": ARN,
+        "started_at": "2026-11-21T12:00:00.500Z",
+    }
+    return initialize.handler(event, context)
+
+
+def manifest(s3: S3Client, output: dict[str, Any]) -> list[dict[str, Any]]:
+    body = s3.get_object(Bucket=output["state_bucket"], Key=output["manifest_key"])["Body"].read()
+    ranks: list[dict[str, Any]] = json.loads(body)
+    return ranks
+
+
+@pytest.fixture
+def server(ssm: SSMClient) -> Iterator[int]:
+    """Something that accepts connections, published as the rendezvous server."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = int(listening.getsockname()[1])
+        ssm.put_parameter(Name=PARAMETER, Value=f"127.0.0.1:{port}", Type="String")
+        yield port
+
+
+@pytest.fixture
+def uploaded(s3: S3Client) -> S3Client:
+    """The bundles and the data of all three shapes."""
+    s3.create_bucket(Bucket="data-bucket")
+    for payload in (FOLDER, PARTITIONS, SCRIPT):
+        s3.put_object(Bucket=BUCKET, Key=payload["script"].removeprefix("/tmp/"), Body=b"")
+    s3.put_object(Bucket=BUCKET, Key=FOLDER["data_path"].removeprefix("/tmp/"), Body=b"")
+    for number in range(1, 13):
+        s3.put_object(Bucket="data-bucket", Key=f"100MB/{number}.pt", Body=b"")
+    s3.put_object(Bucket="data-bucket", Key="100MB/", Body=b"")
+    s3.put_object(Bucket="data-bucket", Key="100MB-other/1.pt", Body=b"")
+    return s3
+
+
+def test_folder_shape(uploaded: S3Client, server: int, context: SimpleNamespace) -> None:
+    output = start(context, {**FOLDER, "bucket": BUCKET})
+    assert output == {
+        "execution_id": "run-7",
+        "bucket": BUCKET,
+        "state_bucket": BUCKET,
+        "manifest_key": "executions/run-7/ranks.json",
+        "outcome_prefix": "executions/run-7/outcomes",
+        "world_size": 4,
+        "result_path": "executions/run-7/results",
+        "result_required": False,
+        "started_at": "2026-11-21T12:00:00.500Z",
+        "request_ids": {"initialize": "request-1"},
+    }
+    ranks = manifest(uploaded, output)
+    assert [rank["rank"] for rank in ranks] == [0, 1, 2, 3]
+    assert ranks[3]["outcome_key"] == "executions/run-7/outcomes/3.json"
+    assert ranks[0]["data_path"] == FOLDER["data_path"]
+    assert ranks[0]["fmi"]["rendezvous_host"] == "127.0.0.1"
+    assert ranks[0]["fmi"]["rendezvous_port"] == server
+    assert len({rank["fmi"]["secret"] for rank in ranks}) == 1
+    assert len(bytes.fromhex(ranks[0]["fmi"]["secret"])) == 32
+
+
+@pytest.mark.usefixtures("server")
+def test_partition_shape(uploaded: S3Client, context: SimpleNamespace) -> None:
+    payload = {**PARTITIONS, "bucket": BUCKET, "data_bucket": "data-bucket", "world_size": "4"}
+    output = start(context, payload)
+    assert (output["result_path"], output["result_required"]) == (PARTITIONS["result_path"], True)
+    shares = [rank["data_files"] for rank in manifest(uploaded, output)]
+    assert [len(share) for share in shares] == [3, 3, 3, 2]
+    assert [file for share in shares for file in share] == [f"100MB/{number}.pt" for number in range(1, 12)]
+
+
+def test_script_shape_in_a_world_of_one_needs_no_rendezvous(
+    uploaded: S3Client, context: SimpleNamespace
+) -> None:
+    output = start(context, {**SCRIPT, "bucket": BUCKET, "world_size": 1})
+    [rank] = manifest(uploaded, output)
+    assert (rank["object_type"], rank["script"]) == ("script", SCRIPT["script"])
+    assert rank["fmi"]["rendezvous_host"] is None
+
+
+@pytest.mark.usefixtures("uploaded")
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"world_size": 0}, '"world_size" is 0'),
+        ({"bucket": "no-such-bucket"}, "There is no bucket 'no-such-bucket': correct its name"),
+        ({"script": f"/tmp/{FOLDER['S3_object_name']}/none.py"}, "There is no object"),
+        (
+            {"data_path": f"/tmp/{FOLDER['S3_object_name']}/none.pt"},
+            'upload the data, or correct "data_path"',
+        ),
+        ({"data_prefix": "100"}, "There is no object below '100/' in bucket 'the-bucket'"),
+        ({"data_bucket": "nowhere", "data_prefix": "1"}, "There is no bucket 'nowhere'"),
+        ({"world_size": ACCOUNT_CONCURRENCY + 1}, "the account allows 10 functions at a time: lower it"),
+    ],
+)
+def test_mistakes(context: SimpleNamespace, changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError) as caught:
+        start(context, {**FOLDER, "bucket": BUCKET, **changes})
+    assert sentence in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.usefixtures("uploaded")
+def test_reserved_concurrency_is_a_limit_too(
+    context: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXECUTE_RESERVED_CONCURRENCY", "3")
+    with pytest.raises(InputError, match="limited to 3 at a time"):
+        start(context, {**FOLDER, "bucket": BUCKET})
+
+
+@pytest.mark.usefixtures("uploaded")
+def test_a_bucket_that_may_not_be_read_is_named(
+    context: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "Access Denied"}}, "ListObjectsV2")
+
+    monkeypatch.setattr(clients.s3(), "list_objects_v2", denied)
+    with pytest.raises(InputError, match="Terraform variable extra_buckets"):
+        start(context, {**FOLDER, "bucket": BUCKET})
+
+
+@pytest.mark.usefixtures("uploaded")
+def test_data_elsewhere_below_tmp_is_the_scripts_own_business(context: SimpleNamespace) -> None:
+    payload = {**FOLDER, "bucket": BUCKET, "world_size": 1, "data_path": "/tmp/made-by-the-script.pt"}
+    assert start(context, payload)["world_size"] == 1
+
+
+def test_a_rendezvous_server_that_is_not_up_yet_is_waited_for(
+    ssm: SSMClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssm.put_parameter(Name=PARAMETER, Value="pending", Type="String")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+
+        def publish(_: float) -> None:
+            ssm.put_parameter(Name=PARAMETER, Value=address, Overwrite=True)
+
+        monkeypatch.setattr("containers.executor.rendezvous.time.sleep", publish)
+        host, port = wait_for_server(PARAMETER, wait_s=30)
+    assert f"{host}:{port}" == address
+
+
+def test_a_rendezvous_server_that_never_comes_is_an_error_that_says_where_to_look(ssm: SSMClient) -> None:
+    ssm.put_parameter(Name=PARAMETER, Value="pending", Type="String")
+    with pytest.raises(RendezvousError, match="see whether the ECS service runs a task"):
+        wait_for_server(PARAMETER, wait_s=0)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+    ssm.put_parameter(Name=PARAMETER, Value=address, Overwrite=True)
+    with pytest.raises(RendezvousError, match=f"{address} did not answer"):
+        wait_for_server(PARAMETER, wait_s=0)

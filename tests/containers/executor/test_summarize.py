@@ -1,0 +1,167 @@
+"""Summarize refuses what is not whole, names the root cause, and combines the rest."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from containers.executor import outcomes, summarize
+from containers.executor.outcomes import Outcome
+from containers.executor.summarize import RankFailure, ResultMissing
+from tests.containers.executor.conftest import BUCKET
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+PATH = "my results/1"
+
+
+def event(world_size: int = 2, required: bool = True, started_s_ago: float = 5) -> dict[str, Any]:
+    started = datetime.now(UTC) - timedelta(seconds=started_s_ago)
+    return {
+        "execution_id": "run-7",
+        "bucket": BUCKET,
+        "state_bucket": BUCKET,
+        "world_size": world_size,
+        "result_path": PATH,
+        "result_required": required,
+        "started_at": started.isoformat().replace("+00:00", "Z"),
+        "request_ids": {"initialize": "request-0"},
+        "map": {"MapRunArn": "not trusted"},
+    }
+
+
+def write_outcome(rank: int, **changes: Any) -> None:  # noqa: ANN401
+    written = Outcome(rank=rank, status="failed" if changes else "succeeded", **changes)
+    outcomes.write(BUCKET, outcomes.outcome_key("run-7", rank), written)
+
+
+def write_result(s3: S3Client, rank: int, body: object) -> None:
+    s3.put_object(Bucket=BUCKET, Key=f"{PATH}/{rank}.json", Body=json.dumps(body))
+
+
+def test_results_are_combined_in_rank_order(s3: S3Client, context: SimpleNamespace) -> None:
+    for rank in (1, 0):
+        write_outcome(rank)
+        write_result(s3, rank, {"rank": rank, "num_samples": 10 + rank, "world_metrics": {"MAE": 0.1}})
+    summary = summarize.handler(event(), context)
+    assert summary == {
+        "execution_id": "run-7",
+        "status": "succeeded",
+        "world_size": 2,
+        "bucket": BUCKET,
+        "result_path": PATH,
+        "combined_key": f"{PATH}/combined_data.json",
+        "predictions_key": None,
+        "samples": 21,
+        "metrics": {"MAE": 0.1},
+        "request_ids": {"initialize": "request-0", "summarize": "request-1"},
+    }
+    combined = json.loads(s3.get_object(Bucket=BUCKET, Key=summary["combined_key"])["Body"].read())
+    assert [result["rank"] for result in combined] == [0, 1]
+
+
+def test_predictions_are_concatenated(s3: S3Client, context: SimpleNamespace) -> None:
+    for rank in range(3):
+        write_outcome(rank)
+        write_result(s3, rank, {"rank": rank})
+    for rank in (2, 0):  # rank 1 had no samples
+        body = io.BytesIO()
+        pq.write_table(pa.table({"object_id": [rank * 10, rank * 10 + 1]}), body)
+        s3.put_object(Bucket=BUCKET, Key=f"{PATH}/{rank}.parquet", Body=body.getvalue())
+    summary = summarize.handler(event(3), context)
+    table = pq.read_table(
+        io.BytesIO(s3.get_object(Bucket=BUCKET, Key=summary["predictions_key"])["Body"].read())
+    )
+    assert table["object_id"].to_pylist() == [0, 1, 20, 21]
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_world_without_results_succeeds_when_none_are_asked_for(context: SimpleNamespace) -> None:
+    write_outcome(0)
+    summary = summarize.handler(event(1, required=False), context)
+    assert (summary["combined_key"], summary["samples"], summary["metrics"]) == (None, 0, {})
+
+
+def test_a_missing_result_is_refused(s3: S3Client, context: SimpleNamespace) -> None:
+    for rank in range(4):
+        write_outcome(rank)
+    write_result(s3, 1, {})
+    with pytest.raises(ResultMissing, match=r"^Ranks 0, 2, 3 wrote no result: .*my results/1/<rank>\.json"):
+        summarize.handler(event(4), context)
+
+
+def test_a_result_of_an_earlier_execution_is_refused(s3: S3Client, context: SimpleNamespace) -> None:
+    write_outcome(0)
+    write_result(s3, 0, {})
+    with pytest.raises(ResultMissing, match=r"^Rank 0 wrote no result"):
+        summarize.handler(event(1, started_s_ago=-60), context)
+
+
+@pytest.mark.parametrize(("body", "what"), [(b"{", "is not JSON"), (b"[]", "is not a JSON object")])
+def test_a_result_that_cannot_be_read_is_refused(
+    s3: S3Client, context: SimpleNamespace, body: bytes, what: str
+) -> None:
+    write_outcome(0)
+    s3.put_object(Bucket=BUCKET, Key=f"{PATH}/0.json", Body=body)
+    with pytest.raises(ResultMissing, match=what):
+        summarize.handler(event(1), context)
+
+
+@pytest.mark.usefixtures("s3")
+def test_the_root_cause_is_named_before_its_consequences(context: SimpleNamespace) -> None:
+    write_outcome(0, error_type="PeerFailure", error_message="rank 2 failed", ended_at=1.0)
+    write_outcome(1, error_type="Timeout", error_message="missing: rank 2", ended_at=2.0)
+    write_outcome(
+        2,
+        error_type="ValueError",
+        error_message="no such band",
+        ended_at=3.0,
+        traceback="Traceback (most recent call last):\n  …",
+    )
+    write_outcome(3)
+    with pytest.raises(RankFailure) as caught:
+        summarize.handler(event(4), context)
+    first, *rest = str(caught.value).splitlines()
+    assert first == "rank 2 failed: ValueError: no such band (3 of 4 ranks failed: 0, 1, 2)"
+    assert rest[0] == "Traceback (most recent call last):"
+
+
+@pytest.mark.usefixtures("s3")
+def test_the_earliest_of_several_own_errors_is_the_root_cause(context: SimpleNamespace) -> None:
+    write_outcome(0, error_type="KeyError", error_message="'late'", ended_at=9.0)
+    write_outcome(1, error_type="OSError", error_message="early", ended_at=8.0)
+    with pytest.raises(RankFailure, match=r"^rank 1 failed: OSError: early"):
+        summarize.handler(event(2), context)
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+@pytest.mark.parametrize(
+    ("cause", "message"),
+    [
+        ('{"errorMessage": "Task timed out after 900.00 seconds"}', "Task timed out after 900.00 seconds"),
+        ("Rate exceeded", "Rate exceeded"),
+    ],
+)
+def test_a_killed_rank_is_named_with_what_the_state_machine_recorded(
+    s3: S3Client, context: SimpleNamespace, cause: str, message: str, quoted: bool
+) -> None:
+    write_outcome(0, error_type="PeerFailure", error_message="rank 1 left", ended_at=1.0)
+    recorded = json.dumps({"Error": "Sandbox.Timedout", "Cause": cause})
+    body = json.dumps(recorded) if quoted else recorded
+    s3.put_object(Bucket=BUCKET, Key=outcomes.failure_key("run-7", 1), Body=body)
+    with pytest.raises(RankFailure, match=f"^rank 1 failed: Sandbox.Timedout: {message} "):
+        summarize.handler(event(2), context)
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_rank_without_any_trace_failed(context: SimpleNamespace) -> None:
+    with pytest.raises(RankFailure, match=r"^rank 0 failed: NoOutcome: the rank left no outcome"):
+        summarize.handler(event(1), context)
