@@ -1,0 +1,70 @@
+data "aws_caller_identity" "this" {}
+
+module "registry" {
+  source = "./modules/registry"
+
+  name_prefix  = var.name_prefix
+  region       = var.region
+  build_images = var.build_images && !var.embedded
+  image_tag    = var.image_tag
+  architecture = var.architecture
+}
+
+module "storage" {
+  source = "./modules/storage"
+
+  # Bucket names are shared by all accounts and regions.
+  name                  = "${var.name_prefix}-${data.aws_caller_identity.this.account_id}-${var.region}"
+  embedded              = var.embedded
+  result_retention_days = var.result_retention_days
+}
+
+module "rendezvous" {
+  source = "./modules/rendezvous"
+
+  region              = var.region
+  name_prefix         = var.name_prefix
+  image_uri           = module.registry.image_uris["rendezvous"]
+  publisher_image_uri = module.registry.image_uris["executor"]
+  repository_arn      = module.registry.repository_arns["rendezvous"]
+  architecture        = var.architecture
+  port                = var.rendezvous_port
+  domain_name         = var.domain_name
+  create_zone         = var.create_zone
+  log_retention_days  = var.log_retention_days
+  log_level           = var.log_level
+}
+
+module "executor" {
+  source = "./modules/executor"
+
+  name_prefix              = var.name_prefix
+  image_uri                = module.registry.image_uris["executor"]
+  architecture             = var.architecture
+  bucket                   = module.storage.bucket
+  bucket_arn               = module.storage.bucket_arn
+  extra_buckets            = var.extra_buckets
+  rendezvous_parameter     = module.rendezvous.parameter
+  rendezvous_parameter_arn = module.rendezvous.parameter_arn
+  memory_mb                = var.executor_memory_mb
+  timeout_s                = var.executor_timeout_s
+  ephemeral_storage_mb     = var.executor_ephemeral_storage_mb
+  reserved_concurrency     = var.reserved_concurrency
+  log_retention_days       = var.log_retention_days
+  log_level                = var.log_level
+}
+
+module "workflow" {
+  source = "./modules/workflow"
+
+  region               = var.region
+  name_prefix          = var.name_prefix
+  definition           = "${path.root}/../statemachine.asl.json"
+  bucket               = module.storage.bucket
+  bucket_arn           = module.storage.bucket_arn
+  function_arns        = module.executor.function_arns
+  initialize_timeout_s = module.executor.timeouts_s["initialize"]
+  execute_timeout_s    = module.executor.timeouts_s["execute"]
+  summarize_timeout_s  = module.executor.timeouts_s["summarize"]
+  log_retention_days   = var.log_retention_days
+}

@@ -1,0 +1,57 @@
+# The three functions of the state machine, from one image.
+
+locals {
+  common = {
+    STATE_BUCKET = var.bucket
+    LOG_LEVEL    = var.log_level
+  }
+
+  functions = {
+    initialize = {
+      description          = "Checks an execution's input and writes the ranks' manifest"
+      memory_mb            = 512
+      timeout_s            = 180 # waits up to 90 s for the rendezvous server
+      ephemeral_storage_mb = 512
+      reserved_concurrency = -1
+      environment = merge(
+        local.common,
+        { RENDEZVOUS_PARAMETER = var.rendezvous_parameter },
+        var.reserved_concurrency < 0 ? {} : { EXECUTE_RESERVED_CONCURRENCY = tostring(var.reserved_concurrency) },
+      )
+    }
+    execute = {
+      description          = "Runs the script of one rank"
+      memory_mb            = var.memory_mb
+      timeout_s            = var.timeout_s
+      ephemeral_storage_mb = var.ephemeral_storage_mb
+      reserved_concurrency = var.reserved_concurrency
+      environment          = local.common
+    }
+    summarize = {
+      description          = "Accepts or refuses an execution and combines its results"
+      memory_mb            = 1769 # one whole processor
+      timeout_s            = 300
+      ephemeral_storage_mb = 512
+      reserved_concurrency = -1
+      environment          = local.common
+    }
+  }
+}
+
+module "function" {
+  source   = "../function"
+  for_each = local.functions
+
+  name                 = "${var.name_prefix}-${each.key}"
+  description          = each.value.description
+  image_uri            = var.image_uri
+  handler              = "containers.executor.${each.key}.handler"
+  architecture         = var.architecture
+  memory_mb            = each.value.memory_mb
+  timeout_s            = each.value.timeout_s
+  ephemeral_storage_mb = each.value.ephemeral_storage_mb
+  reserved_concurrency = each.value.reserved_concurrency
+  environment          = each.value.environment
+  policy               = local.policies[each.key]
+  log_retention_days   = var.log_retention_days
+}

@@ -1,0 +1,53 @@
+# What each function may do. Users' scripts run with the policy of execute: it reads and writes objects, nothing else.
+
+locals {
+  bucket_arns = concat([var.bucket_arn], [for name in sort(var.extra_buckets) : "arn:aws:s3:::${name}"])
+  object_arns = [for arn in local.bucket_arns : "${arn}/*"]
+
+  policies = {
+    initialize = data.aws_iam_policy_document.initialize.json
+    execute    = data.aws_iam_policy_document.objects.json
+    summarize  = data.aws_iam_policy_document.objects.json
+  }
+}
+
+data "aws_iam_policy_document" "initialize" {
+  statement {
+    sid       = "FindBundleAndData"
+    actions   = ["s3:ListBucket"]
+    resources = local.bucket_arns
+  }
+
+  statement {
+    sid       = "WriteManifest"
+    actions   = ["s3:PutObject"]
+    resources = ["${var.bucket_arn}/executions/*"]
+  }
+
+  statement {
+    sid       = "FindRendezvous"
+    actions   = ["ssm:GetParameter"]
+    resources = [var.rendezvous_parameter_arn]
+  }
+
+  statement {
+    sid       = "CheckConcurrency"
+    actions   = ["lambda:GetAccountSettings"]
+    resources = ["*"] # this action knows no resources
+  }
+}
+
+data "aws_iam_policy_document" "objects" {
+  # Without it S3 answers for a missing object with "access denied", which would send users the wrong way.
+  statement {
+    sid       = "ListBuckets"
+    actions   = ["s3:ListBucket"]
+    resources = local.bucket_arns
+  }
+
+  statement {
+    sid       = "ReadAndWriteObjects"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = local.object_arns
+  }
+}

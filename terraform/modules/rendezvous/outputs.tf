@@ -1,0 +1,24 @@
+output "parameter" {
+  description = "Name of the SSM parameter that holds the server's address."
+  value       = aws_ssm_parameter.address.name
+}
+
+output "parameter_arn" {
+  description = "ARN of the SSM parameter that holds the server's address."
+  value       = aws_ssm_parameter.address.arn
+}
+
+output "domain" {
+  description = "Domain name of the server, or null."
+  value       = local.record_name
+}
+
+output "log_group" {
+  description = "Name of the server's log group."
+  value       = aws_cloudwatch_log_group.this.name
+}
+
+output "publisher_log_group" {
+  description = "Name of the log group of the function that publishes the address."
+  value       = module.publisher.log_group
+}

@@ -1,0 +1,57 @@
+# What the whole deployment is made of, planned without an account.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  # Applying with a mocked provider creates nothing, but a local-exec would run.
+  build_images = false
+}
+
+run "everything" {
+  command = apply
+
+  assert {
+    condition     = output.bucket == "cosmic-123456789012-us-east-1"
+    error_message = "The bucket's name has to be unique across accounts and regions, and is ${output.bucket}."
+  }
+
+  assert {
+    condition     = output.functions == { initialize = "cosmic-initialize", execute = "cosmic-execute", summarize = "cosmic-summarize" }
+    error_message = "run_experiment.py reads these names."
+  }
+
+  assert {
+    condition     = toset(keys(output.log_groups)) == toset(["initialize", "execute", "summarize", "publish_address", "rendezvous", "state_machine"])
+    error_message = "Everything that writes a log has a log group of its own."
+  }
+
+  assert {
+    condition     = output.rendezvous_domain == null
+    error_message = "There is no record without a domain."
+  }
+}
+
+run "a_second_team_shares_no_name" {
+  command = apply
+  variables { name_prefix = "team-2" }
+
+  assert {
+    condition     = alltrue([for name in concat(values(output.functions), values(output.log_groups), [output.bucket, output.rendezvous_parameter]) : strcontains(name, "team-2")])
+    error_message = "A name without the prefix would collide with another team's."
+  }
+}
+
+run "with_a_domain_of_its_own" {
+  command = apply
+  variables {
+    domain_name = "example.org"
+    create_zone = true
+  }
+
+  assert {
+    condition     = output.rendezvous_domain == "rendezvous.example.org"
+    error_message = "The record is rendezvous.<domain_name>."
+  }
+}

@@ -1,0 +1,56 @@
+# The functions get what they need and their policies no more than that.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name_prefix              = "test"
+  image_uri                = "123456789012.dkr.ecr.us-east-1.amazonaws.com/test/executor:1"
+  architecture             = "x86_64"
+  bucket                   = "own"
+  bucket_arn               = "arn:aws:s3:::own"
+  extra_buckets            = ["theirs"]
+  rendezvous_parameter     = "/test/rendezvous"
+  rendezvous_parameter_arn = "arn:aws:ssm:us-east-1:123456789012:parameter/test/rendezvous"
+  memory_mb                = 3008
+  timeout_s                = 900
+  ephemeral_storage_mb     = 2048
+  reserved_concurrency     = -1
+  log_retention_days       = 14
+  log_level                = "INFO"
+}
+
+run "policies" {
+  command = plan
+  module { source = "./modules/executor" }
+
+  assert {
+    condition     = one([for statement in data.aws_iam_policy_document.objects.statement : statement.resources if statement.sid == "ReadAndWriteObjects"]) == toset(["arn:aws:s3:::own/*", "arn:aws:s3:::theirs/*"])
+    error_message = "Scripts reach the deployment's bucket and the extra ones, no other."
+  }
+
+  assert {
+    condition     = one([for statement in data.aws_iam_policy_document.initialize.statement : statement.resources if statement.sid == "WriteManifest"]) == toset(["arn:aws:s3:::own/executions/*"])
+    error_message = "Initialize writes the manifest and nothing else."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in concat(data.aws_iam_policy_document.objects.statement, data.aws_iam_policy_document.initialize.statement) :
+      alltrue([for action in statement.actions : !strcontains(action, "*")])
+    ])
+    error_message = "Actions are listed one by one."
+  }
+}
+
+run "timeouts" {
+  command = plan
+  module { source = "./modules/executor" }
+  variables { timeout_s = 60 }
+
+  assert {
+    condition     = output.timeouts_s["execute"] == 60 && alltrue([for limit in values(output.timeouts_s) : limit <= 900])
+    error_message = "The state machine's limits are derived from the functions'."
+  }
+}

@@ -1,0 +1,63 @@
+# Every validation block refuses a wrong value with its sentence, before anything is planned.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+run "each_of_these_is_refused" {
+  command = plan
+
+  variables {
+    name_prefix                   = "Team_1"
+    region                        = "Virginia"
+    image_tag                     = "not a tag"
+    architecture                  = "amd64"
+    executor_memory_mb            = 10241
+    executor_timeout_s            = 901
+    executor_ephemeral_storage_mb = 256
+    reserved_concurrency          = 0
+    extra_buckets                 = ["s3://my-bucket"]
+    result_retention_days         = 0
+    log_retention_days            = 15
+    log_level                     = "verbose"
+    rendezvous_port               = 80
+    domain_name                   = "Example.org."
+  }
+
+  expect_failures = [
+    var.name_prefix,
+    var.region,
+    var.image_tag,
+    var.architecture,
+    var.executor_memory_mb,
+    var.executor_timeout_s,
+    var.executor_ephemeral_storage_mb,
+    var.reserved_concurrency,
+    var.extra_buckets,
+    var.result_retention_days,
+    var.log_retention_days,
+    var.log_level,
+    var.rendezvous_port,
+    var.domain_name,
+  ]
+}
+
+run "too_long_for_the_names_made_of_it" {
+  command = plan
+
+  variables {
+    name_prefix = "a-name-that-is-far-too-long"
+  }
+
+  expect_failures = [var.name_prefix]
+}
+
+run "a_zone_needs_a_domain" {
+  command = plan
+
+  variables {
+    create_zone = true
+  }
+
+  expect_failures = [var.create_zone]
+}

@@ -1,0 +1,199 @@
+variable "name_prefix" {
+  description = "Start of every name, so that several deployments can live in one account."
+  type        = string
+  default     = "cosmic"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.name_prefix))
+    error_message = "name_prefix has to be 2 to 20 lower case letters, digits and hyphens, starting with a letter and not ending with a hyphen."
+  }
+}
+
+variable "region" {
+  description = "AWS region of everything."
+  type        = string
+  default     = "us-east-1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]+$", var.region))
+    error_message = "region has to be a region's code, such as us-east-1."
+  }
+}
+
+variable "tags" {
+  description = "Tags on everything, beside Project and ManagedBy."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "embedded" {
+  description = "Whether the target is the embedded AWS of this repository: no images are built, and what it cannot do in reasonable time is left out."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "build_images" {
+  description = "Whether to build the container images with Docker and push them. If false, images tagged image_tag have to be in the repositories."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "image_tag" {
+  description = "Tag of the images when build_images is false."
+  type        = string
+  default     = "latest"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.image_tag))
+    error_message = "image_tag has to be a Docker tag: up to 128 letters, digits, underscores, dots and hyphens."
+  }
+}
+
+variable "architecture" {
+  description = "Processor architecture of functions and task: x86_64 or arm64 (cheaper; building it on an Intel machine needs emulation)."
+  type        = string
+  default     = "x86_64"
+  nullable    = false
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "architecture has to be x86_64 or arm64."
+  }
+}
+
+variable "executor_memory_mb" {
+  description = "Memory of a rank in MB; its share of processors grows with it, one for each 1,769 MB. New accounts are limited to 3008."
+  type        = number
+  default     = 3008
+  nullable    = false
+
+  validation {
+    condition     = var.executor_memory_mb >= 128 && var.executor_memory_mb <= 10240 && floor(var.executor_memory_mb) == var.executor_memory_mb
+    error_message = "executor_memory_mb has to be a whole number from 128 to 10240."
+  }
+}
+
+variable "executor_timeout_s" {
+  description = "Time limit of a rank in seconds."
+  type        = number
+  default     = 900
+  nullable    = false
+
+  validation {
+    condition     = var.executor_timeout_s >= 1 && var.executor_timeout_s <= 900 && floor(var.executor_timeout_s) == var.executor_timeout_s
+    error_message = "executor_timeout_s has to be a whole number from 1 to 900, the most that Lambda allows."
+  }
+}
+
+variable "executor_ephemeral_storage_mb" {
+  description = "Size of a rank's /tmp in MB, where bundle and data are downloaded to; 512 MB are free."
+  type        = number
+  default     = 2048
+  nullable    = false
+
+  validation {
+    condition     = var.executor_ephemeral_storage_mb >= 512 && var.executor_ephemeral_storage_mb <= 10240 && floor(var.executor_ephemeral_storage_mb) == var.executor_ephemeral_storage_mb
+    error_message = "executor_ephemeral_storage_mb has to be a whole number from 512 to 10240."
+  }
+}
+
+variable "reserved_concurrency" {
+  description = "Most ranks that may run at the same time, taken out of the account's quota; -1 for no limit of its own."
+  type        = number
+  default     = -1
+  nullable    = false
+
+  validation {
+    condition     = (var.reserved_concurrency == -1 || var.reserved_concurrency >= 1) && floor(var.reserved_concurrency) == var.reserved_concurrency
+    error_message = "reserved_concurrency has to be -1 or a whole number of at least 1."
+  }
+}
+
+variable "extra_buckets" {
+  description = "Names of buckets beside the deployment's own that executions may read from and write results to."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in var.extra_buckets : can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", name))])
+    error_message = "extra_buckets has to hold bucket names, without s3:// and without keys."
+  }
+}
+
+variable "result_retention_days" {
+  description = "Days after which S3 deletes what executions leave below executions/; results under a result_path of their own are kept."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.result_retention_days >= 1 && floor(var.result_retention_days) == var.result_retention_days
+    error_message = "result_retention_days has to be a whole number of at least 1."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days that logs are kept."
+  type        = number
+  default     = 14
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "log_retention_days has to be a period that CloudWatch offers: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, …"
+  }
+}
+
+variable "log_level" {
+  description = "Least severe level that the handlers log."
+  type        = string
+  default     = "INFO"
+  nullable    = false
+
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARNING", "ERROR"], var.log_level)
+    error_message = "log_level has to be DEBUG, INFO, WARNING or ERROR."
+  }
+}
+
+variable "rendezvous_port" {
+  description = "TCP port of the rendezvous server."
+  type        = number
+  default     = 10000
+  nullable    = false
+
+  validation {
+    condition     = var.rendezvous_port >= 1024 && var.rendezvous_port <= 65535 && floor(var.rendezvous_port) == var.rendezvous_port
+    error_message = "rendezvous_port has to be a whole number from 1024 to 65535."
+  }
+}
+
+variable "domain_name" {
+  description = "Domain below which the rendezvous server is also reachable, as rendezvous.<domain_name>; null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.domain_name == null || can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,}$", var.domain_name))
+    error_message = "domain_name has to be a domain such as example.org, in lower case and without a dot at its end."
+  }
+}
+
+variable "create_zone" {
+  description = "Whether to create the hosted zone of domain_name; if false it has to exist."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.create_zone || var.domain_name != null
+    error_message = "create_zone needs a domain_name."
+  }
+}

@@ -1,0 +1,62 @@
+"""The state machine's template: every placeholder is filled, and what comes out is valid for AWS."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = (ROOT / "statemachine.asl.json").read_text()
+
+
+def filled() -> dict[str, Any]:
+    """The definition with plausible values."""
+    text = re.sub(r"\$\{(\w+)_arn\}", r"arn:aws:lambda:us-east-1:123456789012:function:\1", TEMPLATE)
+    text = text.replace("${bucket}", "a-bucket")
+    definition: dict[str, Any] = json.loads(re.sub(r"\$\{\w+_s\}", "60", text))
+    return definition
+
+
+def states(machine: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All states, those of the Map's items included."""
+    for name, state in machine["States"].items():
+        yield name, state
+        if "ItemProcessor" in state:
+            yield from states(state["ItemProcessor"])
+
+
+def test_terraform_fills_in_every_placeholder() -> None:
+    module = (ROOT / "terraform" / "modules" / "workflow" / "main.tf").read_text()
+    for name in re.findall(r"\$\{(\w+)\}", TEMPLATE):
+        assert re.search(rf"\b{name}\s+=", module), name
+
+
+def test_definition_passes_cfn_lint(tmp_path: Path) -> None:
+    machine = {"RoleArn": "arn:aws:iam::123456789012:role/world", "Definition": filled()}
+    template = {"Resources": {"World": {"Type": "AWS::StepFunctions::StateMachine", "Properties": machine}}}
+    path = tmp_path / "template.json"
+    path.write_text(json.dumps(template))
+    done = subprocess.run(
+        [sys.executable, "-m", "cfnlint", str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_task_has_a_time_limit_and_a_way_to_fail() -> None:
+    for name, state in states(filled()):
+        if state["Type"] == "Task":
+            assert state["TimeoutSeconds"] > 0, name
+        if state["Type"] in ("Task", "Map") and name != "RecordFailure":
+            assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"], name
+
+
+def test_ranks_are_retried_only_for_errors_of_the_service() -> None:
+    execute = dict(states(filled()))["Execute"]
+    retried = [error for retrier in execute["Retry"] for error in retrier["ErrorEquals"]]
+    assert retried
+    assert all(error.startswith("Lambda.") for error in retried)
