@@ -1,0 +1,50 @@
+"""The AWS clients an experiment uses, made once a target, all for one region and one endpoint."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from types_boto3_lambda.client import LambdaClient
+    from types_boto3_logs.client import CloudWatchLogsClient
+    from types_boto3_s3.client import S3Client
+    from types_boto3_stepfunctions.client import SFNClient
+
+
+class Clients:
+    """Lazily made boto3 clients. ``endpoint_url`` is None on AWS; the embedded AWS serves all of them at
+    one.
+    """
+
+    def __init__(self, session: boto3.Session, endpoint_url: str | None = None) -> None:
+        self._session = session
+        self._endpoint_url = endpoint_url
+        # An embedded AWS is on this machine: a proxy from the environment could not reach it.
+        proxies: dict[str, str] | None = {} if endpoint_url else None
+        self._config = Config(
+            max_pool_connections=32, retries={"mode": "standard", "max_attempts": 5}, proxies=proxies
+        )
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """Amazon S3."""
+        return self._session.client("s3", endpoint_url=self._endpoint_url, config=self._config)
+
+    @cached_property
+    def stepfunctions(self) -> SFNClient:
+        """AWS Step Functions."""
+        return self._session.client("stepfunctions", endpoint_url=self._endpoint_url, config=self._config)
+
+    @cached_property
+    def functions(self) -> LambdaClient:
+        """AWS Lambda."""
+        return self._session.client("lambda", endpoint_url=self._endpoint_url, config=self._config)
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        """CloudWatch Logs."""
+        return self._session.client("logs", endpoint_url=self._endpoint_url, config=self._config)

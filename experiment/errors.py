@@ -1,0 +1,30 @@
+"""The errors that a user can act on. Each message is one sentence that says what to change.
+
+::
+
+    ExperimentError          printed without a traceback; exit status 1
+      TerraformError         terraform is missing, or init, apply, output or destroy failed
+      TargetError            no deployment to run on, or it cannot be reached
+      PayloadError           a payload file that cannot be used
+      ResultsError           the output folder cannot be used
+"""
+
+
+class ExperimentError(Exception):
+    """Base of every error that ends an experiment with a sentence rather than a traceback."""
+
+
+class TerraformError(ExperimentError):
+    """Terraform is missing or one of its commands failed; the message carries the end of its output."""
+
+
+class TargetError(ExperimentError):
+    """There is no deployment to run on, or it does not answer."""
+
+
+class PayloadError(ExperimentError):
+    """A ``--payload`` file that is not one of the input shapes."""
+
+
+class ResultsError(ExperimentError):
+    """The output folder holds something that must not be overwritten, or that cannot be read."""

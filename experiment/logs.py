@@ -1,0 +1,189 @@
+"""What CloudWatch says about the invocations of one execution, found by their request ids.
+
+One parser serves both targets: the embedded AWS writes START, END and REPORT lines as AWS does, and
+functions with the JSON log format write ``platform.start`` and ``platform.report`` records instead.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types_boto3_logs.client import CloudWatchLogsClient
+
+_EVENT_OVERHEAD_BYTES = 26  # what CloudWatch adds to every event when it bills ingestion
+_START = re.compile(r"^START RequestId: (\S+)")
+_REPORT = re.compile(r"^REPORT RequestId: (\S+)")
+_FIELD = re.compile(r"([A-Z][A-Za-z ]*): ([0-9.]+) (ms|MB)")
+_FIELDS = {
+    "Duration": "duration_ms",
+    "Billed Duration": "billed_ms",
+    "Memory Size": "memory_mb",
+    "Max Memory Used": "max_memory_mb",
+    "Init Duration": "init_ms",
+}
+_JSON_FIELDS = {
+    "durationMs": "duration_ms",
+    "billedDurationMs": "billed_ms",
+    "memorySizeMB": "memory_mb",
+    "maxMemoryUsedMB": "max_memory_mb",
+    "initDurationMs": "init_ms",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """One REPORT line: times in ms, memory in MB; ``init_ms`` is None for a warm start."""
+
+    request_id: str
+    duration_ms: float
+    billed_ms: float
+    memory_mb: int
+    max_memory_mb: int
+    init_ms: float | None = None
+
+    @property
+    def cold_start(self) -> bool:
+        """Whether this invocation had to start its environment."""
+        return self.init_ms is not None
+
+
+@dataclass
+class Invocation:
+    """What one request left in the logs: its report (None until it arrives), its lines, and its bytes as
+    billed.
+    """
+
+    request_id: str
+    report: Report | None = None
+    lines: list[str] = field(default_factory=list)
+    ingested_bytes: int = 0
+
+
+def parse_report(message: str) -> Report | None:
+    """A :class:`Report` from a log message, text or JSON; None when the message is something else."""
+    if message.lstrip().startswith("{"):
+        return _parse_json_report(message)
+    found = _REPORT.match(message)
+    if not found:
+        return None
+    values = {_FIELDS[name]: float(value) for name, value, _ in _FIELD.findall(message) if name in _FIELDS}
+    return _report(found[1], values)
+
+
+def _parse_json_report(message: str) -> Report | None:
+    record = _platform_record(message, "platform.report")
+    if record is None:
+        return None
+    metrics = record.get("metrics", {})
+    values = {ours: float(metrics[theirs]) for theirs, ours in _JSON_FIELDS.items() if theirs in metrics}
+    return _report(str(record.get("requestId")), values)
+
+
+def _report(request_id: str, values: Mapping[str, float]) -> Report | None:
+    try:
+        return Report(
+            request_id=request_id,
+            duration_ms=values["duration_ms"],
+            billed_ms=values["billed_ms"],
+            memory_mb=int(values["memory_mb"]),
+            max_memory_mb=int(values["max_memory_mb"]),
+            init_ms=values.get("init_ms"),
+        )
+    except KeyError:  # a line cut short, e.g. while the stream is still being written
+        return None
+
+
+def _platform_record(message: str, kind: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(message)
+    except ValueError:
+        return None
+    if not isinstance(event, dict) or event.get("type") != kind:
+        return None
+    record = event.get("record")
+    return record if isinstance(record, dict) else None
+
+
+def _started(message: str) -> str | None:
+    """The request id, if this message marks the start of an invocation."""
+    found = _START.match(message)
+    if found:
+        return found[1]
+    record = _platform_record(message, "platform.start") if message.lstrip().startswith("{") else None
+    return str(record.get("requestId")) if record else None
+
+
+def invocations(events: Iterable[Mapping[str, Any]]) -> dict[str, Invocation]:
+    """Group log events (as FilterLogEvents gives them) by request.
+
+    A stream belongs to one environment, which serves one request at a time, so what lies between a START
+    and a REPORT is that request's.
+    """
+    streams: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for event in events:
+        streams[event["logStreamName"]].append(event)
+    found: dict[str, Invocation] = {}
+    for stream in streams.values():
+        current: Invocation | None = None
+        for event in sorted(stream, key=lambda item: item["timestamp"]):
+            message = str(event["message"])
+            report = parse_report(message)
+            request = _started(message) or (report.request_id if report else None)
+            if request is not None and (current is None or current.request_id != request):
+                current = found.setdefault(request, Invocation(request))
+            if current is not None:
+                current.lines.append(message.rstrip("\n"))
+                current.ingested_bytes += len(message.encode()) + _EVENT_OVERHEAD_BYTES
+                current.report = report or current.report
+    return found
+
+
+def read_events(
+    client: CloudWatchLogsClient, group: str, start_ms: int, end_ms: int
+) -> Iterator[Mapping[str, Any]]:
+    """Every event of a log group between two times (ms since 1970), all pages; none when the group does not
+    exist.
+    """
+    try:
+        for page in client.get_paginator("filter_log_events").paginate(
+            logGroupName=group, startTime=start_ms, endTime=end_ms
+        ):
+            yield from page["events"]
+    except client.exceptions.ResourceNotFoundException:
+        return
+
+
+def collect_invocations(
+    client: CloudWatchLogsClient,
+    wanted: Mapping[str, Iterable[str]],
+    start_ms: int,
+    *,
+    timeout_s: float,
+    poll_s: float = 0.3,
+) -> dict[str, Invocation]:
+    """The invocations with these request ids, waiting for logs that arrive late.
+
+    ``wanted`` maps a log group to request ids. Returns after ``timeout_s`` with what is there; an
+    invocation without a report has ``report`` None, one without any line is missing.
+    """
+    found: dict[str, Invocation] = {}
+    deadline = time.monotonic() + timeout_s
+    missing = {group: set(ids) for group, ids in wanted.items()}
+    while any(missing.values()):
+        for group, ids in missing.items():
+            if ids:
+                end_ms = int(time.time() * 1000) + 60_000
+                seen = invocations(read_events(client, group, start_ms, end_ms))
+                found.update({key: value for key, value in seen.items() if key in ids})
+                ids -= {key for key, value in seen.items() if value.report is not None}
+        if not any(missing.values()) or time.monotonic() >= deadline:
+            break
+        time.sleep(poll_s)
+    return found

@@ -1,0 +1,171 @@
+"""One execution from start to end: start it, watch it, stop it on Ctrl-C, and say how it went."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from experiment.clients import Clients
+from experiment.console import Reporter, Step
+from experiment.failure import Failure, parse_failure
+from experiment.history import Timings, timings
+from experiment.plan import RunSpec, mode_of, number
+from experiment.targets import Deployment, Target
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution to make: settings, unique name, input, and the ranks' memory and storage in MB."""
+
+    spec: RunSpec
+    execution_id: str
+    payload: dict[str, Any]
+    memory_mb: int
+    ephemeral_mb: int = 512
+
+    @property
+    def ranks(self) -> int | None:
+        """Ranks that the input asks for; None when it does not say so in a usable way."""
+        return number(self.payload.get("world_size") or self.payload.get("file_limit"))
+
+    @property
+    def mode(self) -> str:
+        """``data-parallel`` or ``script``."""
+        return mode_of(self.payload)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """An execution that ended, and what Step Functions says about it."""
+
+    execution: Execution
+    status: str
+    """``succeeded``, ``failed``, ``timed_out`` or ``aborted``."""
+    failure: Failure | None
+    output: dict[str, Any]
+    """What Summarize returned; empty when the execution failed."""
+    started_at: datetime
+    timings: Timings
+
+    @property
+    def world_size(self) -> int:
+        """Ranks of this run; 0 when that is not known because the input was refused."""
+        return number(self.output.get("world_size")) or self.execution.ranks or 0
+
+
+def new_execution_id(spec: RunSpec) -> str:
+    """A name no execution had before: run id, UTC time, and a few random digits (at most 80 characters)."""
+    return f"{spec.run_id[:48]}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+class FunctionMemory:
+    """The memory size of the execute function while an experiment lasts; a context manager that puts it back.
+
+    Setting it on the function is the one way that works on both targets. It is compared with the
+    deployment's own value before each run, so a size left behind by a run that was killed does not survive
+    the next one.
+    """
+
+    def __init__(self, clients: Clients, deployment: Deployment) -> None:
+        self._client = clients.functions
+        self._function = deployment.functions["execute"]
+        self._default = deployment.executor_memory_mb
+
+    def __enter__(self) -> FunctionMemory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.set(None)
+
+    def set(self, memory_mb: int | None) -> tuple[int, int]:
+        """Make the function's memory ``memory_mb`` (None: the deployment's). Returns its memory and storage
+        in MB.
+        """
+        wanted = memory_mb or self._default
+        found = self._client.get_function_configuration(FunctionName=self._function)
+        if found["MemorySize"] != wanted:
+            self._client.update_function_configuration(FunctionName=self._function, MemorySize=wanted)
+            self._client.get_waiter("function_updated_v2").wait(FunctionName=self._function)
+        return wanted, found.get("EphemeralStorage", {}).get("Size", 512)
+
+
+class Runner:
+    """Makes executions on one prepared target."""
+
+    def __init__(self, target: Target, deployment: Deployment, reporter: Reporter) -> None:
+        self._target = target
+        self._deployment = deployment
+        self._reporter = reporter
+        self._sfn = target.clients.stepfunctions
+
+    def run(self, execution: Execution) -> Finished:
+        """Start an execution and wait for its end. Ctrl-C stops it and its functions, and is passed on."""
+        machine, name = self._deployment.state_machine_arn, execution.execution_id
+        # Known before StartExecution answers, so that an interrupt in between stops it as well.
+        arn = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+        try:
+            with self._reporter.step(f"Run {execution.spec.run_id}", total=execution.ranks) as step:
+                content = json.dumps(execution.payload)
+                self._sfn.start_execution(stateMachineArn=machine, name=name, input=content)
+                found = self._wait(arn, execution, step)
+            return self._finished(execution, arn, found)
+        except KeyboardInterrupt:
+            self._reporter.say(f"Stopping the execution {name} ...", "yellow")
+            self._stop(arn)
+            raise
+
+    def _wait(self, arn: str, execution: Execution, step: Step) -> dict[str, Any]:
+        while True:
+            found = self._sfn.describe_execution(executionArn=arn)
+            done = self._ranks_done(execution.execution_id)
+            note = f"{done} of {execution.ranks or '?'} ranks done"
+            if found["status"] != "RUNNING":
+                step.update(done, note=f"{found['status'].lower()}, {note}")
+                return dict(found)
+            step.update(done, note=note)
+            time.sleep(self._target.poll_s)
+
+    def _ranks_done(self, execution_id: str) -> int:
+        pages = self._target.clients.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._deployment.bucket, Prefix=f"executions/{execution_id}/outcomes/"
+        )
+        return sum(page.get("KeyCount", 0) for page in pages)
+
+    def _stop(self, arn: str) -> None:
+        try:
+            self._sfn.stop_execution(executionArn=arn, error="Interrupted", cause="stopped by the user")
+        except ClientError as error:
+            # It ended by itself meanwhile, or never started; anything else the user has to know.
+            if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "ValidationException"):
+                self._reporter.say(f"The execution could not be stopped: {error}", "red")
+        self._target.stop_functions()
+
+    def _finished(self, execution: Execution, arn: str, found: dict[str, Any]) -> Finished:
+        status = str(found["status"])
+        started, stopped = found["startDate"], found.get("stopDate") or datetime.now(UTC)
+        pages = self._sfn.get_paginator("get_execution_history").paginate(executionArn=arn)
+        events = [event for page in pages for event in page["events"]]
+        succeeded = status == "SUCCEEDED"
+        return Finished(
+            execution=execution,
+            status=status.lower(),
+            failure=None if succeeded else parse_failure(status, found.get("error"), found.get("cause")),
+            output=_object(found.get("output")) if succeeded else {},
+            started_at=started,
+            timings=timings(events, started, stopped),
+        )
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    """A JSON object; empty for anything else, e.g. when someone changed the last state to return a list."""
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,63 @@
+"""The table of runs on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+Row = Mapping[str, Any]
+
+_WIDE = 96
+
+
+def runs_table(rows: Iterable[Row], width: int = _WIDE) -> Table:
+    """One line a run, made to fit 80 columns; settings are shown where they differ between the runs.
+
+    Times are seconds, cost is in dollars, and NMAD is the metric that results call Precision.
+    """
+    rows = list(rows)
+    columns = _columns(rows)
+    table = Table(
+        box=box.SIMPLE_HEAD if width >= _WIDE else None, padding=(0, 1) if width >= _WIDE else (0, 1, 0, 0)
+    )
+    for name in columns:
+        table.add_column(name, justify="left" if name in ("run", "status") else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(show(row) for show in columns.values()))
+    return table
+
+
+def _columns(rows: list[Row]) -> dict[str, Callable[[Row], str]]:
+    columns: dict[str, Callable[[Row], str]] = {}
+    if len({(row["world_size"], row["batch_size"], row["memory_mb"]) for row in rows}) < len(rows):
+        columns["run"] = lambda row: escape(str(row["run_id"]))
+    columns["world"] = lambda row: fixed(row["world_size"], 0)
+    if len({row["batch_size"] for row in rows}) > 1:
+        columns["batch"] = lambda row: fixed(row["batch_size"], 0)
+    if len({row["memory_mb"] for row in rows}) > 1:
+        columns["MB"] = lambda row: fixed(row["memory_mb"], 0)
+    columns["status"] = _status
+    columns["total"] = lambda row: fixed(row["duration_s"], 2)
+    columns["init"] = lambda row: fixed(row["init_s"], 2)
+    columns["map"] = lambda row: fixed(row["map_s"], 2)
+    columns["samples"] = lambda row: fixed(row["samples"], 0)
+    columns["samples/s"] = lambda row: fixed(row["samples_per_s"], 1)
+    columns["cost $"] = lambda row: fixed(row["cost_usd"], 6)
+    columns["MAE"] = lambda row: fixed(row["metrics"].get("MAE"), 4)
+    columns["NMAD"] = lambda row: fixed(row["metrics"].get("Precision"), 4)
+    columns["R²"] = lambda row: fixed(row["metrics"].get("R2"), 4)
+    return columns
+
+
+def _status(row: Row) -> str:
+    good = row["status"] == "succeeded"
+    return f"[{'green' if good else 'bold red'}]{'ok' if good else row['status']}"
+
+
+def fixed(value: float | None, digits: int) -> str:
+    """A number with this many digits after the point; a hyphen for none."""
+    return "-" if value is None else f"{value:,.{digits}f}"

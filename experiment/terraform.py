@@ -1,0 +1,294 @@
+"""Run Terraform (or OpenTofu) on the repository's root module, with its output condensed to progress."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from experiment.errors import TerraformError
+
+Progress = Callable[[int, int | None, str], None]
+"""Called with resources done, resources in all (None before the plan is known) and a short note."""
+
+_TAIL_LINES = 25
+
+
+def find_executable(environment: Mapping[str, str] = os.environ) -> str:
+    """Path of ``terraform``, else of ``tofu``; raises :class:`TerraformError` when neither is installed."""
+    for name in ("terraform", "tofu"):
+        path = shutil.which(name, path=environment.get("PATH"))
+        if path:
+            return path
+    raise TerraformError(
+        "neither terraform nor tofu is on the PATH: install Terraform 1.9 or newer "
+        "(https://developer.hashicorp.com/terraform/install) or OpenTofu (https://opentofu.org/docs/intro/install/)"
+    )
+
+
+# --- provider mirrors -----------------------------------------------------------------------------
+
+
+def platform_name() -> str:
+    """This machine as Terraform names it, e.g. ``linux_amd64`` or ``darwin_arm64``."""
+    machine = platform.machine().lower()
+    arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+    return f"{platform.system().lower()}_{arch}"
+
+
+def mirror_candidates(environment: Mapping[str, str], home: Path, root: Path = Path("/")) -> list[Path]:
+    """Folders where provider plugins may lie, the most specific first; not all of them need to exist."""
+    named = environment.get("TF_PLUGIN_MIRROR")
+    opt = root / "opt"
+    found_in_opt = [path.parent for path in sorted(opt.glob("*/registry.terraform.io"))]
+    return [
+        *([Path(named)] if named else []),
+        home / ".terraform.d" / "plugins",
+        home / ".local" / "share" / "terraform" / "plugins",
+        root / "usr" / "local" / "share" / "terraform" / "plugins",
+        root / "usr" / "share" / "terraform" / "plugins",
+        *found_in_opt,
+    ]
+
+
+def providers_in(mirror: Path, target: str) -> list[str]:
+    """Addresses (``host/namespace/type``) of the providers in ``mirror`` that have a build for ``target``."""
+    addresses = set()
+    for pattern in (f"*/*/*/*/{target}", f"*/*/*/*_{target}.zip"):
+        for path in mirror.glob(pattern):
+            addresses.add("/".join(path.relative_to(mirror).parts[:3]))
+    return sorted(addresses)
+
+
+def mirror_config(mirrors: Mapping[Path, Sequence[str]]) -> str:
+    """A CLI configuration that takes exactly these providers from ``mirrors`` and all others from their
+    registry.
+
+    The registry must be excluded for what a mirror holds: Terraform asks every matching source for
+    versions, and on a machine without a network that would fail although the provider is at hand.
+    """
+    lines = []
+    for path, names in mirrors.items():
+        lines += ["  filesystem_mirror {", f"    path    = {json.dumps(str(path))}"]
+        lines += [f"    include = {json.dumps(list(names))}", "  }"]
+    mirrored = sorted({name for names in mirrors.values() for name in names})
+    lines += ["  direct {", f"    exclude = {json.dumps(mirrored)}", "  }"]
+    return "\n".join(["provider_installation {", *lines, "}", ""])
+
+
+def user_config(environment: Mapping[str, str], home: Path) -> Path | None:
+    """The CLI configuration that the user already has, which is respected; a named but missing file counts
+    as none.
+    """
+    named = environment.get("TF_CLI_CONFIG_FILE")
+    candidates = [Path(named)] if named else [home / ".terraformrc", home / ".tofurc"]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def cli_environment(
+    environment: Mapping[str, str], work_dir: Path, home: Path | None = None, root: Path = Path("/")
+) -> dict[str, str]:
+    """``environment`` for Terraform: a generated CLI configuration where a mirror is found, else a plugin
+    cache.
+
+    ``work_dir`` receives ``terraform.rc`` and the cache.
+    """
+    home = home or Path.home()
+    result = dict(environment)
+    if user_config(environment, home):
+        return result
+    result.pop("TF_CLI_CONFIG_FILE", None)
+    target = platform_name()
+    mirrors = {
+        path: names
+        for path in mirror_candidates(environment, home, root)
+        if (names := providers_in(path, target))
+    }
+    work_dir.mkdir(parents=True, exist_ok=True)
+    if mirrors:
+        config = work_dir / "terraform.rc"
+        config.write_text(mirror_config(mirrors))
+        result["TF_CLI_CONFIG_FILE"] = str(config)
+    else:
+        cache = work_dir / "plugin-cache"
+        cache.mkdir(exist_ok=True)
+        result.setdefault("TF_PLUGIN_CACHE_DIR", str(cache))
+    return result
+
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Watch:
+    """What the JSON lines of a running command said so far."""
+
+    progress: Progress
+    done: int = 0
+    total: int | None = None
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL_LINES))
+    errors: list[str] = field(default_factory=list)
+    planned: list[str] = field(default_factory=list)
+
+    def read(self, line: str) -> None:
+        """Take in one line of output, JSON or plain."""
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = None
+        if not isinstance(event, dict):
+            self.tail.append(line.rstrip())
+            return
+        self.tail.append(str(event.get("@message", "")))
+        self._read_event(event)
+
+    def _read_event(self, event: dict[str, Any]) -> None:
+        kind = event.get("type")
+        if kind == "change_summary" and event["changes"].get("operation") == "plan":
+            changes = event["changes"]
+            self.total = changes["add"] + changes["change"] + changes["remove"]
+            self.progress(0, self.total, f"{self.total} changes planned")
+        elif kind == "planned_change":
+            self.planned.append(event["change"]["resource"]["addr"])
+        elif kind in ("apply_start", "apply_complete"):
+            self.done += kind == "apply_complete"
+            self.progress(self.done, self.total, event["hook"]["resource"]["addr"])
+        elif kind == "diagnostic" and event["diagnostic"]["severity"] == "error":
+            found = event["diagnostic"]
+            self.errors.append(f"{found['summary']}: {found.get('detail', '')}".strip(": \n"))
+
+
+class Terraform:
+    """The root module under ``root`` with one state.
+
+    ``state`` and ``data_dir`` keep the embedded target's state apart from the one that ``make deploy`` uses
+    in ``terraform/``; None means Terraform's own defaults. Full output goes to ``log``.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        environment: Mapping[str, str],
+        log: Path,
+        state: Path | None = None,
+        data_dir: Path | None = None,
+    ) -> None:
+        self.root = root
+        self.state = state
+        self.log = log
+        self.executable = find_executable(environment)
+        self.environment = {
+            **environment,
+            "TF_IN_AUTOMATION": "1",
+            "TF_INPUT": "0",
+            "CHECKPOINT_DISABLE": "1",
+        }
+        if data_dir is not None:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            self.environment["TF_DATA_DIR"] = str(data_dir)
+        log.parent.mkdir(parents=True, exist_ok=True)
+
+    def init(self) -> None:
+        """Install the providers and modules that the root module names."""
+        self._run(["init", "-input=false", "-no-color"], lambda *_: None)
+
+    def apply(self, variables: Mapping[str, object], progress: Progress) -> None:
+        """Bring the target to what the root module says; ``variables`` override every other source."""
+        self._run(["apply", "-auto-approve", *self._options(variables)], progress)
+
+    def destroy(self, variables: Mapping[str, object], progress: Progress) -> None:
+        """Remove everything that the state knows."""
+        self._run(["destroy", "-auto-approve", *self._options(variables)], progress)
+
+    def pending_changes(self, variables: Mapping[str, object]) -> list[str]:
+        """Addresses of the resources that an apply would change; empty when there is no drift."""
+        return self._run(["plan", *self._options(variables)], lambda *_: None).planned
+
+    def output(self) -> dict[str, Any]:
+        """The root module's outputs, name → value; empty when nothing is applied."""
+        command = ["output", "-json", "-no-color", *self._state_option()]
+        done = subprocess.run(
+            self._command(command), env=self.environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise TerraformError(f"terraform output failed: {_last_lines(done.stderr)}")
+        return {name: item["value"] for name, item in json.loads(done.stdout or "{}").items()}
+
+    def _options(self, variables: Mapping[str, object]) -> list[str]:
+        options = ["-input=false", "-json", *self._state_option()]
+        if variables:
+            path = self.log.parent / "variables.tfvars.json"
+            path.write_text(json.dumps(variables, indent=2) + "\n")
+            options.append(f"-var-file={path}")
+        return options
+
+    def _state_option(self) -> list[str]:
+        return [] if self.state is None else [f"-state={self.state}"]
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        return [self.executable, f"-chdir={self.root}", *arguments]
+
+    def _run(self, arguments: Sequence[str], progress: Progress) -> _Watch:
+        watch = _Watch(progress)
+        with closing(self._lines(arguments)) as lines:
+            for line in lines:
+                watch.read(line)
+        if self._returncode:
+            reason = "\n".join(watch.errors) or "\n".join(watch.tail)
+            raise TerraformError(
+                f"terraform {arguments[0]} failed (all of its output: {self.log}):\n{reason}"
+            )
+        return watch
+
+    def _lines(self, arguments: Sequence[str]) -> Generator[str, None, None]:
+        """Run a command and give its output line by line; on Ctrl-C let Terraform finish writing its state.
+
+        It runs in a session of its own, so that it gets exactly one interrupt however ours came: a second one
+        makes it drop everything, state included.
+        """
+        with self.log.open("a") as log:
+            log.write(f"$ terraform {' '.join(arguments)}\n")
+            with subprocess.Popen(
+                self._command(arguments),
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            ) as process:
+                try:
+                    assert process.stdout is not None  # noqa: S101 - for the type checker: stdout=PIPE
+                    for line in process.stdout:
+                        log.write(line)
+                        yield line
+                    self._returncode = process.wait()
+                finally:
+                    _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Interrupt a command that still runs and wait for it; kill it when it does not end or the user
+    insists.
+    """
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGINT)
+    try:
+        process.communicate(timeout=60)
+    except (KeyboardInterrupt, subprocess.TimeoutExpired):
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _last_lines(text: str, count: int = _TAIL_LINES) -> str:
+    return "\n".join(text.strip().splitlines()[-count:])

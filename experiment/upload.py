@@ -1,0 +1,116 @@
+"""Put the AstroMAE bundle and the sample galaxies into the deployment's bucket, skipping what is there
+already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiment.console import Reporter
+from experiment.errors import TargetError
+from experiment.plan import BUNDLE_PREFIX
+from experiment.targets import LOCAL_STATE, REPOSITORY, fingerprint
+from inference.synthetic import SAMPLE_SIZE, sample_set
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+BUNDLE = REPOSITORY / "inference" / "bundle"
+_SAMPLE_SOURCES = tuple(
+    f"inference/{name}.py" for name in ("synthetic", "spectra", "profiles", "galaxies", "dataset")
+)
+_THREADS = 8
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file and the key it gets."""
+
+    path: Path
+    key: str
+
+    def matches(self, size: int, etag: str) -> bool:
+        """Whether an object of this size and ETag is this file; the ETag of one plain PUT is the content's
+        MD5.
+        """
+        if size != self.path.stat().st_size:
+            return False
+        return hashlib.md5(self.path.read_bytes(), usedforsecurity=False).hexdigest() == etag.strip('"')
+
+
+def partitions_for(world_size: int) -> int:
+    """Partitions of the sample: one at least for every rank of the largest world, but no empty ones."""
+    return min(max(16, world_size), SAMPLE_SIZE)
+
+
+def upload_bundle(s3: S3Client, bucket: str, reporter: Reporter) -> None:
+    """The script and the model, below ``Anomaly Detection/``."""
+    files = [path for path in sorted(BUNDLE.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    if not any(path.suffix == ".safetensors" for path in files):
+        raise TargetError(f"there is no model below {BUNDLE}: make one with `python -m inference.train`")
+    uploads = [Upload(path, f"{BUNDLE_PREFIX}/{path.relative_to(BUNDLE).as_posix()}") for path in files]
+    sync(s3, bucket, f"{BUNDLE_PREFIX}/", uploads, reporter=reporter, title="Uploading the AstroMAE bundle")
+
+
+def upload_sample(s3: S3Client, bucket: str, partitions: int, reporter: Reporter) -> str:
+    """The sample galaxies in this many partitions; returns their prefix, ``sample/<partitions>``."""
+    prefix = f"sample/{partitions}"
+    files = sample_files(partitions, reporter)
+    uploads = [Upload(path, f"{prefix}/{path.name}") for path in files]
+    title = f"Uploading {SAMPLE_SIZE:,} galaxies in {partitions} partitions"
+    sync(s3, bucket, f"{prefix}/", uploads, reporter=reporter, title=title)
+    return prefix
+
+
+def sample_files(partitions: int, reporter: Reporter, cache: Path = LOCAL_STATE / "sample") -> list[Path]:
+    """The sample as files 1.pt, 2.pt, ... made once; the cache is told apart by the generator's source."""
+    folder = cache / f"{partitions}-{fingerprint(REPOSITORY, _SAMPLE_SOURCES)[:12]}"
+    if not folder.is_dir():
+        with reporter.step(f"Making {SAMPLE_SIZE:,} galaxies"):
+            # Only here: it imports PyTorch, which takes seconds, and the sample is made once.
+            from inference.dataset import write_partitions  # noqa: PLC0415
+
+            partial = folder.with_suffix(".partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            write_partitions(partial, sample_set(), count=partitions)
+            partial.rename(folder)
+    return sorted(folder.glob("*.pt"))
+
+
+def sync(
+    s3: S3Client, bucket: str, prefix: str, uploads: Iterable[Upload], *, reporter: Reporter, title: str
+) -> int:
+    """Upload what is not below ``prefix`` yet with the same size and content; returns how many that were."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    present = {item["Key"]: item for page in pages for item in page.get("Contents", [])}
+    missing = [
+        upload
+        for upload in uploads
+        if upload.key not in present
+        or not upload.matches(present[upload.key]["Size"], present[upload.key]["ETag"])
+    ]
+    if not missing:
+        return 0
+    with reporter.step(title, total=len(missing)) as step, ThreadPoolExecutor(_THREADS) as pool:
+        pending = [pool.submit(_put, s3, bucket, upload) for upload in missing]
+        try:
+            for done, future in enumerate(as_completed(pending), 1):
+                future.result()
+                step.update(done, len(missing), f"{done} of {len(missing)} files")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return len(missing)
+
+
+def _put(s3: S3Client, bucket: str, upload: Upload) -> None:
+    # One plain PUT, whatever the size: a multipart upload's ETag would not be the content's MD5.
+    with upload.path.open("rb") as body:
+        s3.put_object(Bucket=bucket, Key=upload.key, Body=body)

@@ -1,0 +1,155 @@
+"""A target without anything behind it: the clients answer from what a test put there, and keep what was asked."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+
+from experiment.console import Reporter
+from experiment.targets import Deployment
+
+STARTED = datetime(2026, 11, 21, 10, tzinfo=UTC)
+DEPLOYMENT = Deployment(
+    bucket="state",
+    state_machine_arn="arn:aws:states:us-east-1:1:stateMachine:m",
+    functions={"initialize": "i", "execute": "e", "summarize": "s"},
+    log_groups={"initialize": "/i", "execute": "/e", "summarize": "/s"},
+    region="us-east-1",
+    architecture="x86_64",
+    executor_memory_mb=3008,
+)
+
+
+class Pages:
+    """A paginator of one page."""
+
+    def __init__(self, page: Callable[..., dict[str, Any]]) -> None:
+        self._page = page
+
+    def paginate(self, **arguments: object) -> list[dict[str, Any]]:
+        return [self._page(**arguments)]
+
+
+class StepFunctions:
+    """Describes an execution as each of ``states`` in turn; an exception among them is raised."""
+
+    def __init__(self, states: list[dict[str, Any] | BaseException]) -> None:
+        self.states = states
+        self.started: list[dict[str, Any]] = []
+        self.stopped: list[str] = []
+
+    def start_execution(self, **arguments: object) -> None:
+        self.started.append(dict(arguments))
+
+    def stop_execution(self, **arguments: object) -> None:
+        self.stopped.append(str(arguments["executionArn"]))
+
+    def describe_execution(self, **_: object) -> dict[str, Any]:
+        state = self.states.pop(0)
+        if isinstance(state, BaseException):
+            raise state
+        stop = {} if state["status"] == "RUNNING" else {"stopDate": STARTED + timedelta(seconds=5)}
+        return {"startDate": STARTED, **stop, **state}
+
+    def get_paginator(self, _: str) -> Pages:
+        return Pages(lambda **_: {"events": []})
+
+
+class S3:
+    """A bucket's objects by key."""
+
+    def __init__(self, objects: dict[str, bytes] | None = None) -> None:
+        self.objects = objects or {}
+
+    def get_paginator(self, _: str) -> Pages:
+        return Pages(self._list)
+
+    def get_object(self, **arguments: object) -> dict[str, Any]:
+        return {"Body": io.BytesIO(self.objects[str(arguments["Key"])])}
+
+    def put_json(self, key: str, value: object) -> None:
+        self.objects[key] = json.dumps(value).encode()
+
+    def _list(self, **arguments: object) -> dict[str, Any]:
+        keys = [key for key in sorted(self.objects) if key.startswith(str(arguments["Prefix"]))]
+        return {"KeyCount": len(keys), "Contents": [{"Key": key} for key in keys]}
+
+
+class Functions:
+    """The configuration of one function."""
+
+    def __init__(self, memory_mb: int = 3008) -> None:
+        self.memory_mb = memory_mb
+        self.updates: list[int] = []
+
+    def get_function_configuration(self, **_: object) -> dict[str, Any]:
+        return {"MemorySize": self.memory_mb, "EphemeralStorage": {"Size": 2048}}
+
+    def update_function_configuration(self, **arguments: Any) -> None:  # noqa: ANN401 - as boto3 takes them
+        self.memory_mb = arguments["MemorySize"]
+        self.updates.append(self.memory_mb)
+
+    def get_waiter(self, _: str) -> Functions:
+        return self
+
+    def wait(self, **_: object) -> None:
+        """Nothing takes time here."""
+
+
+class Logs:
+    """Events by log group."""
+
+    class exceptions:  # noqa: N801 - boto3's name
+        class ResourceNotFoundException(Exception):  # noqa: N818 - boto3's name
+            pass
+
+    def __init__(self, events: dict[str, list[dict[str, Any]]] | None = None) -> None:
+        self.events = events or {}
+
+    def get_paginator(self, _: str) -> Pages:
+        return Pages(lambda **arguments: {"events": self.events.get(arguments["logGroupName"], [])})
+
+
+class FakeClients:
+    """All four clients."""
+
+    def __init__(self) -> None:
+        self.s3 = S3()
+        self.stepfunctions = StepFunctions([])
+        self.functions = Functions()
+        self.logs = Logs()
+
+
+class FakeTarget:
+    """A target that is ready at once."""
+
+    name = "local"
+    poll_s = 0.0
+    log_wait_s = 0.0
+
+    def __init__(self) -> None:
+        self.fakes = FakeClients()
+        self.functions_stopped = False
+        self.released: list[bool] = []
+
+    @property
+    def clients(self) -> Any:  # noqa: ANN401 - stands for experiment.clients.Clients
+        return self.fakes
+
+    def prepare(self, _: Reporter) -> Deployment:
+        return DEPLOYMENT
+
+    def stop_functions(self) -> None:
+        self.functions_stopped = True
+
+    def release(self, *, abandoned: bool) -> None:
+        self.released.append(abandoned)
+
+
+def quiet() -> Reporter:
+    return Reporter(Console(file=io.StringIO(), record=True))

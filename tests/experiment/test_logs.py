@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from experiment.logs import Report, collect_invocations, invocations, parse_report
+
+# PUBLISHED.md: the course's own REPORT lines.
+COLD = (
+    "REPORT RequestId: 11111111-aaaa\tDuration: 6434.80 ms\tBilled Duration: 7381 ms\t"
+    "Memory Size: 10240 MB\tMax Memory Used: 645 MB\tInit Duration: 945.56 ms\t\n"
+)
+WARM = (
+    "REPORT RequestId: 22222222-bbbb\tDuration: 11879.83 ms\tBilled Duration: 12578 ms\t"
+    "Memory Size: 10240 MB\tMax Memory Used: 1960 MB\t\n"
+)
+
+
+def test_a_cold_start_has_an_init_duration() -> None:
+    assert parse_report(COLD) == Report("11111111-aaaa", 6434.80, 7381.0, 10240, 645, 945.56)
+
+
+def test_a_warm_start_has_none() -> None:
+    report = parse_report(WARM)
+    assert report is not None
+    assert report.init_ms is None
+    assert not report.cold_start
+
+
+def test_status_and_tracing_fields_do_not_disturb() -> None:
+    extended = COLD.rstrip("\n") + "XRAY TraceId: 1-5e\tSegmentId: 1\tSampled: true\tStatus: timeout\n"
+    assert parse_report(extended) == parse_report(COLD)
+
+
+def test_json_log_format() -> None:
+    metrics = {
+        "durationMs": 5.5,
+        "billedDurationMs": 6,
+        "memorySizeMB": 128,
+        "maxMemoryUsedMB": 40,
+        "initDurationMs": 1.5,
+    }
+    record = {"requestId": "r", "metrics": metrics, "status": "success"}
+    message = json.dumps({"time": "2026-11-21T10:00:00Z", "type": "platform.report", "record": record})
+    assert parse_report(message) == Report("r", 5.5, 6.0, 128, 40, 1.5)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "START RequestId: r Version: $LATEST",
+        "{not json",
+        '{"type": "platform.start"}',
+        "[1]",
+        "REPORT RequestId: r\tDura",
+        "",
+    ],
+)
+def test_anything_else_is_no_report(message: str) -> None:
+    assert parse_report(message) is None
+
+
+def event(stream: str, at: int, message: str) -> dict[str, Any]:
+    return {"logStreamName": stream, "timestamp": at, "message": message}
+
+
+def test_lines_belong_to_the_request_between_start_and_report_of_their_stream() -> None:
+    found = invocations(
+        [
+            event("a", 1, "START RequestId: 11111111-aaaa Version: $LATEST\n"),
+            event("b", 1, "START RequestId: 22222222-bbbb Version: $LATEST\n"),
+            event("a", 2, "loading\n"),
+            event("b", 2, "other\n"),
+            event("a", 3, "END RequestId: 11111111-aaaa\n"),
+            event("a", 3, COLD),
+            event("b", 4, WARM),
+        ]
+    )
+    first = found["11111111-aaaa"]
+    assert first.lines[1] == "loading"
+    assert len(first.lines) == 4
+    assert "other" in found["22222222-bbbb"].lines
+    assert first.report == parse_report(COLD)
+    expected = sum(len(text) + 26 for text in (*(f"{line}\n" for line in first.lines[:3]), COLD))
+    assert first.ingested_bytes == expected
+
+
+class LateLogs:
+    """A CloudWatch client whose second request finds more than its first, in pages."""
+
+    class exceptions:  # noqa: N801 - boto3's name
+        class ResourceNotFoundException(Exception):  # noqa: N818 - boto3's name
+            pass
+
+    def __init__(self, *answers: list[dict[str, Any]]) -> None:
+        self.answers = list(answers)
+
+    def get_paginator(self, _: str) -> LateLogs:
+        return self
+
+    def paginate(self, **_: object) -> list[dict[str, Any]]:
+        events = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return [{"events": [item]} for item in events]
+
+
+def test_late_reports_are_waited_for() -> None:
+    logs = LateLogs(
+        [event("a", 1, "START RequestId: 11111111-aaaa\n")], [event("a", 2, COLD), event("b", 2, WARM)]
+    )
+    found = collect_invocations(logs, {"group": ["11111111-aaaa"]}, 0, timeout_s=5, poll_s=0)  # type: ignore[arg-type]
+    assert found["11111111-aaaa"].report == parse_report(COLD)
+    assert list(found) == ["11111111-aaaa"]
+
+
+def test_the_wait_is_bounded() -> None:
+    logs = LateLogs([])
+    assert collect_invocations(logs, {"group": ["missing"]}, 0, timeout_s=0, poll_s=0) == {}  # type: ignore[arg-type]
