@@ -1,0 +1,108 @@
+"""What happens when a rank fails, and when the user presses Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+from experiment.targets import REPOSITORY
+from tests.e2e.stack import COMMAND, Stack, interrupt
+
+RAISES_IN_RANK_1 = """
+import os, boto3, fmi
+rank = int(os.environ["RANK"])
+key = f"{os.environ['RESULT_PATH']}/{rank}.json"
+with fmi.from_env() as comm:
+    comm.barrier()
+    if rank == 1:
+        raise ValueError("the flux of galaxy 7 is negative")
+    boto3.client("s3").put_object(Bucket=os.environ["S3_BUCKET"], Key=key, Body=b"{}")
+    comm.barrier()
+"""
+RAISES_BEFORE_FMI = """
+import os, fmi
+if os.environ["RANK"] == "1":
+    raise ValueError("no such column: redshift")
+with fmi.from_env() as comm:
+    comm.barrier()
+"""
+BLOCKS = """
+import os, boto3, threading
+boto3.client("s3").put_object(Bucket=os.environ["S3_BUCKET"], Key="blocked/started", Body=b"")
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        (RAISES_IN_RANK_1, "ValueError: the flux of galaxy 7 is negative"),
+        (RAISES_BEFORE_FMI, "ValueError: no such column: redshift"),
+    ],
+    ids=["in a collective", "before it joined"],
+)
+def test_a_rank_that_raises_is_named(stack: Stack, tmp_path: Path, script: str, message: str) -> None:
+    stack.put("failing/run.py", script)
+    done, row = stack.run_payload(
+        tmp_path,
+        world_size=3,
+        object_type="folder",
+        S3_object_name="failing",
+        script="/tmp/failing/run.py",
+        result_path=f"failing-results/{tmp_path.name}",
+    )
+    assert done.returncode == 1
+    assert row["status"] == "failed"
+    first, _, traceback = row["error"].partition("\n")
+    assert "rank 1" in first
+    assert message in first
+    assert "run.py" in traceback
+
+    outcomes = [stack.read_json(key) for key in stack.keys("executions/") if "/outcomes/" in key]
+    world = [
+        found for found in outcomes if message in str(found) or "rank 1" in str(found.get("error_message"))
+    ]
+    assert {found["rank"] for found in world} == {0, 1, 2}
+
+
+def test_results_already_written_stay(stack: Stack, tmp_path: Path) -> None:
+    stack.put("failing/run.py", RAISES_IN_RANK_1)
+    prefix = f"kept-results/{tmp_path.name}"
+    stack.run_payload(
+        tmp_path,
+        world_size=2,
+        object_type="folder",
+        S3_object_name="failing",
+        script="/tmp/failing/run.py",
+        result_path=prefix,
+    )
+    assert set(stack.keys(prefix)) <= {f"{prefix}/0.json"}
+
+
+def test_ctrl_c_stops_the_execution_and_every_process(tmp_path: Path) -> None:
+    """In a state of its own, so that the command starts (and has to stop) the embedded AWS itself."""
+    environment = {**os.environ, "COSMIC_STATE": str(tmp_path / "state"), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [*COMMAND, "--world-size", "2", "--output", str(tmp_path / "out")],
+        cwd=REPOSITORY,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("Run ") or "rank" in line:
+            break
+    started = psutil.Process(process.pid).children(recursive=True)
+    interrupt(process)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, printed
+    assert "Traceback" not in printed
+    _, alive = psutil.wait_procs(started, timeout=20)
+    assert alive == []

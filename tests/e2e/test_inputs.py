@@ -1,0 +1,87 @@
+"""The three shapes of input, and what each mistake in one says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stack import Stack
+
+HELLO = """
+from fmilib.fmi_operations import fmi_communicator
+import fmi, os
+rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+comm = fmi_communicator(size, rank)
+total = comm.allreduce(rank + 1, fmi.func(fmi.op.sum), fmi.types(fmi.datatypes.int))
+assert total == size * (size + 1) // 2, total
+print(f"hello from rank {rank} of {size}: {total}")
+"""
+SHARED = """
+import os
+assert open(os.environ["DATA_PATH"]).read() == "galaxies"
+"""
+
+
+@pytest.mark.parametrize("object_type", ["script", "file"])
+def test_world_of_one_script(stack: Stack, tmp_path: Path, object_type: str) -> None:
+    stack.put("scripts/hello.py", HELLO)
+    done, row = stack.run_payload(
+        tmp_path,
+        world_size="3",
+        object_type=object_type,
+        S3_object_name="scripts/hello.py",
+        script="/tmp/scripts/hello.py",
+    )
+    assert done.returncode == 0, done.stdout
+    assert (row["status"], row["mode"], row["world_size"]) == ("succeeded", "script", 3)
+
+
+def test_folder_with_data_path(stack: Stack, tmp_path: Path) -> None:
+    stack.put("scripts/Anomaly Detection/Inference/inference.py", SHARED)
+    stack.put("scripts/Anomaly Detection/Inference/resized_inference.pt", "galaxies")
+    done, row = stack.run_payload(
+        tmp_path,
+        world_size="2",
+        object_type="folder",
+        S3_object_name="scripts/Anomaly Detection",
+        data_path="/tmp/scripts/Anomaly Detection/Inference/resized_inference.pt",
+        script="/tmp/scripts/Anomaly Detection/Inference/inference.py",
+    )
+    assert done.returncode == 0, done.stdout
+    assert row["status"] == "succeeded"
+
+
+FOLDER = {"object_type": "folder", "S3_object_name": "lab", "script": "/tmp/lab/run.py", "world_size": "1"}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"script": None}, "script"),
+        ({"world_size": "0"}, "world_size"),
+        ({"world_size": "many"}, "world_size"),
+        ({"bucket": "no-such-bucket-anywhere"}, "no-such-bucket-anywhere"),
+        ({"S3_object_name": "nothing", "script": "/tmp/nothing/run.py"}, "nothing"),
+        ({"script": "/tmp/elsewhere/run.py"}, "/tmp/elsewhere/run.py"),
+        ({"world_size": "5000"}, "5000"),
+        ({"data_prefix": "no/such/partitions"}, "no/such/partitions"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    stack: Stack, tmp_path: Path, change: dict[str, str | None], says: str
+) -> None:
+    stack.put("lab/run.py", "print('fine')")
+    payload = {key: value for key, value in {**FOLDER, **change}.items() if value is not None}
+    done, row = stack.run_payload(tmp_path, **payload)
+    assert done.returncode == 1, done.stdout
+    assert row["status"] == "failed"
+    assert says in row["error"]
+    assert "\n" not in row["error"].strip()
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_bad_arguments_exit_2(stack: Stack, tmp_path: Path) -> None:
+    done = stack.experiment(tmp_path / "out", "--world-size", "none")
+    assert done.returncode == 2
+    assert not (tmp_path / "out").exists()
