@@ -143,7 +143,8 @@ def _costs(
     results: Mapping[int, dict[str, Any]],
     found: Mapping[str, Invocation],
 ) -> dict[str, float]:
-    gets, puts = cost.s3_requests(finished.world_size, outcomes.values(), results.values())
+    ranks = 0 if finished.timings.map_s is None else finished.world_size
+    gets, puts = cost.s3_requests(ranks, outcomes.values(), results.values())
     of_ranks = {outcome.get("request_id") for outcome in outcomes.values()}
     usage = cost.Usage(
         ranks=tuple(item.report for key, item in found.items() if item.report and key in of_ranks),

@@ -206,6 +206,8 @@ def _cost_notes(rows: Rows, prices: Prices) -> str:
         body.append(_cost_line(item.replace("_", " "), values))
     body.append(_cost_line("total", [median(row["cost_usd"] for row in group) for group in groups.values()]))
     notes = [f"Prices of {prices.region} as of {prices.as_of}, in US dollars, without the free tier."]
+    if any(row["status"] != "succeeded" for row in rows):
+        notes.append("Of failed runs only those invocations are counted that left their request id.")
     if any(row["target"] == "local" for row in rows):
         notes.append(
             "These runs were on one machine and cost nothing; shown is what functions that ran as long "

@@ -90,7 +90,8 @@ def handshake(sock: socket.socket, pair: Pair, probe_bytes: int, until: float) -
             f"but rank {pair.peer} in one of {world_size}"
         )
     yield from exchange(sock, bytes(probe_bytes), probe_bytes, until)
-    yield from exchange(sock, _ACKNOWLEDGE, len(_ACKNOWLEDGE), until)
+    if (yield from exchange(sock, _ACKNOWLEDGE, len(_ACKNOWLEDGE), until)) != _ACKNOWLEDGE:
+        raise AttemptFailed("the two sides do not agree on the size of the probe")
 
 
 def _proof(pair: Pair, sender_hello: bytes, receiver_hello: bytes) -> bytes:

@@ -13,6 +13,7 @@ import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -102,7 +103,7 @@ def _image(tensor: Tensor, name: str) -> npt.NDArray[np.float32]:
         raise DataError(f"{name}: images are {tensor.dtype} instead of floating point.")
     margin = (shape[2] - 32) // 2
     cropped = tensor[:, :, margin : margin + 32, margin : margin + 32]
-    array = cropped.to(torch.float32).numpy()
+    array: npt.NDArray[np.float32] = _array(cropped, torch.float32, name)
     _check_finite(array, "image", name)
     return array
 
@@ -110,7 +111,7 @@ def _image(tensor: Tensor, name: str) -> npt.NDArray[np.float32]:
 def _floats(tensor: Tensor, shape: tuple[int, ...], kind: str, name: str) -> npt.NDArray[np.float64]:
     if tuple(tensor.shape) != shape:
         raise DataError(f"{name}: {kind}s have shape {list(tensor.shape)} instead of {list(shape)}.")
-    array = tensor.to(torch.float64).numpy()
+    array: npt.NDArray[np.float64] = _array(tensor, torch.float64, name)
     _check_finite(array, kind, name)
     return array
 
@@ -127,7 +128,14 @@ def _redshift(tensor: Tensor, count: int, name: str) -> npt.NDArray[np.float64]:
 def _ids(tensor: Tensor, count: int, name: str) -> npt.NDArray[np.int64]:
     if tuple(tensor.shape) != (count,) or tensor.is_floating_point():
         raise DataError(f"{name}: object ids are not {count} whole numbers.")
-    return tensor.to(torch.int64).numpy()
+    return _array(tensor, torch.int64, name)
+
+
+def _array(tensor: Tensor, dtype: torch.dtype, name: str) -> npt.NDArray[Any]:
+    try:
+        return tensor.detach().to(dtype).contiguous().numpy()
+    except (RuntimeError, TypeError) as error:  # a kind of tensor that has no plain numbers, or damage
+        raise DataError(f"{name}: holds a tensor that cannot be read ({_first_line(error)}).") from error
 
 
 def _check_finite(array: npt.NDArray[np.floating], kind: str, name: str) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs
 
 from localcloud.runtime import LambdaError, LambdaRuntime
 
@@ -28,7 +27,6 @@ class Request:
 
     path: str
     headers: dict[str, str]
-    query: dict[str, str]
     body: bytes
     region: str
 
@@ -161,7 +159,6 @@ def _read(environ: dict[str, Any]) -> Request:
     return Request(
         path=environ["PATH_INFO"],
         headers=headers,
-        query={name: values[0] for name, values in parse_qs(environ.get("QUERY_STRING", "")).items()},
         # Chunked bodies come without a length; werkzeug ends their stream where the body ends.
         body=environ["wsgi.input"].read(int(length)) if length else _read_chunked(environ),
         region=region[1] if region else "us-east-1",

@@ -57,6 +57,8 @@ def route53() -> Route53Client:
 
 
 def forget() -> None:
-    """Drop every client, so that the next use reads the environment (endpoint, region) again."""
+    """Close and drop every client, so that the next use reads the environment (endpoint, region) again."""
     for factory in (s3, ssm, lambda_, ec2, route53):
+        if factory.cache_info().currsize:
+            factory().close()
         factory.cache_clear()

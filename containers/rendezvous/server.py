@@ -34,6 +34,8 @@ from fmi.wire import (
 log = logging.getLogger("rendezvous")
 
 BACKLOG = 4096
+ACCEPT_AT_ONCE = 100
+ACCEPT_PAUSE_S = 0.5
 SERVER_FULL = b"server full"
 # A version 1 request has no terminator, so it is over when nothing follows for this long.
 V1_SILENCE_S = 0.01
@@ -97,42 +99,42 @@ class RendezvousServer:
         self.waiting: dict[bytes, Client] = {}
         self.bells: dict[bytes, Client] = {}
         self.connections: set[Client] = set()
-        self.stopping = False
         self.paired = 0
         self._wanted = (host, port)
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
+        self._accepting: set[asyncio.Task[None]] = set()
 
     @property
     def address(self) -> Address:
         """Where the server listens."""
-        if self._server is None:
+        if self._listener is None:
             raise RuntimeError("the rendezvous server is not running")
-        host, port = self._server.sockets[0].getsockname()[:2]
-        return Address(host, port)
+        return Address(*self._listener.getsockname())
 
     async def start(self) -> Address:
         """Listen, and return the bound address. Raises OSError when the port is taken."""
-        loop = asyncio.get_running_loop()
-        host, port = self._wanted
-        self._server = await loop.create_server(
-            lambda: Client(self), host, port, family=socket.AF_INET, backlog=BACKLOG, reuse_address=True
-        )
+        listener = socket.create_server(self._wanted, backlog=BACKLOG)
+        listener.setblocking(False)
+        self._listener = listener
+        self._accept_more(listener)
         log.info("listening", extra={"address": str(self.address)})
         return self.address
 
     async def stop(self) -> None:
         """Stop listening and tell every waiting client to ask elsewhere (or again)."""
-        if self._server is None:
+        listener, self._listener = self._listener, None
+        if listener is None:
             return
-        self._server.close()
-        self.stopping = True
-        await asyncio.sleep(0)  # what asyncio has just accepted becomes a Client
+        asyncio.get_running_loop().remove_reader(listener)
+        listener.close()
+        if self._accepting:
+            await asyncio.wait(self._accepting)
+        leaving = [client.gone for client in self.connections]
         for client in list(self.connections):
             client.dismiss(Status.TIMEOUT)
-        await self._until_all_left()
-        await self._server.wait_closed()
+        if leaving:  # each has its own deadline for taking its last words
+            await asyncio.wait(leaving)
         log.info("stopped", extra={"paired": self.paired})
-        self._server = None
 
     async def __aenter__(self) -> RendezvousServer:
         await self.start()
@@ -143,21 +145,12 @@ class RendezvousServer:
     ) -> None:
         await self.stop()
 
-    async def _until_all_left(self) -> None:
-        """Every connection has its own deadline for taking its last words."""
-        leaving = [client.gone for client in self.connections]
-        if leaving:
-            await asyncio.wait(leaving, timeout=2 * self.limits.closing_s)
-
     def accept(self, client: Client, request: Request) -> None:
         """Act on a complete request: leave a note, pair, or let the client wait."""
         if request.flags == FLAG_ABORT:
             self._leave_note(client, request)
         elif request.flags == FLAG_RING:
             self._ring(client, request)
-        elif len(self.waiting) + len(self.bells) >= self.limits.waiting_clients:
-            log.warning("too many waiting clients", extra={"client": str(client.public)})
-            client.dismiss(Status.ERROR, SERVER_FULL)
         elif request.flags == FLAG_BELL:
             self._wait_for_rings(client, request)
         elif (note := self.notes.find(request.name)) is not None:
@@ -171,6 +164,39 @@ class RendezvousServer:
         for table in (self.waiting, self.bells):
             if request and table.get(request.name) is client:
                 del table[request.name]
+
+    def _accept_more(self, listener: socket.socket) -> None:
+        if listener is self._listener:
+            asyncio.get_running_loop().add_reader(listener, self._accept_waiting, listener)
+
+    def _accept_waiting(self, listener: socket.socket) -> None:
+        """Take in who has connected.
+
+        asyncio's own server loses connections that it accepts in the moment it is closed; here `stop` waits
+        for them.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            for _ in range(ACCEPT_AT_ONCE):
+                sock, _address = listener.accept()
+                task = loop.create_task(self._connect(sock))
+                self._accepting.add(task)
+                task.add_done_callback(self._accepting.discard)
+        except (BlockingIOError, ConnectionError):
+            return
+        except (
+            OSError
+        ) as error:  # out of file descriptors: those that wait keep theirs, the next try is later
+            log.error("cannot accept", extra={"reason": error.strerror})
+            loop.remove_reader(listener)
+            loop.call_later(ACCEPT_PAUSE_S, self._accept_more, listener)
+
+    async def _connect(self, sock: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: Client(self), sock)
+        except OSError as error:
+            log.info("lost at once", extra={"reason": error.strerror})
+            sock.close()
 
     def _leave_note(self, client: Client, request: Request) -> None:
         self.notes.add(request.name, request.token)
@@ -189,9 +215,7 @@ class RendezvousServer:
         before = self.bells.pop(request.name, None)
         if before:
             before.dismiss(Status.TIMEOUT)
-        self.bells[request.name] = client
-        client.greet()
-        client.expire_in(self.limits.waiting_s)
+        self._let_wait(client, request, self.bells)
 
     def _pair_or_wait(self, client: Client, request: Request) -> None:
         waiter = self.waiting.pop(request.name, None)
@@ -205,9 +229,16 @@ class RendezvousServer:
             client.greet()
             client.introduce(waiter.public)
         else:
-            self.waiting[request.name] = client
-            client.greet()
-            client.expire_in(self.limits.waiting_s)
+            self._let_wait(client, request, self.waiting)
+
+    def _let_wait(self, client: Client, request: Request, table: dict[bytes, Client]) -> None:
+        if len(self.waiting) + len(self.bells) >= self.limits.waiting_clients:
+            log.warning("too many waiting clients", extra={"client": str(client.public)})
+            client.dismiss(Status.ERROR, SERVER_FULL)
+            return
+        table[request.name] = client
+        client.greet()
+        client.expire_in(self.limits.waiting_s)
 
 
 class Client(asyncio.Protocol):
@@ -222,18 +253,18 @@ class Client(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        server.connections.add(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note who it is and give it a moment to say what it wants."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - tells mypy what create_server passes
         self._transport = transport
         peer = transport.get_extra_info("peername")
-        if peer is None or self._server.stopping:  # None: it was reset before we could look
+        if peer is None:  # it was reset before we could look
             transport.abort()
             return
         self.public = Address(*peer[:2])
         _keep_alive(transport.get_extra_info("socket"))
+        self._server.connections.add(self)
         self._request_due = time.monotonic() + self._server.limits.request_s
         self.expire_in(self._server.limits.request_s)
 

@@ -1,4 +1,4 @@
-"""A target without anything behind it: the clients answer from what a test put there, and keep what was asked."""
+"""A target with nothing behind it: its clients answer what a test put there, and keep what was asked."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_neither_terraform_nor_tofu(tmp_path: Path) -> None:
         find_executable({"PATH": str(tmp_path)})
 
 
-# --- commands, with a stand-in for terraform on the PATH --------------------------------------------------------
+# --- commands, with a stand-in for terraform on the PATH ---
 
 
 def stand_in(tmp_path: Path, body: str, name: str = "terraform") -> dict[str, str]:

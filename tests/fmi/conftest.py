@@ -21,8 +21,8 @@ def world(address: Address) -> Iterator[Callable[..., World]]:
     """Make a world that is closed after the test."""
     with ExitStack() as stack:
 
-        def make(size: int, **direct: object) -> World:
-            return stack.enter_context(World(size, address, **direct))
+        def make(size: int, **direct: int) -> World:
+            return stack.enter_context(World(size, address, "", **direct))
 
         yield make
 

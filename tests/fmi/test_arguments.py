@@ -13,6 +13,7 @@ import pytest
 
 import fmi
 from fmi import config
+from fmi.values import Value
 from tests.fmi.worlds import World
 
 INT = fmi.types(fmi.datatypes.int)
@@ -35,7 +36,7 @@ WRONG_CALLS: dict[str, tuple[Callable[[fmi.Communicator], Any], type[Exception],
     "too large": (lambda c: c.send(2**63, 1 - c.rank, INT), ValueError, "range"),
     "too large in a list": (lambda c: c.send([-1, 2**63], 1 - c.rank, TWO_INTS), ValueError, "range"),
     "too large in an array": (
-        lambda c: c.send(np.array([0, 2**63]), 1 - c.rank, TWO_INTS),
+        lambda c: c.send(np.array([0, 2**63], np.uint64), 1 - c.rank, TWO_INTS),
         (ValueError),
         "range",
     ),
@@ -75,7 +76,7 @@ def test_wrong_calls_are_refused_and_break_nothing(kept_worlds: dict[int, World]
         (lambda: fmi.types(int), TypeError),  # type: ignore[arg-type]
         (lambda: fmi.func("sum"), TypeError),  # type: ignore[arg-type]
         (lambda: fmi.func(fmi.op.custom), TypeError),
-        (lambda: fmi.func(fmi.op.sum, lambda a, b: a), TypeError),
+        (lambda: fmi.func(fmi.op.sum, max), TypeError),
         (lambda: fmi.Communicator(2, 2, {"secret": "x"}), ValueError),
         (lambda: fmi.Communicator(0, 0, {"secret": "x"}), ValueError),
         (lambda: fmi.Communicator("0", 2, {"secret": "x"}), TypeError),  # type: ignore[arg-type]
@@ -93,7 +94,7 @@ def test_a_custom_function_with_a_wrong_result_is_told(world: Callable[..., Worl
 
 
 def test_values_of_related_types_are_taken(kept_worlds: dict[int, World]) -> None:
-    def body(comm: fmi.Communicator) -> Any:
+    def body(comm: fmi.Communicator) -> Value:
         return (
             comm.allreduce(True, SUM, INT),
             comm.allreduce(np.int32(3), SUM, INT),

@@ -1,4 +1,4 @@
-"""What goes wrong, provoked: dead, late, missing and disagreeing ranks, and big messages against each other."""
+"""What goes wrong, provoked: dead, late, missing and disagreeing ranks, big messages against each other."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import fmi
+from fmi.values import Value
 from fmi.wire import Address
 from tests.fmi.worlds import PATIENCE_S, World, config_for
 
@@ -125,7 +126,7 @@ def test_a_process_that_ends_early_but_well_disturbs_nobody(
         others = join(process, everyone)
         ended = threading.Event()
 
-        def body(comm: fmi.Communicator) -> Any:
+        def body(comm: fmi.Communicator) -> Value:
             if comm not in others:
                 return None
             if comm.rank == 1:
@@ -141,12 +142,15 @@ def test_a_process_that_ends_early_but_well_disturbs_nobody(
 
 def test_abort_reaches_connected_waiting_and_late_ranks(world: Callable[..., World]) -> None:
     everyone = world(4)
-    first: dict[int, Callable[[fmi.Communicator], Any]] = {
-        0: lambda comm: comm.send(1, 1, INT),
-        1: lambda comm: comm.recv(0, INT),
-    }
-    everyone.run(lambda comm: first.get(comm.rank, lambda _: None)(comm))
     late = threading.Event()
+
+    def meet(comm: fmi.Communicator) -> None:
+        if comm.rank == 0:
+            comm.send(1, 1, INT)
+        elif comm.rank == 1:
+            comm.recv(0, INT)
+
+    everyone.run(meet)
 
     def body(comm: fmi.Communicator) -> None:
         if comm.rank == 0:
@@ -330,7 +334,7 @@ def test_nothing_is_lost_when_the_sender_closes_before_the_receiver_reads(
     n = BIG // 8
     sent = threading.Event()
 
-    def body(comm: fmi.Communicator) -> Any:
+    def body(comm: fmi.Communicator) -> Value:
         if comm.rank == 0:
             comm.send(5, 1, INT)
             sent.set()

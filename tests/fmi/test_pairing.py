@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import socket
@@ -18,7 +19,8 @@ from hypothesis import strategies as st
 import fmi
 from fmi.pairing import AttemptFailed, Pair, Refused, derive, exchange, handshake
 from fmi.rendezvous import bound_socket
-from fmi.tasks import Task, poll
+from fmi.tasks import Task, Wait, poll
+from fmi.values import Value
 from fmi.wire import (
     V2_RESPONSE_BYTES,
     Address,
@@ -34,7 +36,7 @@ INT = fmi.types(fmi.datatypes.int)
 SUM = fmi.func(fmi.op.sum)
 
 
-def drive(task: Task[Any]) -> Any:
+def drive(task: Task[Any]) -> Value:
     """Run one task to its end."""
     wait = next(task)
     try:
@@ -144,12 +146,13 @@ def test_a_truncated_handshake_fails_the_attempt(length: int) -> None:
 def test_a_connection_that_stalls_during_the_probe_fails_the_attempt() -> None:
     def stalling(sock: socket.socket) -> Task[None]:
         """The peer's packets get lost after the first kilobytes."""
-        try:
-            yield from handshake(sock, pair(1, 0), 1000, time.monotonic() + 0.3)
-        except AttemptFailed:
-            return
+        with contextlib.suppress(AttemptFailed):
+            yield from handshake(sock, pair(1, 0), 1000, soon())
+        yield Wait({}, time.monotonic() + 0.3)
 
-    impatient = lambda sock: handshake(sock, pair(0, 1), 1 << 16, time.monotonic() + 0.2)  # noqa: E731
+    def impatient(sock: socket.socket) -> Task[None]:
+        return handshake(sock, pair(0, 1), 1 << 20, time.monotonic() + 0.2)
+
     assert "stalled" in str(meet(impatient, stalling)[0])
 
 
@@ -183,7 +186,7 @@ class Outsider:
         raise AssertionError("the peer does not listen")
 
 
-@pytest.mark.parametrize("says", [b"", b"x" * 200, b"FMI\x01" + bytes(44) + bytes(32)])
+@pytest.mark.parametrize("says", [b"?", b"x" * 200, b"FMI\x01" + bytes(44) + bytes(32)])
 def test_an_impostor_that_knows_the_name_is_refused_and_the_honest_rank_still_pairs(
     address: Address, caplog: pytest.LogCaptureFixture, says: bytes
 ) -> None:
@@ -201,10 +204,10 @@ def test_an_impostor_that_knows_the_name_is_refused_and_the_honest_rank_still_pa
         mine = pool.submit(first.allreduce, 1, SUM, INT)
         with impostor.punch(impostor.answer().peer) as sock:
             sock.sendall(says)
-            sock.shutdown(socket.SHUT_WR)
+            sock.close()
             assert pool.submit(second.allreduce, 2, SUM, INT).result(PATIENCE_S) == 3
             assert mine.result(PATIENCE_S) == 3
-    if says:
+    if len(says) > 1:
         assert "rank 0 refused" in caplog.text
 
 

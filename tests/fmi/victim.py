@@ -1,4 +1,4 @@
-"""A rank in a process of its own, for tests in which it dies: `python -m tests.fmi.victim` (environment: see fmi).
+"""A rank in a process of its own, for tests in which it dies: `python -m tests.fmi.victim`.
 
 It joins a barrier, says so, and then does what its argument says; it never calls close.
 """

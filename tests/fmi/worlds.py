@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from fmi.wire import Address
 
 T = TypeVar("T")
 PATIENCE_S = 30.0
+SECRET = "a shared secret"
 
 
 class ServerThread:
@@ -27,7 +28,7 @@ class ServerThread:
         self._thread.start()
         self.address: Address = self.call(self.server.start())
 
-    def call(self, coroutine: Any) -> Any:
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE_S)
 
     def stop(self) -> None:
@@ -46,7 +47,7 @@ def serving(port: int = 0, limits: Limits | None = None) -> Iterator[ServerThrea
         server.stop()
 
 
-def config_for(address: Address, secret: str = "a shared secret", **direct: object) -> dict[str, Any]:
+def config_for(address: Address, secret: str = SECRET, /, **direct: int) -> dict[str, Any]:
     settings = {"enabled": "true", "host": address.host, "port": str(address.port), "peer_timeout": 20_000}
     return {"backends": {"Direct": {**settings, **direct}}, "secret": secret}
 
@@ -56,7 +57,7 @@ class World:
 
     _names = iter(range(1_000_000))
 
-    def __init__(self, size: int, address: Address, name: str | None = None, **direct: object) -> None:
+    def __init__(self, size: int, address: Address, name: str = "", **direct: int) -> None:
         self.size = size
         self.name = name or f"world {next(self._names)}"
         self.config = config_for(address, **direct)

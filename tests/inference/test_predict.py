@@ -1,6 +1,7 @@
 """The standalone command, as a user runs it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         timeout=100,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
         check=False,
     )
 

@@ -69,6 +69,7 @@ def variables(endpoint: str) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": "us-east-1",
+        "OMP_NUM_THREADS": "1",
     }
 
 
@@ -151,7 +152,6 @@ def test_a_rank_takes_its_share_of_a_local_file(
 
 
 def test_a_cold_start_imports_no_more_than_it_needs(
-    aws: Any,  # noqa: ANN401
     endpoint: str,
     partitions: list[str],
 ) -> None:

@@ -1,6 +1,7 @@
 """One embedded AWS for all tests of localcloud, and short ways to deploy to it and to call it."""
 
 import json
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -97,6 +98,14 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAWS]:
     with EmbeddedAWS(tmp_path_factory.mktemp("localcloud"), FUNCTIONS, concurrency=20) as running:
         client(running, "iam").create_role(RoleName="test", AssumeRolePolicyDocument="{}")
         yield running
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that functions see under the same path; pytest's own are below /tmp, which is theirs."""
+    (FUNCTIONS / "__pycache__").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=FUNCTIONS / "__pycache__") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """ECS services whose containers run as processes."""
 
 import json
-import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from localcloud import EmbeddedAWS
 
-from .conftest import FUNCTIONS, Function, Json, client, wait_for
+from .conftest import Function, Json, client, wait_for
 
 Deploy = Callable[..., Function]
 
@@ -109,13 +108,9 @@ def service(cloud: EmbeddedAWS, request: pytest.FixtureRequest) -> Iterator[Serv
 
 
 @pytest.fixture
-def record(
-    deploy: Deploy, cloud: EmbeddedAWS, tmp_path: Path
-) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def record(deploy: Deploy, cloud: EmbeddedAWS, shared: Path) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """A rule that hands task state changes to a function, and what that function was given so far."""
-    path = FUNCTIONS / "__pycache__" / f"{tmp_path.name}-{os.getpid()}.jsonl"
-    path.parent.mkdir(exist_ok=True)
-    path.unlink(missing_ok=True)
+    path = shared / "events.jsonl"
     events = client(cloud, "events")
 
     def seen() -> list[dict[str, Any]]:
@@ -132,7 +127,6 @@ def record(
     yield seen
     events.remove_targets(Rule="tasks", Ids=["record"])
     events.delete_rule(Name="tasks")
-    path.unlink(missing_ok=True)
 
 
 def test_service_s_task_runs_and_its_address_is_published(service: Service, record: Json) -> None:

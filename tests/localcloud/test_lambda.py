@@ -1,7 +1,6 @@
 """Lambda functions as a caller sees them."""
 
 import base64
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -67,6 +66,14 @@ def test_second_call_finds_the_environment_warm(deploy: Deploy) -> None:
     assert [first["invocations"], second["invocations"]] == [1, 2]
 
 
+def test_reset_idle_makes_the_next_call_a_cold_one(deploy: Deploy, cloud: EmbeddedAWS) -> None:
+    function = deploy("basic.echo")
+    first = function.invoke().payload
+    assert cloud.admin("reset-idle")["stopped"] >= 1
+    assert not psutil.pid_exists(first["pid"])
+    assert function.invoke().payload["invocations"] == 1
+
+
 def test_new_configuration_means_a_new_environment(deploy: Deploy, cloud: EmbeddedAWS) -> None:
     function = deploy("basic.environment")
     function.invoke()
@@ -76,9 +83,9 @@ def test_new_configuration_means_a_new_environment(deploy: Deploy, cloud: Embedd
     assert function.invoke().payload["variables"]["ADDED"] == "1"
 
 
-def test_concurrent_calls_get_environments_of_their_own(deploy: Deploy, tmp_path: Path) -> None:
+def test_concurrent_calls_get_environments_of_their_own(deploy: Deploy, shared: Path) -> None:
     function = deploy("basic.met")
-    folder = _visible_folder(tmp_path)
+    folder = str(shared)
     events = [
         {"folder": folder, "mine": "a", "theirs": "b"},
         {"folder": folder, "mine": "b", "theirs": "a"},
@@ -166,17 +173,16 @@ def test_result_beyond_lambda_s_limit_is_an_error(deploy: Deploy) -> None:
     assert reply.payload["errorType"] == "Function.ResponseSizeTooLarge"
 
 
-def test_reserved_concurrency_throttles(deploy: Deploy, cloud: EmbeddedAWS, tmp_path: Path) -> None:
+def test_reserved_concurrency_throttles(deploy: Deploy, cloud: EmbeddedAWS, shared: Path) -> None:
     function = deploy("basic.met")
     functions = client(cloud, "lambda")
     functions.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=1)
-    folder = Path(_visible_folder(tmp_path))
     with ThreadPoolExecutor() as pool:
-        running = pool.submit(function.invoke, {"folder": str(folder), "mine": "a", "theirs": "b"})
-        wait_for((folder / "a").exists, "the first invocation")
+        running = pool.submit(function.invoke, {"folder": str(shared), "mine": "a", "theirs": "b"})
+        wait_for((shared / "a").exists, "the first invocation")
         with pytest.raises(ClientError) as caught:
-            function.invoke({"folder": str(folder), "mine": "c", "theirs": "b"})
-        (folder / "b").touch()
+            function.invoke({"folder": str(shared), "mine": "c", "theirs": "b"})
+        (shared / "b").touch()
         assert running.result().error is None
     response = caught.value.response
     assert response["Error"]["Code"] == "TooManyRequestsException"
@@ -253,15 +259,6 @@ def test_outdated_environment_is_ended(cloud: EmbeddedAWS, deploy: Deploy) -> No
     functions = client(cloud, "lambda")
     functions.update_function_configuration(FunctionName=function.name, Timeout=9)
     wait_for(lambda: not psutil.pid_exists(pid), "the end of the outdated environment")
-
-
-def _visible_folder(tmp_path: Path) -> str:
-    """A folder that functions see too, whose /tmp is another one."""
-    folder = Path(os.environ.get("LOCALCLOUD_TEST_SHARED", FUNCTIONS / "__pycache__")) / tmp_path.name
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
-        old.unlink()
-    return str(folder)
 
 
 def _log_if_any(function: Function) -> list[str]:

@@ -55,11 +55,13 @@ folder, clone = map(Path, sys.argv[1:])
 os.chdir(clone)
 give_private_tmp(folder, [clone])
 Path("/tmp/mine").touch()
-print(os.environ.get("TMPDIR"), (clone / "code.py").read_text(), Path.cwd() == clone, os.listdir(clone.parent))
+beside = os.listdir(clone.parent)
+print(os.environ.get("TMPDIR"), (clone / "code.py").read_text(), Path.cwd() == clone, beside)
 """
-    if subprocess.run(
+    allowed = subprocess.run(
         ["unshare", "--map-root-user", "--mount", "true"], capture_output=True, check=False
-    ).returncode:
+    )
+    if allowed.returncode != 0:
         pytest.skip("this system allows no mount namespaces")
     with tempfile.TemporaryDirectory(dir="/tmp") as outside, tempfile.TemporaryDirectory(dir=ROOT) as folder:
         clone = Path(outside) / "clone"

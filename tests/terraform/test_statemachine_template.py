@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from cfnlint.api import lint_all  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = (ROOT / "statemachine.asl.json").read_text()
@@ -36,15 +36,11 @@ def test_terraform_fills_in_every_placeholder() -> None:
         assert re.search(rf"\b{name}\s+=", module), name
 
 
-def test_definition_passes_cfn_lint(tmp_path: Path) -> None:
+def test_definition_passes_cfn_lint() -> None:
     machine = {"RoleArn": "arn:aws:iam::123456789012:role/world", "Definition": filled()}
     template = {"Resources": {"World": {"Type": "AWS::StepFunctions::StateMachine", "Properties": machine}}}
-    path = tmp_path / "template.json"
-    path.write_text(json.dumps(template))
-    done = subprocess.run(
-        [sys.executable, "-m", "cfnlint", str(path)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    found = [match for match in lint_all(json.dumps(template)) if match.rule.id[0] in "EW"]  # not hints
+    assert found == []
 
 
 def test_every_task_has_a_time_limit_and_a_way_to_fail() -> None:

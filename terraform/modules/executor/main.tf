@@ -25,7 +25,8 @@ locals {
       timeout_s            = var.timeout_s
       ephemeral_storage_mb = var.ephemeral_storage_mb
       reserved_concurrency = var.reserved_concurrency
-      environment          = local.common
+      # Threads that wait sleep: spinning burns the share of a processor that the memory size buys.
+      environment = merge(local.common, { OMP_WAIT_POLICY = "PASSIVE" })
     }
     summarize = {
       description          = "Accepts or refuses an execution and combines its results"

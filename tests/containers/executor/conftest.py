@@ -64,8 +64,9 @@ def aws(endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Itera
     bundle._cache.clear()
     clients.s3().create_bucket(Bucket=BUCKET)
     yield
-    urllib3.request("POST", f"{endpoint}/moto-api/reset")
     clients.forget()
+    with urllib3.PoolManager() as pool:
+        pool.request("POST", f"{endpoint}/moto-api/reset")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
 from containers.executor import clients, publish_address
@@ -88,7 +87,7 @@ def test_a_task_without_a_public_address_changes_nothing(subnet: str, context: S
 def test_with_a_domain_its_record_follows(
     subnet: str, context: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    route53 = boto3.client("route53")
+    route53 = clients.route53()
     zone = route53.create_hosted_zone(Name="example.org", CallerReference="1")["HostedZone"]["Id"]
     monkeypatch.setenv("HOSTED_ZONE_ID", zone.removeprefix("/hostedzone/"))
     monkeypatch.setenv("RECORD_NAME", "rendezvous.example.org")

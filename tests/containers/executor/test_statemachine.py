@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 
-from containers.executor import initialize, summarize
+from containers.executor import clients, initialize, summarize
 from tests.containers.executor.conftest import BUCKET
 
 if TYPE_CHECKING:
@@ -86,12 +86,12 @@ class Machine:
 
 def _succeed(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     outcome = {"rank": event["rank"], "status": "succeeded"}
-    boto3.client("s3").put_object(Bucket=BUCKET, Key=event["outcome_key"], Body=json.dumps(outcome))
+    clients.s3().put_object(Bucket=BUCKET, Key=event["outcome_key"], Body=json.dumps(outcome))
     return outcome
 
 
 @pytest.fixture
-def machine(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> Machine:
+def machine(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     s3.put_object(Bucket=BUCKET, Key="s.py", Body=b"")
     machine = Machine()
     monkeypatch.setattr(lambda_eval_utils, "execute_lambda_function_integration", machine.invoke)
@@ -101,7 +101,8 @@ def machine(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(
         "moto.stepfunctions.parser.asl.component.common.retry.retrier_decl.time.sleep", lambda _: None
     )
-    return machine
+    yield machine
+    machine.client.close()
 
 
 def test_success_ends_with_the_summary(machine: Machine) -> None:
