@@ -53,7 +53,8 @@ def plan(
         range(1, runs + 1), memory_sizes or (None,), batch_sizes or (None,), world_sizes or (None,)
     )
     source = "sample" if payload is None else _safe(payload.stem)
-    return [RunSpec(world, batch, memory, repetition, source) for repetition, memory, batch, world in grid]
+    specs = [RunSpec(world, batch, memory, repetition, source) for repetition, memory, batch, world in grid]
+    return list(dict.fromkeys(specs))  # a value given twice is still one setting
 
 
 def sample_payload(spec: RunSpec, bucket: str, data_prefix: str, result_path: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -152,7 +152,7 @@ class LocalTarget:
             applied = _read_json(home / "applied.json")
             with reporter.step("Destroying the deployment") as step:
                 variables = applied.get("variables") or self._variables(home)
-                self._terraform(cloud, home).destroy(variables, step.update)
+                self._terraform(cloud, home, reporter.say).destroy(variables, step.update)
         cloud.stop()
         shutil.rmtree(home, ignore_errors=True)
         return True
@@ -213,7 +213,7 @@ class LocalTarget:
             "rendezvous_port": port,
         }
 
-    def _terraform(self, cloud: EmbeddedAWS, home: Path) -> Terraform:
+    def _terraform(self, cloud: EmbeddedAWS, home: Path, say: Callable[[str], None] = print) -> Terraform:
         inherited = {
             name: value
             for name, value in os.environ.items()
@@ -227,6 +227,7 @@ class LocalTarget:
             log=home / "terraform.log",
             state=home / "terraform.tfstate",
             data_dir=self.state / "terraform-data",
+            say=say,
         )
 
     def _ensure_applied(self, cloud: EmbeddedAWS, reporter: Reporter) -> Deployment:
@@ -237,7 +238,7 @@ class LocalTarget:
         applied = _read_json(home / "applied.json")
         if {key: applied.get(key) for key in wanted} == wanted:
             return Deployment(**applied["deployment"])
-        terraform = self._terraform(cloud, home)
+        terraform = self._terraform(cloud, home, reporter.say)
         with reporter.step("Installing Terraform's providers"):
             terraform.init()
         with reporter.step("Applying terraform/ to the embedded AWS") as step:

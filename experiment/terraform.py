@@ -171,7 +171,8 @@ class Terraform:
     """The root module under ``root`` with one state.
 
     ``state`` and ``data_dir`` keep the embedded target's state apart from the one that ``make deploy`` uses
-    in ``terraform/``; None means Terraform's own defaults. Full output goes to ``log``.
+    in ``terraform/``; None means Terraform's own defaults. Full output goes to ``log``; ``say`` gets the one
+    message that a user needs when ending an interrupted command takes a while.
     """
 
     def __init__(
@@ -182,10 +183,12 @@ class Terraform:
         log: Path,
         state: Path | None = None,
         data_dir: Path | None = None,
+        say: Callable[[str], None] = print,
     ) -> None:
         self.root = root
         self.state = state
         self.log = log
+        self.say = say
         self.executable = find_executable(environment)
         self.environment = {
             **environment,
@@ -273,21 +276,21 @@ class Terraform:
                         yield line
                     self._returncode = process.wait()
                 finally:
-                    _end(process)
+                    self._end(process)
 
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Interrupt a command that still runs and wait for it; kill it when it does not end or the user
-    insists.
-    """
-    if process.poll() is not None:
-        return
-    process.send_signal(signal.SIGINT)
-    try:
-        process.communicate(timeout=60)
-    except (KeyboardInterrupt, subprocess.TimeoutExpired):
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    def _end(self, process: subprocess.Popen[str]) -> None:
+        """Interrupt a command that still runs and wait for it; kill it when that takes too long or once more
+        Ctrl-C says so.
+        """
+        if process.poll() is not None:
+            return
+        process.send_signal(signal.SIGINT)
+        self.say("Waiting for Terraform to finish what it has begun (Ctrl-C once more kills it) ...")
+        try:
+            process.communicate(timeout=60)
+        except (KeyboardInterrupt, subprocess.TimeoutExpired):
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _last_lines(text: str, count: int = _TAIL_LINES) -> str:

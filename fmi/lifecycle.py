@@ -21,14 +21,15 @@ from fmi.rendezvous import NOTES_S, Rendezvous, leave_notes
 
 if TYPE_CHECKING:
     from fmi.communicator import Communicator
+    from fmi.session import Session
 
 DEFAULT_NAME = "fmi"
 
-_live: weakref.WeakSet[Communicator] = weakref.WeakSet()
+_live: weakref.WeakSet[Session] = weakref.WeakSet()
 _prepared_in: set[int] = set()
 
 
-def register(communicator: Communicator) -> None:
+def register(communicator: Session) -> None:
     """Have `finalize` know a communicator, and have it called when this process ends."""
     _live.add(communicator)
     if os.getpid() in _prepared_in:

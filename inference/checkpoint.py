@@ -107,4 +107,5 @@ def build(config: ModelConfig, tensors: Mapping[str, Tensor]) -> AstroMAE:
     model.load_state_dict(given, assign=True)
     # Assigning gives each name its own parameter; tie the shared convolution again.
     model.inception_model.vis_inception[0] = model.inception_model.conv2d_init
-    return model.eval().requires_grad_(False)
+    # On a CPU, convolutions over channels that lie next to each other take half the time.
+    return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)

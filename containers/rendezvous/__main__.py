@@ -14,7 +14,8 @@ import signal
 import socket
 import sys
 
-from containers.rendezvous.server import Limits, RendezvousServer
+from containers.rendezvous.connection import Limits
+from containers.rendezvous.server import RendezvousServer
 from fmi.wire import V1_RESPONSE_BYTES, encode_v1_request
 
 DEFAULT_PORT = 10000

@@ -21,6 +21,10 @@ def test_every_combination_once_a_repetition() -> None:
     assert [spec.repetition for spec in specs] == [1] * 8 + [2] * 8
 
 
+def test_a_setting_named_twice_is_made_once() -> None:
+    assert [spec.world_size for spec in plan([2, 4, 2], [], [], 1)] == [2, 4]
+
+
 def test_a_payload_decides_what_the_command_line_leaves_open() -> None:
     [spec] = plan([], [], [], 1, Path("my input.json"))
     assert (spec.world_size, spec.batch_size, spec.memory_mb) == (None, None, None)

@@ -18,7 +18,7 @@ import pytest
 import fmi
 from fmi.values import Value
 from fmi.wire import Address
-from tests.fmi.worlds import PATIENCE_S, World, config_for
+from tests.fmi.worlds import PATIENCE_S, World, config_for, serving
 
 INT = fmi.types(fmi.datatypes.int)
 DOUBLE = fmi.types(fmi.datatypes.double)
@@ -395,9 +395,9 @@ def open_files() -> int:
     return len(os.listdir("/dev/fd"))  # noqa: PTH208 - the descriptor of the listing itself is counted alike
 
 
-def test_no_descriptor_or_thread_is_left_behind(address: Address) -> None:
+def test_no_descriptor_or_thread_is_left_behind() -> None:
     def use() -> None:
-        with World(3, address) as everyone:
+        with serving() as server, World(3, server.address) as everyone:
             everyone.run(lambda comm: comm.barrier())
 
     use()

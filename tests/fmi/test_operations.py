@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fmi
-from fmi.collectives import RING_BYTES
+from fmi.reductions import RING_BYTES
 from fmi.values import Value
 from tests.fmi.worlds import World
 

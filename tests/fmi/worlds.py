@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import fmi
-from containers.rendezvous.server import Limits, RendezvousServer
+from containers.rendezvous.connection import Limits
+from containers.rendezvous.server import RendezvousServer
 from fmi.wire import Address
 
 T = TypeVar("T")

@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from containers.rendezvous.server import Limits, Notes, RendezvousServer
+from containers.rendezvous.connection import Limits
+from containers.rendezvous.notes import Notes
+from containers.rendezvous.server import RendezvousServer
 from fmi import wire
 from fmi.wire import Address, Response, Status
 

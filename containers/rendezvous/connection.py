@@ -1,0 +1,185 @@
+"""One connection of the rendezvous server: it reads a request, then waits to be paired or dismissed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from fmi.wire import (
+    NOWHERE,
+    V2_REQUEST_BYTES,
+    Address,
+    Request,
+    Status,
+    WireError,
+    decode_v1_request,
+    decode_v2_request,
+    encode_v1_response,
+    encode_v2_response,
+    is_v2,
+)
+
+log = logging.getLogger("rendezvous")
+
+# A version 1 request has no terminator, so it is over when nothing follows for this long.
+V1_SILENCE_S = 0.01
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the server allows; times in seconds."""
+
+    request_s: float = 5.0
+    waiting_s: float = 300.0
+    closing_s: float = 5.0
+    waiting_clients: int = 20_000
+    note_s: float = 300.0
+    notes: int = 100_000
+
+
+class Desk(Protocol):
+    """What a connection needs from the server."""
+
+    limits: Limits
+    connections: set[Client]
+
+    def accept(self, client: Client, request: Request) -> None:
+        """Act on a complete request."""
+
+    def forget(self, client: Client) -> None:
+        """Stop a client from waiting."""
+
+
+class Client(asyncio.Protocol):
+    """One connection: reads a request, then waits to be paired or dismissed."""
+
+    def __init__(self, server: Desk) -> None:
+        self.public = NOWHERE
+        self.request: Request | None = None
+        self._server = server
+        self._head = b""
+        self._request_due = 0.0
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note who it is and give it a moment to say what it wants."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - tells mypy what create_server passes
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        if peer is None:  # it was reset before we could look
+            transport.abort()
+            return
+        self.public = Address(*peer[:2])
+        _keep_alive(transport.get_extra_info("socket"))
+        self._server.connections.add(self)
+        self._request_due = time.monotonic() + self._server.limits.request_s
+        self.expire_in(self._server.limits.request_s)
+
+    def data_received(self, data: bytes) -> None:
+        """Collect the request; anything after it is nobody's protocol and is ignored."""
+        if self.request is not None or self._transport is None or self._transport.is_closing():
+            return
+        self._head += data[: V2_REQUEST_BYTES - len(self._head)]
+        if not is_v2(self._head):
+            self._call_later(V1_SILENCE_S, self._accept_v1)
+        elif len(self._head) == V2_REQUEST_BYTES:
+            self._accept(2)
+        else:
+            self.expire_in(self._request_due - time.monotonic())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Whatever was known about this client is void now."""
+        del exc
+        self._cancel_timer()
+        self._server.forget(self)
+        self._server.connections.discard(self)
+        self.gone.set_result(None)
+
+    def greet(self) -> None:
+        """Answer at once with the client's own public address."""
+        if self.request and self.request.version == 1:
+            self._write(encode_v1_response(self.public))
+        else:
+            self._write(encode_v2_response(Status.WAITING, self.public, token=self._token))
+
+    def pass_on(self, token: bytes) -> None:
+        """Tell a client that waits for rings who rang."""
+        self._write(encode_v2_response(Status.WAITING, self.public, token=token))
+
+    def introduce(self, peer: Address) -> None:
+        """Tell the client its peer's address and let it go."""
+        if self.request and self.request.version == 1:
+            self._write(encode_v1_response(peer))
+        else:
+            self._write(encode_v2_response(Status.PAIRED, self.public, peer, self._token))
+        log.debug("paired", extra={"client": str(self.public), "peer": str(peer)})
+        self._finish()
+
+    def dismiss(self, status: Status, note: bytes = b"") -> None:
+        """Let the client go without a peer; version 1 has no word for it but closing."""
+        if self.request and self.request.version == 2:
+            self._write(encode_v2_response(status, self.public, token=note or self._token))
+        self._finish()
+
+    def expire_in(self, seconds: float) -> None:
+        """Dismiss the client if its state has not changed by then."""
+        self._call_later(seconds, self._expire)
+
+    @property
+    def _token(self) -> bytes:
+        return self.request.token if self.request else b""
+
+    def _accept_v1(self) -> None:
+        self._accept(1)
+
+    def _accept(self, version: int) -> None:
+        self._cancel_timer()
+        try:
+            decode = decode_v1_request if version == 1 else decode_v2_request
+            self.request = decode(self._head)
+        except WireError as error:
+            log.info("refused", extra={"client": str(self.public), "reason": str(error)})
+            self._finish()
+            return
+        self._server.accept(self, self.request)
+
+    def _expire(self) -> None:
+        log.info("timed out", extra={"client": str(self.public), "waiting": self.request is not None})
+        self.dismiss(Status.TIMEOUT)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _finish(self) -> None:
+        """Close after what was written has gone out, and by force if the client does not take it."""
+        self._server.forget(self)
+        if self._transport:
+            self._transport.close()
+            self._call_later(self._server.limits.closing_s, self._transport.abort)
+
+    def _call_later(self, seconds: float, action: Callable[[], None]) -> None:
+        self._cancel_timer()
+        self._timer = asyncio.get_running_loop().call_later(seconds, action)
+
+    def _cancel_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    """Notice within half a minute when a waiting client's host vanished without a word."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    idle = getattr(socket, "TCP_KEEPIDLE", None) or getattr(socket, "TCP_KEEPALIVE", None)
+    if idle is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, idle, 10)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)

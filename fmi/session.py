@@ -1,0 +1,197 @@
+"""The life of a communicator: one call after the other, and what happens when one fails."""
+
+from __future__ import annotations
+
+import copy
+import operator
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from fmi import lifecycle
+from fmi.channel import Channel
+from fmi.config import Config, require_secret
+from fmi.direct import Direct
+from fmi.errors import CommunicatorClosed, FMIError, MismatchError, PeerFailure, Timeout
+from fmi.frames import NO_ROOT, Abort, Call, Operation
+from fmi.functions import func
+from fmi.stage import Stage
+from fmi.values import dtype_code, types
+
+Result = TypeVar("Result")
+_SEQUENCE_MASK = 0xFFFFFFFF
+
+
+class Session:
+    """One rank's part in a world; `Communicator` adds the operations.
+
+    Attributes:
+        rank, world_size: who this is, and of how many.
+        name: the communicator's name.
+        process: id of the process it belongs to.
+    """
+
+    _closed = True  # until the constructor has made something to close
+
+    def __init__(self, rank: int, world_size: int, config: Config, name: str) -> None:
+        self.world_size = whole(world_size, "num_peers")
+        self.rank = whole(rank, "peer_id")
+        if self.world_size < 1:
+            raise ValueError(f"num_peers is at least 1, not {world_size}")
+        self._check_rank(self.rank, "peer_id")
+        self.name = name
+        if self.world_size > 1:
+            require_secret(config)
+        self._channel: Channel = Direct(self.rank, self.world_size, name, config)
+        self._sequence = 0
+        self._messages: dict[tuple[str, int], int] = {}
+        self._busy = threading.Lock()
+        self._failure: BaseException | None = None
+        self._operations: dict[str, dict[str, float]] = {}
+        self.process = os.getpid()
+        self._closed = False
+        lifecycle.register(self)
+
+    def __repr__(self) -> str:
+        return f"<fmi.Communicator {self.name!r} rank {self.rank} of {self.world_size}>"
+
+    def stats(self) -> dict[str, Any]:
+        """What was done so far.
+
+        Returns:
+            {"setup_seconds": time spent connecting, waiting for late peers included, "bytes_sent",
+            "bytes_received": headers included, "operations": {name: {"calls", "bytes" (sent and received),
+            "seconds"}}}
+        """
+        return {
+            "setup_seconds": self._channel.setup_seconds,
+            "bytes_sent": self._channel.bytes_sent,
+            "bytes_received": self._channel.bytes_received,
+            "operations": copy.deepcopy(self._operations),
+        }
+
+    def abort(self, reason: str) -> None:
+        """Give up: every rank that waits for this one, or will, gets PeerFailure with the reason. Closes."""
+        if not self._closed:
+            self._end(CommunicatorClosed(f"the communicator was aborted: {reason}"), Abort(self.rank, reason))
+
+    def close(self) -> None:
+        """Let what was sent arrive, say goodbye and close the connections. Does nothing the second time."""
+        if not self._closed:
+            self._closed = True
+            self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.abort(_describe(error))
+        self.close()
+
+    def __del__(self) -> None:
+        if not self._closed and self.process == os.getpid():
+            self.close()
+
+    def _stage(
+        self,
+        operation: Operation,
+        kind: types | None = None,
+        root: int = NO_ROOT,
+        function: func | None = None,
+        form: int = 0,
+    ) -> Stage:
+        dtype, count = (dtype_code(kind.dtype), kind.count) if kind else (0, 0)
+        code = function.code if function else 0
+        call = Call(operation, self._sequence, dtype, count, root, code)
+        return Stage(self._channel, call, self.rank, self.world_size, form)
+
+    def _message(self, direction: str, peer: int, kind: types) -> Call:
+        """The next message to or from a peer; both sides count alike."""
+        sequence = self._messages.get((direction, peer), 0)
+        self._messages[direction, peer] = (sequence + 1) & _SEQUENCE_MASK
+        return Call(Operation.SEND, sequence, dtype_code(kind.dtype), kind.count)
+
+    def _run(
+        self,
+        operation: Operation,
+        peers: Iterable[int],
+        action: Callable[[], Result],
+        name: str | None = None,
+    ) -> Result:
+        name = name or operation.name.lower()
+        self._enter(name)
+        started = time.perf_counter()
+        moved = self._channel.bytes_sent + self._channel.bytes_received
+        try:
+            self._channel.connect(peers)
+            result = action()
+            self._channel.flush()
+            self._channel.rest()
+        except BaseException as error:
+            self._end(error, _as_abort(error, self.rank, name))
+            raise
+        finally:
+            self._busy.release()
+        if operation is not Operation.SEND:
+            self._sequence = (self._sequence + 1) & _SEQUENCE_MASK
+        moved = self._channel.bytes_sent + self._channel.bytes_received - moved
+        self._count(name, moved, time.perf_counter() - started)
+        return result
+
+    def _enter(self, name: str) -> None:
+        if isinstance(self._failure, FMIError):
+            raise copy.copy(self._failure)
+        if self._closed:
+            why = f" after {_describe(self._failure)}" if self._failure else ""
+            raise CommunicatorClosed(f"the communicator was closed{why}, so {name} is not possible")
+        if not self._busy.acquire(blocking=False):
+            raise FMIError(f"{name} was called while another operation of this communicator is under way")
+
+    def _end(self, error: BaseException, abort: Abort) -> None:
+        self._closed = True
+        self._failure = error
+        self._channel.abort(abort)
+
+    def _count(self, name: str, moved: int, seconds: float) -> None:
+        totals = self._operations.setdefault(name, {"calls": 0, "bytes": 0, "seconds": 0.0})
+        totals["calls"] += 1
+        totals["bytes"] += moved
+        totals["seconds"] += seconds
+
+    def _check_rank(self, rank: int, name: str) -> None:
+        if not 0 <= whole(rank, name) < self.world_size:
+            raise ValueError(f"{name} is a rank from 0 to {self.world_size - 1}, not {rank}")
+
+    def _check_peer(self, rank: int, name: str) -> None:
+        self._check_rank(rank, name)
+        if rank == self.rank:
+            raise ValueError(f"{name} is this rank itself ({rank}); a rank does not send to itself")
+
+
+def whole(value: object, name: str) -> int:
+    """An integer argument, or a TypeError that names it."""
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} is a whole number, not {value!r}") from None
+
+
+def _describe(error: BaseException | None) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _as_abort(error: BaseException, rank: int, operation: str) -> Abort:
+    """What the other ranks are told about an error of this one: who failed first, and why."""
+    if isinstance(error, PeerFailure):
+        return Abort(error.rank, error.reason)
+    if isinstance(error, MismatchError):
+        return Abort(rank, str(error), mismatch=True)
+    if isinstance(error, Timeout) and error.missing:
+        return Abort(error.missing[0], str(error))
+    return Abort(rank, f"{_describe(error)} in {operation}")

@@ -1,0 +1,39 @@
+"""What a collective operation needs to talk: a channel and the call that its messages belong to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fmi.channel import Channel
+from fmi.frames import Call
+from fmi.values import Array
+
+
+@dataclass
+class Stage:
+    """One call of one collective on one rank."""
+
+    channel: Channel
+    call: Call
+    rank: int
+    size: int
+    form: int = 0
+
+    def send(self, peer: int, array: Array) -> None:
+        """Start sending; the array must not change until `flush`."""
+        self.channel.post(peer, self.call, as_bytes(array), self.form)
+
+    def receive(self, peer: int, array: Array) -> None:
+        """Fill the array with the peer's next message, and take on its form."""
+        self.form = self.channel.receive(peer, self.call, as_bytes(array))
+
+    def flush(self) -> None:
+        """Wait until what was sent may change."""
+        self.channel.flush()
+
+
+def as_bytes(array: Array) -> memoryview:
+    """The array's memory, without a copy; the array is contiguous."""
+    return memoryview(array.view(np.uint8))  # type: ignore[arg-type]
