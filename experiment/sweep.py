@@ -45,7 +45,7 @@ def run(target: Target, options: Options, reporter: Reporter) -> bool:
     if len(todo) < len(options.specs):
         done = len(options.specs) - len(todo)
         reporter.say(f"{done} of {len(options.specs)} runs are done already (--resume).")
-    abandoned = True
+    succeeded = False
     try:
         deployment = target.prepare(reporter)
         try:
@@ -53,11 +53,10 @@ def run(target: Target, options: Options, reporter: Reporter) -> bool:
                 _Session(target, deployment, summary, reporter).make(todo, payload)
         finally:
             _conclude(summary, deployment, reporter)
-        abandoned = False
+        succeeded = all(summary.succeeded(spec.run_id) for spec in options.specs)
     finally:
-        target.release(abandoned=abandoned)
-    ids = {spec.run_id for spec in options.specs}
-    return all(row["status"] == "succeeded" for row in summary.rows if row["run_id"] in ids)
+        target.release(abandoned=not succeeded)
+    return succeeded
 
 
 @dataclass(frozen=True)

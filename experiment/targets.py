@@ -84,7 +84,7 @@ class Target(Protocol):
         """End functions that still run after their execution was stopped, where the target can."""
 
     def release(self, *, abandoned: bool) -> None:
-        """Let go of the target; ``abandoned`` when interrupted, so that nothing started here goes on."""
+        """Let go of the target; ``abandoned`` when interrupted or failed: end what was started here."""
 
 
 # --- embedded -------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class LocalTarget:
 
     def destroy(self, reporter: Reporter) -> bool:
         """Destroy the deployment and stop the embedded AWS; False when there was nothing to take down."""
-        cloud = EmbeddedAWS.attach(self.state / "localcloud")
+        cloud = self._cloud or EmbeddedAWS.attach(self.state / "localcloud")
         if cloud is None:
             return False
         self._cloud = cloud
