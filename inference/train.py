@@ -54,7 +54,7 @@ def train(recipe: Recipe, output: Path) -> Metrics:
     pretrain(model, image, recipe)
     finetune(model, image, magnitude, redshift, recipe)
     normalisation.fold(model)
-    metrics = evaluate(model.eval(), synthetic.sample(HELD_OUT, recipe.seed + HELD_OUT_SEED_OFFSET))
+    metrics = evaluate(model.eval(), held_out(recipe.seed))
     seconds = round(time.perf_counter() - started)
     training = {
         "seed": recipe.seed,
@@ -67,6 +67,11 @@ def train(recipe: Recipe, output: Path) -> Metrics:
     save(model, output, training)
     print(f"{output}: {metrics} after {seconds} s", flush=True)
     return metrics
+
+
+def held_out(seed: int) -> Galaxies:
+    """The galaxies on which a checkpoint trained on the survey `seed` is measured."""
+    return synthetic.sample(HELD_OUT, seed + HELD_OUT_SEED_OFFSET)
 
 
 def pretrain(model: AstroMAE, image: Tensor, recipe: Recipe) -> None:
