@@ -6,6 +6,7 @@ import contextlib
 import select
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
@@ -14,7 +15,7 @@ from fmi.company import Company
 from fmi.config import Config
 from fmi.errors import MismatchError, PeerFailure, Timeout, name_ranks
 from fmi.farewell import part
-from fmi.frames import HEADER_BYTES, NO_CALL, Abort, Call, Header, Kind
+from fmi.frames import HEADER_BYTES, NO_CALL, Abort, Call, Header, Kind, Operation, Waiting
 from fmi.link import Link, LinkLost
 from fmi.pairing import derive
 from fmi.rendezvous import leave_notes
@@ -25,9 +26,11 @@ from fmi.tasks import READ, WRITE, Wait, milliseconds_until, poll
 INBOX_LIMIT = 64 << 20
 FAREWELL_S = 30.0
 ABORT_FAREWELL_S = 1.0
-# A rank that has waited this long lets others pair with it meanwhile.
+# A rank that has waited this long tells whom it waits for, and lets others pair with it meanwhile.
 LISTEN_AFTER_S = 0.1
 LATE_PAIRING_S = 1.0
+# So many of its last collective calls a rank can name when another turns out to have been in a different one.
+REMEMBERED_CALLS = 16
 
 
 class Direct(Channel):
@@ -51,6 +54,7 @@ class Direct(Channel):
         self._poller = select.poll()
         self._unread: set[Link] = set()
         self._inbox_limit: float = INBOX_LIMIT
+        self._calls: deque[Call] = deque([NO_CALL], REMEMBERED_CALLS)
         self._closed = False
 
     # Connecting
@@ -100,12 +104,16 @@ class Direct(Channel):
     def post(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> None:
         """Start sending; the payload must not change until `flush` returns."""
         link = self._links[peer]
+        self._enter(call)
         self._check(link)
         if link.left:
             raise PeerFailure(peer, f"it closed its communicator before {call} of rank {self._rank}")
-        if not self._guarded(link, lambda: link.push(Header(Kind.DATA, call, form, len(payload)), payload)):
-            self._watch(link)
+        self._push(link, Header(Kind.DATA, call, form, len(payload)), payload)
         self.bytes_sent += HEADER_BYTES + len(payload)
+
+    def _push(self, link: Link, header: Header, payload: memoryview | bytes) -> None:
+        if not self._guarded(link, lambda: link.push(header, payload)):
+            self._watch(link)
 
     def flush(self) -> None:
         """Wait until everything posted is on its way, and take in what others send meanwhile."""
@@ -131,6 +139,7 @@ class Direct(Channel):
             MismatchError: the peer is in another call than this rank.
         """
         link = self._links[peer]
+        self._enter(call)
         if not link.inbox:
             link.post(into)
             self._guarded(link, link.pump)
@@ -140,16 +149,19 @@ class Direct(Channel):
         self.bytes_received += HEADER_BYTES + frame.header.length
         self._resume_reading()
         if frame.header.call != call or frame.header.length != len(into):
-            theirs = frame.header.call
-            raise MismatchError(f"rank {self._rank} is in {call}, but rank {peer} sent it {theirs}")
+            raise self._mismatch(call, peer, frame.header.call)
         if frame.payload is not into:
             into[:] = frame.payload
         return frame.header.form
 
     def _await_frame(self, link: Link, call: Call) -> None:
+        for other in self._links.values():
+            self._check_call(other)
         started = time.monotonic()
+        said_so = False
         while not link.inbox:
             self._check(link)
+            self._check_deadlock(link, call)
             if link.left:
                 raise PeerFailure(
                     link.peer, f"it closed its communicator while rank {self._rank} was in {call}"
@@ -161,7 +173,49 @@ class Direct(Channel):
                 raise Timeout(
                     f"rank {self._rank} in {call}: rank {link.peer} {what} for {limit:g} s", [link.peer]
                 )
+            if not said_so and time.monotonic() >= started + LISTEN_AFTER_S:
+                said_so = True
+                self._push(link, *Waiting(call, link.received).frame())
             self._wait(self._listen_in_time(started, until))
+
+    # Agreeing on the call
+
+    def _enter(self, call: Call) -> None:
+        """Remember the collective call that this rank is in."""
+        if call.operation is not Operation.SEND and call is not self._calls[-1]:
+            self._calls.append(call)
+
+    def _check_call(self, link: Link) -> None:
+        """Raise MismatchError if a peer, whichever this rank waits for, is in another call than this rank.
+
+        Otherwise two ranks that take different ones for the root would both wait for somebody else.
+        """
+        mine = self._calls[-1]
+        if link.inbox:
+            theirs = link.inbox[0].header.call
+            if theirs.operation is not Operation.SEND and theirs != mine and not theirs.is_after(mine):
+                raise self._mismatch(mine, link.peer, theirs)
+        if link.waiting and link.waiting.call.operation is not Operation.SEND:
+            theirs = link.waiting.call
+            if theirs.sequence == mine.sequence and theirs != mine:
+                raise self._deadlock(mine, link.peer, theirs)
+
+    def _check_deadlock(self, link: Link, call: Call) -> None:
+        """Raise MismatchError if the peer that this rank waits for in `call` waits for this rank itself."""
+        if link.waiting and not link.midway and link.waiting.received == link.sent:
+            raise self._deadlock(call, link.peer, link.waiting.call)
+
+    def _deadlock(self, mine: Call, peer: int, theirs: Call) -> MismatchError:
+        return MismatchError(f"rank {self._rank} is in {mine}, but rank {peer} waits for it in {theirs}")
+
+    def _mismatch(self, mine: Call, peer: int, theirs: Call) -> MismatchError:
+        for earlier in self._calls:
+            if (
+                theirs.operation is not Operation.SEND
+                and earlier.sequence == theirs.sequence != mine.sequence
+            ):
+                return MismatchError(f"rank {self._rank} was in {earlier}, but rank {peer} sent it {theirs}")
+        return MismatchError(f"rank {self._rank} is in {mine}, but rank {peer} sent it {theirs}")
 
     # Waiting
 
@@ -196,6 +250,7 @@ class Direct(Channel):
                     self._unread.add(link)
                     self._watch(link)
             self._check(link)
+            self._check_call(link)
 
     def _guarded(self, link: Link, action: Callable[[], bool | None]) -> bool:
         """Do something on a link; a lost connection becomes the peer's failure."""

@@ -16,7 +16,9 @@ from fmi.values import dtype_name
 
 _HEADER = struct.Struct("<BBBBB3xIIQQ")
 HEADER_BYTES = _HEADER.size
+_COUNT = struct.Struct("<Q")
 NO_ROOT = 0xFFFFFFFF
+SEQUENCE_MASK = 0xFFFFFFFF
 
 
 class Kind(enum.IntEnum):
@@ -25,6 +27,7 @@ class Kind(enum.IntEnum):
     DATA = 1
     BYE = 2
     ABORT = 3
+    WAIT = 4
 
 
 class Operation(enum.IntEnum):
@@ -60,6 +63,10 @@ class Call(NamedTuple):
     root: int = NO_ROOT
     function: int = 0
 
+    def is_after(self, other: Call) -> bool:
+        """Whether this collective call comes after another one; the numbers go round."""
+        return 0 < (self.sequence - other.sequence) & SEQUENCE_MASK <= SEQUENCE_MASK >> 1
+
     def __str__(self) -> str:
         parts = []
         if self.elements:
@@ -72,7 +79,7 @@ class Call(NamedTuple):
         return f"{self.operation.name.lower()}({', '.join(parts)}), {number} {self.sequence}"
 
 
-NO_CALL = Call(Operation.NONE, 0)
+NO_CALL = Call(Operation.NONE, SEQUENCE_MASK)
 
 
 class Header(NamedTuple):
@@ -93,7 +100,7 @@ class Header(NamedTuple):
             self.form,
             call.function,
             call.root,
-            call.sequence & 0xFFFFFFFF,
+            call.sequence & SEQUENCE_MASK,
             call.elements,
             self.length,
         )
@@ -112,6 +119,30 @@ def unpack_header(data: bytes | bytearray | memoryview) -> Header:
     kind, operation, dtype, form, function, root, sequence, count, length = _HEADER.unpack(data)
     call = Call(Operation(operation), sequence, dtype, count, root, function)
     return Header(Kind(kind), call, form, length)
+
+
+class Waiting(NamedTuple):
+    """What a WAIT frame says: in which call its sender waits for the receiver, and for want of which frame.
+
+    Attributes:
+        call: where it waits.
+        received: data frames it has had from the receiver so far. If the receiver has sent no more than
+            that, the sender waits for as long as the receiver does nothing.
+    """
+
+    call: Call
+    received: int
+
+    def frame(self) -> tuple[Header, bytes]:
+        """Header and payload."""
+        return Header(Kind.WAIT, self.call, 0, _COUNT.size), _COUNT.pack(self.received)
+
+    @classmethod
+    def of(cls, header: Header, payload: memoryview) -> Waiting:
+        """Parse. Raises ValueError when the payload is none."""
+        if len(payload) != _COUNT.size:
+            raise ValueError(f"a WAIT frame carries {_COUNT.size} bytes, not {len(payload)}")
+        return cls(header.call, _COUNT.unpack(payload)[0])
 
 
 class Abort(NamedTuple):

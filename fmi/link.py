@@ -14,7 +14,7 @@ from collections import deque
 
 import numpy as np
 
-from fmi.frames import HEADER_BYTES, Abort, Frame, Header, Kind, unpack_header
+from fmi.frames import HEADER_BYTES, Abort, Frame, Header, Kind, Waiting, unpack_header
 
 STAGE_BYTES = 16 * 1024
 _SO_NWRITE = 0x1024  # macOS: bytes not yet acknowledged
@@ -34,6 +34,8 @@ class Link:
         inbox: data frames nobody has taken yet; `inbox_bytes` their payloads' size.
         left: the peer said goodbye: nothing comes any more, and nothing is wrong.
         abort: what the peer said when it gave up.
+        sent, received: data frames so far.
+        waiting: what the peer last said it waits for.
         last_progress: when the last bytes came or went (`time.monotonic()`).
         midway: a frame has begun and is not complete.
     """
@@ -46,6 +48,9 @@ class Link:
         self.left = False
         self.ended = False
         self.abort: Abort | None = None
+        self.sent = 0
+        self.received = 0
+        self.waiting: Waiting | None = None
         self.last_progress = time.monotonic()
         self._outbox: deque[memoryview] = deque()
         self._stage = memoryview(bytearray(STAGE_BYTES))
@@ -79,6 +84,7 @@ class Link:
 
         The payload must not change until `sending` is False. Raises LinkLost.
         """
+        self.sent += header.kind is Kind.DATA
         self._outbox.append(memoryview(header.pack()))
         if len(payload):
             self._outbox.append(memoryview(payload))
@@ -194,7 +200,10 @@ class Link:
             self.left = True
         elif header.kind is Kind.ABORT:
             self.abort = self.abort or Abort.unpack(bytes(payload), self.peer)
+        elif header.kind is Kind.WAIT:
+            self.waiting = Waiting.of(header, payload)
         else:
+            self.received += 1
             self.inbox.append(Frame(header, payload))
             self.inbox_bytes += len(payload)
 

@@ -16,13 +16,12 @@ from fmi.channel import Channel
 from fmi.config import Config, require_secret
 from fmi.direct import Direct
 from fmi.errors import CommunicatorClosed, FMIError, MismatchError, PeerFailure, Timeout
-from fmi.frames import NO_ROOT, Abort, Call, Operation
+from fmi.frames import NO_ROOT, SEQUENCE_MASK, Abort, Call, Operation
 from fmi.functions import func
 from fmi.stage import Stage
 from fmi.values import dtype_code, types
 
 Result = TypeVar("Result")
-_SEQUENCE_MASK = 0xFFFFFFFF
 
 
 class Session:
@@ -114,7 +113,7 @@ class Session:
     def _message(self, direction: str, peer: int, kind: types) -> Call:
         """The next message to or from a peer; both sides count alike."""
         sequence = self._messages.get((direction, peer), 0)
-        self._messages[direction, peer] = (sequence + 1) & _SEQUENCE_MASK
+        self._messages[direction, peer] = (sequence + 1) & SEQUENCE_MASK
         return Call(Operation.SEND, sequence, dtype_code(kind.dtype), kind.count)
 
     def _run(
@@ -139,7 +138,7 @@ class Session:
         finally:
             self._busy.release()
         if operation is not Operation.SEND:
-            self._sequence = (self._sequence + 1) & _SEQUENCE_MASK
+            self._sequence = (self._sequence + 1) & SEQUENCE_MASK
         moved = self._channel.bytes_sent + self._channel.bytes_received - moved
         self._count(name, moved, time.perf_counter() - started)
         return result
