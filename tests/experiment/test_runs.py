@@ -162,13 +162,14 @@ def test_a_sweep_goes_on_after_a_failure_and_resumes_only_what_failed(tmp_path: 
     ]
     reporter = quiet()
     assert run(target, options, reporter) is False
-    assert target.released == [False]
+    assert target.released == [True]
     assert (tmp_path / "out" / "report.html").exists()
     assert "InputError: no" in reporter.console.export_text()
 
     again = Options(options.specs, options.output, resume=True, payload=payload)
     target.fakes.stepfunctions.states = [succeeded()]
     assert run(target, again, quiet()) is True
+    assert target.released == [True, False]
     assert len(target.fakes.stepfunctions.started) == 3
     rows = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert [row["status"] for row in rows] == ["succeeded", "succeeded"]
