@@ -15,10 +15,11 @@ from fmi.company import Company
 from fmi.config import Config
 from fmi.errors import MismatchError, PeerFailure, Timeout, name_ranks
 from fmi.farewell import part
-from fmi.frames import HEADER_BYTES, NO_CALL, Abort, Call, Header, Kind, Operation, Waiting
-from fmi.link import Link, LinkLost
+from fmi.frames import HEADER_BYTES, NO_CALL, Abort, Call, Header, Kind, Operation, Waiting, pack_rest
+from fmi.link import SMALL_BYTES, Link, LinkLost
 from fmi.pairing import derive
 from fmi.rendezvous import leave_notes
+from fmi.spin import Spin, cores
 from fmi.tasks import READ, WRITE, Wait, milliseconds_until, poll
 
 # A receiver takes in this much from ranks it is not waiting for; a sender takes in all, or two could block
@@ -53,6 +54,8 @@ class Direct(Channel):
         self._by_descriptor: dict[int, Link] = {}
         self._poller = select.poll()
         self._unread: set[Link] = set()
+        self._unsent: set[Link] = set()
+        self._spin = Spin(crowded=world_size > cores())
         self._inbox_limit: float = INBOX_LIMIT
         self._calls: deque[Call] = deque([NO_CALL], REMEMBERED_CALLS)
         self._closed = False
@@ -105,28 +108,34 @@ class Direct(Channel):
         """Start sending; the payload must not change until `flush` returns."""
         link = self._links[peer]
         self._enter(call)
-        self._check(link)
-        if link.left:
+        if link.abort or link.left:
+            self._check(link)
             raise PeerFailure(peer, f"it closed its communicator before {call} of rank {self._rank}")
-        self._push(link, Header(Kind.DATA, call, form, len(payload)), payload)
-        self.bytes_sent += HEADER_BYTES + len(payload)
+        size = len(payload)
+        link.sent += 1
+        self._push(link, call.prefix + pack_rest(form, size), payload)
+        self.bytes_sent += HEADER_BYTES + size
 
-    def _push(self, link: Link, header: Header, payload: memoryview | bytes) -> None:
-        if not self._guarded(link, lambda: link.push(header, payload)):
+    def _push(self, link: Link, header: bytes, payload: memoryview | bytes) -> None:
+        try:
+            sent = link.push(header, payload)
+        except LinkLost as lost:
+            self._lose(link, lost)
+        if not sent:
+            self._unsent.add(link)
             self._watch(link)
 
     def flush(self) -> None:
         """Wait until everything posted is on its way, and take in what others send meanwhile."""
-        sending = [link for link in self._links.values() if link.sending]
-        if not sending:
+        if not self._unsent:
             return
         self._inbox_limit = float("inf")
         self._resume_reading()
         started = time.monotonic()
-        while sending := [link for link in sending if link.sending]:
-            until = max(started, *(link.last_progress for link in sending)) + self._config.peer_s
+        while self._unsent:
+            until = max(started, *(link.last_progress for link in self._unsent)) + self._config.peer_s
             if time.monotonic() >= until:
-                late = [link.peer for link in sending]
+                late = [link.peer for link in self._unsent]
                 raise Timeout(f"{name_ranks(late)} took nothing for {self._config.peer_s:g} s", late)
             self._wait(self._listen_in_time(started, until))
         self._inbox_limit = INBOX_LIMIT
@@ -140,21 +149,38 @@ class Direct(Channel):
         """
         link = self._links[peer]
         self._enter(call)
+        if len(into) <= SMALL_BYTES and link.even:
+            form = self._receive_small(link, call, into)
+            if form is not None:
+                self.bytes_received += HEADER_BYTES + len(into)
+                return form
         if not link.inbox:
             link.post(into)
             self._guarded(link, link.pump)
-            self._await_frame(link, call)
+            self._await_frame(link, call, look=len(into) > SMALL_BYTES)
             link.post(None)
         frame = link.take()
         self.bytes_received += HEADER_BYTES + frame.header.length
-        self._resume_reading()
+        if self._unread:
+            self._resume_reading()
         if frame.header.call != call or frame.header.length != len(into):
             raise self._mismatch(call, peer, frame.header.call)
         if frame.payload is not into:
             into[:] = frame.payload
         return frame.header.form
 
-    def _await_frame(self, link: Link, call: Call) -> None:
+    def _receive_small(self, link: Link, call: Call, into: memoryview) -> int | None:
+        """The message if it is there, or comes while looking for it; None to wait for it in earnest."""
+        try:
+            form = link.receive(call.prefix, into)
+            if form is None and self._spin.budget_s and link.even and not self._unsent:
+                form = link.receive(call.prefix, into, time.monotonic() + self._spin.budget_s)
+                self._spin.looked(form is not None)
+        except LinkLost as lost:
+            self._lose(link, lost)
+        return form
+
+    def _await_frame(self, link: Link, call: Call, look: bool) -> None:
         for other in self._links.values():
             self._check_call(other)
         started = time.monotonic()
@@ -175,8 +201,9 @@ class Direct(Channel):
                 )
             if not said_so and time.monotonic() >= started + LISTEN_AFTER_S:
                 said_so = True
-                self._push(link, *Waiting(call, link.received).frame())
-            self._wait(self._listen_in_time(started, until))
+                header, payload = Waiting(call, link.received).frame()
+                self._push(link, header.pack(), payload)
+            self._wait(self._listen_in_time(started, until), look)
 
     # Agreeing on the call
 
@@ -219,16 +246,39 @@ class Direct(Channel):
 
     # Waiting
 
-    def _wait(self, until: float) -> None:
-        """Let everything go on that can, or sleep until something can or the time has come."""
+    def _wait(self, until: float, look: bool = True) -> None:
+        """Let everything go on that can, or sleep until something can or the time has come.
+
+        Args:
+            until: the time.
+            look: look for a moment before sleeping.
+        """
         if self._company.idle:
-            self._handle(self._poller.poll(milliseconds_until(until)))
+            self._handle((look and self._look()) or self._sleep(until))
             return
         wait = self._company.wait(until)
         links = {fd: self._events(link) for fd, link in self._by_descriptor.items()}
         ready = poll(Wait({**wait.sockets, **links}, wait.until))
         self._handle([(fd, ready[fd]) for fd in links if fd in ready])
         self._company.advance(ready)
+
+    def _look(self) -> list[tuple[int, int]]:
+        """What is ready now or within the moment in which looking is cheaper than sleeping."""
+        ready = self._poller.poll(0)
+        if ready or not self._spin.budget_s:
+            return ready
+        until = time.monotonic() + self._spin.budget_s
+        while not ready and time.monotonic() < until:
+            ready = self._poller.poll(0)
+        self._spin.looked(bool(ready))
+        return ready
+
+    def _sleep(self, until: float) -> list[tuple[int, int]]:
+        began = time.monotonic()
+        ready = self._poller.poll(milliseconds_until(until))
+        if ready:
+            self._spin.slept(time.monotonic() - began)
+        return ready
 
     def _listen_in_time(self, started: float, until: float) -> float:
         """Listen for ranks that want to pair once the wait has lasted; returns how long to wait for now."""
@@ -241,6 +291,7 @@ class Direct(Channel):
         for descriptor, events in ready:
             link = self._by_descriptor[descriptor]
             if events & WRITE and self._guarded(link, link.flush):
+                self._unsent.discard(link)
                 self._watch(link)
             if events & ~WRITE:
                 self._guarded(link, link.pump)
@@ -257,12 +308,15 @@ class Direct(Channel):
         try:
             return bool(action())
         except LinkLost as lost:
-            self._forget(link)
-            with contextlib.suppress(LinkLost):
-                link.pump()  # an abort may have come in just before the connection broke
-            self._check(link)
-            reason = "it closed its communicator" if link.left else str(lost)
-            raise PeerFailure(link.peer, reason) from lost
+            self._lose(link, lost)
+
+    def _lose(self, link: Link, lost: LinkLost) -> NoReturn:
+        self._forget(link)
+        with contextlib.suppress(LinkLost):
+            link.pump()  # an abort may have come in just before the connection broke
+        self._check(link)
+        reason = "it closed its communicator" if link.left else str(lost)
+        raise PeerFailure(link.peer, reason) from lost
 
     def _check(self, link: Link) -> None:
         if link.abort:

@@ -39,7 +39,7 @@ def part(links: Sequence[Link], last: Header, payload: bytes, limit_s: float) ->
 
 def _push(link: Link, last: Header, payload: bytes) -> bool:
     try:
-        if link.push(last, payload):
+        if link.push(last.pack(), payload):
             link.finish()
     except LinkLost:
         return False

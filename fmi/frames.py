@@ -14,8 +14,11 @@ from typing import NamedTuple
 from fmi.functions import function_name
 from fmi.values import dtype_name
 
-_HEADER = struct.Struct("<BBBBB3xIIQQ")
-HEADER_BYTES = _HEADER.size
+# What all frames of one call have in common comes first, so that it is packed once a call.
+_CALL = struct.Struct("<BBBBIIQ")
+_REST = struct.Struct("<B3xQ")
+CALL_BYTES = _CALL.size
+HEADER_BYTES = CALL_BYTES + _REST.size
 _COUNT = struct.Struct("<Q")
 NO_ROOT = 0xFFFFFFFF
 SEQUENCE_MASK = 0xFFFFFFFF
@@ -44,7 +47,7 @@ class Operation(enum.IntEnum):
     SCAN = 8
 
 
-class Call(NamedTuple):
+class Call:
     """One call of one operation, as every rank that takes part must see it.
 
     Attributes:
@@ -54,14 +57,33 @@ class Call(NamedTuple):
         elements: number of elements of the whole call.
         root: the root's rank, or NO_ROOT.
         function: `func.code`, or 0.
+        prefix: how every data frame of this call begins.
     """
 
-    operation: Operation
-    sequence: int
-    dtype: int = 0
-    elements: int = 0
-    root: int = NO_ROOT
-    function: int = 0
+    __slots__ = ("dtype", "elements", "function", "operation", "prefix", "root", "sequence")
+
+    def __init__(  # noqa: PLR0917 - they are the fields on the wire
+        self,
+        operation: Operation,
+        sequence: int,
+        dtype: int = 0,
+        elements: int = 0,
+        root: int = NO_ROOT,
+        function: int = 0,
+    ) -> None:
+        self.operation = operation
+        self.sequence = sequence
+        self.dtype = dtype
+        self.elements = elements
+        self.root = root
+        self.function = function
+        self.prefix = _CALL.pack(Kind.DATA, operation, dtype, function, root, sequence, elements)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Call) and self.prefix == other.prefix
+
+    def __hash__(self) -> int:
+        return hash(self.prefix)
 
     def is_after(self, other: Call) -> bool:
         """Whether this collective call comes after another one; the numbers go round."""
@@ -92,18 +114,11 @@ class Header(NamedTuple):
 
     def pack(self) -> bytes:
         """The header's 32 bytes."""
-        call = self.call
-        return _HEADER.pack(
-            self.kind,
-            call.operation,
-            call.dtype,
-            self.form,
-            call.function,
-            call.root,
-            call.sequence & SEQUENCE_MASK,
-            call.elements,
-            self.length,
-        )
+        return bytes((self.kind,)) + self.call.prefix[1:] + _REST.pack(self.form, self.length)
+
+
+pack_rest = _REST.pack  # (form, length) → what follows the call's prefix in a header
+unpack_rest = _REST.unpack_from
 
 
 @dataclass(slots=True)
@@ -116,8 +131,9 @@ class Frame:
 
 def unpack_header(data: bytes | bytearray | memoryview) -> Header:
     """Parse a header. Raises ValueError when the bytes are none."""
-    kind, operation, dtype, form, function, root, sequence, count, length = _HEADER.unpack(data)
-    call = Call(Operation(operation), sequence, dtype, count, root, function)
+    kind, operation, dtype, function, root, sequence, elements = _CALL.unpack_from(data)
+    form, length = unpack_rest(data, CALL_BYTES)
+    call = Call(Operation(operation), sequence, dtype, elements, root, function)
     return Header(Kind(kind), call, form, length)
 
 

@@ -14,10 +14,25 @@ from collections import deque
 
 import numpy as np
 
-from fmi.frames import HEADER_BYTES, Abort, Frame, Header, Kind, Waiting, unpack_header
+from fmi.frames import (
+    CALL_BYTES,
+    HEADER_BYTES,
+    Abort,
+    Frame,
+    Header,
+    Kind,
+    Waiting,
+    unpack_header,
+    unpack_rest,
+)
+from fmi.tune import tune
 
 STAGE_BYTES = 16 * 1024
+SMALL_BYTES = STAGE_BYTES - HEADER_BYTES
+# Up to here copying a payload behind its header costs less than handing two pieces to the kernel.
+JOIN_BYTES = 32 * 1024
 _SO_NWRITE = 0x1024  # macOS: bytes not yet acknowledged
+_NOTHING = memoryview(b"")
 
 
 class LinkLost(Exception):  # noqa: N818 - becomes a PeerFailure one level up
@@ -37,7 +52,8 @@ class Link:
         sent, received: data frames so far.
         waiting: what the peer last said it waits for.
         last_progress: when the last bytes came or went (`time.monotonic()`).
-        midway: a frame has begun and is not complete.
+        sending: whether something is still to be sent.
+        even: what came so far are whole frames, and all of them were taken.
     """
 
     def __init__(self, peer: int, sock: socket.socket) -> None:
@@ -52,14 +68,18 @@ class Link:
         self.received = 0
         self.waiting: Waiting | None = None
         self.last_progress = time.monotonic()
+        self.sending = False
         self._outbox: deque[memoryview] = deque()
-        self._stage = memoryview(bytearray(STAGE_BYTES))
+        self._staging = bytearray(STAGE_BYTES)
+        self._stage = memoryview(self._staging)
+        self._lone_header = memoryview(bytearray(HEADER_BYTES))
         self._staged = 0
         self._header: Header | None = None
-        self._payload = memoryview(b"")
+        self._payload = _NOTHING
         self._filled = 0
         self._posted: memoryview | None = None
-        _tune(sock)
+        self._recv_into = sock.recv_into
+        tune(sock)
 
     def fileno(self) -> int:
         """The socket's descriptor, for poll."""
@@ -71,23 +91,28 @@ class Link:
         return self._header is not None or self._staged > 0
 
     @property
-    def sending(self) -> bool:
-        """Whether something is still to be sent."""
-        return bool(self._outbox)
+    def even(self) -> bool:
+        """Whether the next byte that comes begins the next frame to be taken."""
+        return not self.inbox and self._header is None and not self._staged and not self.ended
 
-    def post(self, buffer: memoryview | None) -> None:
-        """Have the next data frame's payload put there if it fits exactly; None takes the offer back."""
-        self._posted = buffer
+    # Sending
 
-    def push(self, header: Header, payload: memoryview | bytes = b"") -> bool:
+    def push(self, header: bytes, payload: memoryview | bytes = b"") -> bool:
         """Send a frame as far as possible now; False when some of it stays in the outbox.
 
         The payload must not change until `sending` is False. Raises LinkLost.
         """
-        self.sent += header.kind is Kind.DATA
-        self._outbox.append(memoryview(header.pack()))
-        if len(payload):
-            self._outbox.append(memoryview(payload))
+        if not self.sending and len(payload) <= JOIN_BYTES:
+            frame = header + payload
+            sent = self._send_now(frame)
+            if sent == len(frame):
+                return True
+            self._outbox.append(memoryview(frame)[sent:])
+        else:
+            self._outbox.append(memoryview(header))
+            if len(payload):
+                self._outbox.append(memoryview(payload))
+        self.sending = True
         return self.flush()
 
     def flush(self) -> bool:
@@ -105,7 +130,53 @@ class Link:
                 sent -= len(outbox.popleft())
             if sent:
                 outbox[0] = outbox[0][sent:]
+        self.sending = False
         return True
+
+    def _send_now(self, frame: bytes) -> int:
+        try:
+            return self.sock.send(frame)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise LinkLost(f"its connection broke: {error.strerror or error}") from error
+
+    # Receiving
+
+    def receive(self, prefix: bytes, into: memoryview, until: float = 0.0) -> int | None:
+        """Look for the small message that is expected next, again and again until a time (monotonic).
+
+        For the common case: the link is `even`, the payload has at most SMALL_BYTES, and the frame is in the
+        kernel as a whole. Returns its form. None means that there is nothing, or something else, which is
+        then in the inbox or on its way there. Raises LinkLost.
+        """
+        size = len(into)
+        wanted = HEADER_BYTES + size
+        read, stage = self._recv_into, self._stage
+        while True:
+            try:
+                count = read(stage, wanted)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    return None
+            except OSError as error:
+                self._end(f"its connection broke: {error.strerror or error}")
+                return None
+        if count == wanted and self._staging.startswith(prefix):
+            form, length = unpack_rest(self._staging, CALL_BYTES)
+            if length == size:
+                self.received += 1
+                if size:
+                    into[:] = stage[HEADER_BYTES:wanted]
+                return int(form)
+        if self._came(count):
+            self._take_in(stage[:count])
+        return None
+
+    def post(self, buffer: memoryview | None) -> None:
+        """Have the next data frame's payload put there if it fits exactly; None takes the offer back."""
+        self._posted = buffer
 
     def take(self) -> Frame:
         """The oldest frame in the inbox."""
@@ -122,8 +193,104 @@ class Link:
             return
         except OSError as error:
             self._end(f"its connection broke: {error.strerror or error}")
-        except ValueError as error:
-            raise LinkLost(f"it sent something that is no frame: {error}") from error
+
+    def _read(self) -> bool:
+        """One read; False when the socket had less than was asked for."""
+        if self._header is not None:
+            return self._read_payload()
+        posted = self._posted
+        if posted is not None and len(posted) > SMALL_BYTES and self.even:
+            return self._read_posted(posted)
+        into = self._stage[self._staged :]
+        count = self._recv_into(into)
+        if self._came(count):
+            self._take_in(self._stage[: self._staged + count])
+        return count == len(into)
+
+    def _read_payload(self) -> bool:
+        into = self._payload[self._filled :]
+        count = self._recv_into(into)
+        if self._came(count):
+            self._filled += count
+            self._deliver_if_complete()
+        return count == len(into)
+
+    def _read_posted(self, posted: memoryview) -> bool:
+        """Read a header and, if it is the right one, its payload straight to where it belongs."""
+        count = self.sock.recvmsg_into((self._lone_header, posted))[0]
+        if not self._came(count):
+            return False
+        filled = count - HEADER_BYTES
+        if filled >= 0 and unpack_rest(self._lone_header, CALL_BYTES)[1] == len(posted):
+            self._begin(_parse(self._lone_header))
+            if self._payload is posted:
+                self._filled = filled
+                self._deliver_if_complete()
+            else:
+                self._fill_from(posted[:filled])
+        else:
+            spilled = bytes(posted[: max(filled, 0)])
+            self._take_in(memoryview(bytes(self._lone_header) + spilled)[:count])
+        return filled == len(posted)
+
+    def _came(self, count: int) -> bool:
+        """Note the progress; a read of nothing is the end of the stream."""
+        if count:
+            self.last_progress = time.monotonic()
+            return True
+        self._end("its process ended" if not self.midway else "its process ended in the middle of a message")
+        return False
+
+    def _take_in(self, data: memoryview) -> None:
+        """Cut what was read into frames; the beginning of a header goes back to the stage."""
+        start = 0
+        while self._header is None and len(data) - start >= HEADER_BYTES:
+            self._begin(_parse(data[start : start + HEADER_BYTES]))
+            start += HEADER_BYTES
+            start += self._fill_from(data[start:])
+        rest = bytes(data[start:])
+        self._stage[: len(rest)] = rest
+        self._staged = len(rest)
+
+    def _begin(self, header: Header) -> None:
+        self._header = header
+        wanted = self._posted
+        if (
+            wanted is not None
+            and header.kind is Kind.DATA
+            and not self.inbox
+            and header.length == len(wanted)
+        ):
+            self._payload, self._posted = wanted, None
+        else:
+            self._payload = memoryview(np.empty(header.length, np.uint8))  # type: ignore[arg-type]
+
+    def _fill_from(self, data: memoryview) -> int:
+        """Give a frame that has just begun what was read behind its header; how much of it that was."""
+        filled = min(len(self._payload), len(data))
+        if filled:
+            self._payload[:filled] = data[:filled]
+        self._filled = filled
+        self._deliver_if_complete()
+        return filled
+
+    def _deliver_if_complete(self) -> None:
+        header = self._header
+        if header is None or self._filled < header.length:
+            return
+        payload, self._header, self._payload, self._filled = self._payload, None, _NOTHING, 0
+        if header.kind is Kind.BYE:
+            self.left = True
+        elif header.kind is Kind.ABORT:
+            self.abort = self.abort or Abort.unpack(bytes(payload), self.peer)
+        elif header.kind is Kind.WAIT:
+            self.waiting = _waiting(header, payload)
+        else:
+            self.received += 1
+            self.inbox.append(Frame(header, payload))
+            self.inbox_bytes += len(payload)
+
+    # Ending
 
     def unacknowledged(self) -> int:
         """Bytes the peer's host has not confirmed yet; 0 where the system cannot tell."""
@@ -143,89 +310,21 @@ class Link:
         """Give the descriptor back."""
         self.sock.close()
 
-    def _read(self) -> bool:
-        """One read; False when the socket had less than was asked for."""
-        into = self._payload[self._filled :] if self._header else self._stage[self._staged :]
-        count = self.sock.recv_into(into)
-        if not count:
-            self._end(
-                "its process ended" if not self.midway else "its process ended in the middle of a message"
-            )
-            return False
-        self.last_progress = time.monotonic()
-        if self._header:
-            self._filled += count
-            self._deliver_if_complete()
-        else:
-            self._staged += count
-            self._parse_stage()
-        return count == len(into)
-
-    def _parse_stage(self) -> None:
-        start = 0
-        while self._staged - start >= HEADER_BYTES:
-            header = unpack_header(self._stage[start : start + HEADER_BYTES])
-            start += HEADER_BYTES
-            self._begin(header)
-            self._filled = min(header.length, self._staged - start)
-            self._payload[: self._filled] = self._stage[start : start + self._filled]
-            start += self._filled
-            self._deliver_if_complete()
-            if self._header:
-                break
-        rest = self._staged - start
-        if rest and start:
-            self._stage[:rest] = bytes(self._stage[start : self._staged])
-        self._staged = rest
-
-    def _begin(self, header: Header) -> None:
-        self._header = header
-        wanted = self._posted
-        if (
-            wanted is not None
-            and header.kind is Kind.DATA
-            and not self.inbox
-            and header.length == len(wanted)
-        ):
-            self._payload, self._posted = wanted, None
-        else:
-            self._payload = memoryview(np.empty(header.length, np.uint8))  # type: ignore[arg-type]
-
-    def _deliver_if_complete(self) -> None:
-        header = self._header
-        if header is None or self._filled < header.length:
-            return
-        payload, self._header, self._payload, self._filled = self._payload, None, memoryview(b""), 0
-        if header.kind is Kind.BYE:
-            self.left = True
-        elif header.kind is Kind.ABORT:
-            self.abort = self.abort or Abort.unpack(bytes(payload), self.peer)
-        elif header.kind is Kind.WAIT:
-            self.waiting = Waiting.of(header, payload)
-        else:
-            self.received += 1
-            self.inbox.append(Frame(header, payload))
-            self.inbox_bytes += len(payload)
-
     def _end(self, reason: str) -> None:
         self.ended = True
         if not self.left and not self.abort:
             raise LinkLost(reason)
 
 
-def _tune(sock: socket.socket) -> None:
-    """No delay for small frames, and word within seconds when the peer's host vanishes without a packet.
+def _parse(data: memoryview) -> Header:
+    try:
+        return unpack_header(data)
+    except ValueError as error:
+        raise LinkLost(f"it sent something that is no frame: {error}") from error
 
-    Keep-alives also keep a NAT's mapping from expiring while the ranks compute.
-    """
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    idle = getattr(socket, "TCP_KEEPIDLE", None) or getattr(socket, "TCP_KEEPALIVE", None)
-    if idle is not None:
-        sock.setsockopt(socket.IPPROTO_TCP, idle, 5)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-    if hasattr(socket, "TCP_CONGESTION"):
-        # bbr paces what would better go at once; where cubic is not allowed the default stays.
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
+
+def _waiting(header: Header, payload: memoryview) -> Waiting:
+    try:
+        return Waiting.of(header, payload)
+    except ValueError as error:
+        raise LinkLost(f"it sent something that is no frame: {error}") from error
