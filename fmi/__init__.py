@@ -14,13 +14,25 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fmi.buffers import IN_PLACE
     from fmi.communicator import Communicator, hints
     from fmi.errors import CommunicatorClosed, ConfigError, FMIError, MismatchError, PeerFailure, Timeout
-    from fmi.functions import func, op
+    from fmi.functions import BAND, BOR, BXOR, LAND, LOR, LXOR, MAX, MIN, PROD, SUM, func, op
     from fmi.lifecycle import abort_world, finalize, from_env
     from fmi.values import datatypes, types
 
 __all__ = [
+    "BAND",
+    "BOR",
+    "BXOR",
+    "IN_PLACE",
+    "LAND",
+    "LOR",
+    "LXOR",
+    "MAX",
+    "MIN",
+    "PROD",
+    "SUM",
     "Communicator",
     "CommunicatorClosed",
     "ConfigError",
@@ -39,9 +51,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "buffers": ("IN_PLACE",),
     "communicator": ("Communicator", "hints"),
     "errors": ("CommunicatorClosed", "ConfigError", "FMIError", "MismatchError", "PeerFailure", "Timeout"),
-    "functions": ("func", "op"),
+    "functions": ("BAND", "BOR", "BXOR", "LAND", "LOR", "LXOR", "MAX", "MIN", "PROD", "SUM", "func", "op"),
     "lifecycle": ("abort_world", "finalize", "from_env"),
     "values": ("datatypes", "types"),
 }

@@ -120,11 +120,13 @@ class Communicator(Session):
         stage = self._stage(Operation.GATHER, type, root)
         form = Form.ARRAY if type.form_of(obj) is Form.ARRAY else Form.LIST
 
-        def action() -> Value:
-            everything = collectives.gather(stage, array, root)
-            return None if everything is None else type.restore(everything, form)
+        whole = np.empty(array.size * self.world_size, array.dtype) if self.rank == root else None
 
-        return self._run(Operation.GATHER, self._tree(root), action)
+        def action() -> Value:
+            collectives.gather(stage, array, whole, root)
+            return None if whole is None else type.restore(whole, form)
+
+        return self._run(Operation.GATHER, self._gather_peers(root, array), action)
 
     def scatter(self, obj: object, root: int, type: types) -> Value:  # noqa: A002
         """This rank's equal share of the root's list; `obj` is ignored elsewhere.
@@ -148,36 +150,50 @@ class Communicator(Session):
             collectives.scatter(stage, whole, share, root)
             return type.restore(share, Form(stage.form))
 
-        return self._run(Operation.SCATTER, self._tree(root), action)
+        return self._run(Operation.SCATTER, self._gather_peers(root, share), action)
 
     def reduce(self, obj: object, root: int, func: func, type: types) -> Value:  # noqa: A002
         """All ranks' values combined, on the root; None elsewhere."""
         self._check_rank(root, "root")
         array, combine, restore = _operand(obj, func, type)
         stage = self._stage(Operation.REDUCE, type, root, func)
+        total = np.empty_like(array) if self.rank == root else None
 
         def action() -> Value:
-            total = reductions.reduce(stage, array, root, func, combine)
+            reductions.reduce(stage, array, total, root, function=func, combine=combine)
             return None if total is None else restore(total)
 
-        peers = reductions.reduce_peers(self.rank, self.world_size, root, func)
+        peers = reductions.reduce_peers(self.rank, self.world_size, root, array.nbytes, func)
         return self._run(Operation.REDUCE, peers, action)
 
     def allreduce(self, obj: object, func: func, type: types) -> Value:  # noqa: A002
         """All ranks' values combined, on every rank, with the same bits."""
         array, combine, restore = _operand(obj, func, type)
+        total = array.copy()
         stage = self._stage(Operation.ALLREDUCE, type, function=func)
         peers = reductions.allreduce_peers(self.rank, self.world_size, array.nbytes, array.size, func)
-        return self._run(
-            Operation.ALLREDUCE, peers, lambda: restore(reductions.allreduce(stage, array, func, combine))
-        )
+
+        def action() -> Value:
+            reductions.allreduce(stage, total, func, combine)
+            return restore(total)
+
+        return self._run(Operation.ALLREDUCE, peers, action)
 
     def scan(self, obj: object, func: func, type: types) -> Value:  # noqa: A002
         """The values of rank 0 to this rank (inclusive) combined, in rank order."""
         array, combine, restore = _operand(obj, func, type)
+        total = array.copy()
         stage = self._stage(Operation.SCAN, type, function=func)
         peers = reductions.scan_peers(self.rank, self.world_size, func)
-        return self._run(Operation.SCAN, peers, lambda: restore(reductions.scan(stage, array, func, combine)))
+
+        def action() -> Value:
+            reductions.scan(stage, total, func, combine)
+            return restore(total)
+
+        return self._run(Operation.SCAN, peers, action)
+
+    def _gather_peers(self, root: int, share: Array) -> list[int]:
+        return collectives.gather_peers(self.rank, self.world_size, root, share.nbytes)
 
     def _tree(self, root: int) -> list[int]:
         return collectives.tree_peers(self.rank, self.world_size, root)
@@ -188,6 +204,7 @@ def _operand(obj: object, function: func, kind: types) -> tuple[Array, Combine, 
     _check_type(kind)
     if not isinstance(function, func):
         raise TypeError(f"the function is an fmi.func, such as fmi.func(fmi.op.sum), not {function!r}")
+    function.check(kind.dtype)
     array = kind.flatten(obj)
     form, shape = kind.form_of(obj), _shape(obj)
     like, back = kind.converters(form, shape)

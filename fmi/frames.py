@@ -11,8 +11,8 @@ import struct
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from fmi.dtypes import NO_DTYPE, OBJECT, dtype_name
 from fmi.functions import function_name
-from fmi.values import dtype_name
 
 # What all frames of one call have in common comes first, so that it is packed once a call.
 _CALL = struct.Struct("<BBBBIIQ")
@@ -45,6 +45,14 @@ class Operation(enum.IntEnum):
     REDUCE = 6
     ALLREDUCE = 7
     SCAN = 8
+    ALLGATHER = 9
+    ALLTOALL = 10
+    REDUCE_SCATTER = 11
+    EXSCAN = 12
+    GATHERV = 13
+    SCATTERV = 14
+    ALLGATHERV = 15
+    SPLIT = 16
 
 
 class Call:
@@ -53,8 +61,8 @@ class Call:
     Attributes:
         operation: which one.
         sequence: how many collective calls (or, for send, messages between the two ranks) came before it.
-        dtype: element type code, see `values.dtype_code`.
-        elements: number of elements of the whole call.
+        dtype: element type code, see `dtypes`.
+        elements: number of elements of the whole call, or of one share where the shares may differ.
         root: the root's rank, or NO_ROOT.
         function: `func.code`, or 0.
         prefix: how every data frame of this call begins.
@@ -89,9 +97,15 @@ class Call:
         """Whether this collective call comes after another one; the numbers go round."""
         return 0 < (self.sequence - other.sequence) & SEQUENCE_MASK <= SEQUENCE_MASK >> 1
 
+    def with_elements(self, elements: int) -> Call:
+        """The same call as one share of it says it, where shares may differ."""
+        return Call(self.operation, self.sequence, self.dtype, elements, self.root, self.function)
+
     def __str__(self) -> str:
         parts = []
-        if self.elements:
+        if self.dtype == OBJECT:
+            parts.append("object")
+        elif self.dtype != NO_DTYPE:
             parts.append(f"{self.elements} x {dtype_name(self.dtype)}")
         if self.root != NO_ROOT:
             parts.append(f"root {self.root}")

@@ -1,8 +1,9 @@
-"""Reduction functions: `fmi.func(fmi.op.sum)`, `fmi.func(fmi.op.custom, f, commutative, associative)`."""
+"""Reduction functions: `fmi.SUM` and its siblings, `fmi.func(fmi.op.custom, f, commutative, associative)`."""
 
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +19,26 @@ class op(enum.Enum):  # noqa: N801 - the original interface's name
     max = 3
     min = 4
     custom = 5
+    land = 6
+    lor = 7
+    lxor = 8
+    band = 9
+    bor = 10
+    bxor = 11
 
 
-_UFUNCS: dict[op, np.ufunc] = {op.sum: np.add, op.prod: np.multiply, op.max: np.maximum, op.min: np.minimum}
+_UFUNCS: dict[op, np.ufunc] = {
+    op.sum: np.add,
+    op.prod: np.multiply,
+    op.max: np.maximum,
+    op.min: np.minimum,
+    op.land: np.logical_and,
+    op.lor: np.logical_or,
+    op.lxor: np.logical_xor,
+    op.band: np.bitwise_and,
+    op.bor: np.bitwise_or,
+    op.bxor: np.bitwise_xor,
+}
 
 
 class func:  # noqa: N801 - the original interface's name
@@ -29,15 +47,15 @@ class func:  # noqa: N801 - the original interface's name
     Args:
         kind: one of `fmi.op`.
         function: for `op.custom` only: takes two values of the operation's kind and returns a third. For
-        the list
-            types it is called with two lists where this rank passed a list, with two arrays where it passed
-            an array, and must return as many values.
+            the list types it is called with two lists where this rank passed a list, with two arrays where
+            it passed an array, and must return as many values. The upper-case calls pass two arrays, the
+            calls without a type whatever objects the ranks passed.
         commutative: whether f(a, b) == f(b, a). If not, operands keep rank order.
         associative: whether f(f(a, b), c) == f(a, f(b, c)). If not, the reduction goes strictly from rank 0
-        to the
-            last rank: f(f(f(x0, x1), x2), x3).
+            to the last rank: f(f(f(x0, x1), x2), x3).
 
-    Sums and products of integers wrap around at 64 bits, as NumPy's do.
+    The others do what NumPy does with arrays of that type: sums and products of integers wrap around, the
+    sum of bools is their `or`, a NaN wins max and min.
     """
 
     def __init__(
@@ -80,6 +98,42 @@ class func:  # noqa: N801 - the original interface's name
     def ufunc(self) -> np.ufunc:
         """The NumPy function of a built-in kind."""
         return _UFUNCS[self.kind]
+
+    def check(self, dtype: np.dtype[Any]) -> None:
+        """Raise TypeError unless this works on elements of that type."""
+        if self.elementwise and not _works_on(self.kind, dtype):
+            raise TypeError(f"fmi.op.{self.kind.name} does not work on {dtype}")
+
+
+SUM = func(op.sum)
+PROD = func(op.prod)
+MAX = func(op.max)
+MIN = func(op.min)
+LAND = func(op.land)
+LOR = func(op.lor)
+LXOR = func(op.lxor)
+BAND = func(op.band)
+BOR = func(op.bor)
+BXOR = func(op.bxor)
+
+
+def as_func(function: object) -> func:
+    """Take an `fmi.func` or a built-in `fmi.op` for what it means. Raises TypeError for anything else."""
+    if isinstance(function, func):
+        return function
+    if isinstance(function, op):
+        return func(function)
+    raise TypeError(f"the function is an fmi.func or an fmi.op, such as fmi.SUM, not {function!r}")
+
+
+@functools.cache
+def _works_on(kind: op, dtype: np.dtype[Any]) -> bool:
+    nothing = np.empty(0, dtype)
+    try:
+        _UFUNCS[kind](nothing, nothing, out=nothing)
+    except TypeError:
+        return False
+    return True
 
 
 def combiner(

@@ -6,10 +6,14 @@ ranks know alike: size of the world, number of elements, root and function.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 
-from fmi.collectives import bcast, children, gather, parent, powers, tree_peers
+from fmi.collectives import bcast, children, gather, gather_peers, parent, powers, shares, tree_peers
 from fmi.functions import Combine, func
+from fmi.shares import ring_allgather
 from fmi.stage import Stage
 from fmi.values import Array
 
@@ -17,57 +21,75 @@ from fmi.values import Array
 RING_BYTES = 64 * 1024
 
 
-def reduce_peers(rank: int, size: int, root: int, function: func) -> list[int]:
+def reduce_peers(rank: int, size: int, root: int, nbytes: int, function: func) -> list[int]:
     """Whom `reduce` talks to."""
-    if function.commutative or not function.associative:
+    if not function.associative:
+        return gather_peers(rank, size, root, nbytes)
+    if function.commutative:
         return tree_peers(rank, size, root)
     peers = tree_peers(rank, size, 0)
     return peers + [other for me, other in ((0, root), (root, 0)) if rank == me != other]
 
 
-def reduce(stage: Stage, array: Array, root: int, function: func, combine: Combine) -> Array | None:
-    """Combine every rank's array on the root, in rank order unless the function is commutative."""
+def reduce(
+    stage: Stage, array: Array, total: Array | None, root: int, *, function: func, combine: Combine
+) -> None:
+    """Fill the root's total (None elsewhere) with every rank's array combined.
+
+    In rank order unless the function is commutative. The array and the total may be the same.
+    """
     if not function.associative:
-        everything = gather(stage, array, root)
-        return None if everything is None else _fold(everything, array.size, combine)
-    if function.commutative:
-        return _tree_reduce(stage, array, root, combine)
-    result = _tree_reduce(stage, array, 0, combine)
-    if root == 0:
-        return result
+        _gather_and_fold(stage, array, total, root, combine)
+    elif function.commutative:
+        _tree_reduce(stage, array, total, root, combine)
+    elif root == 0:
+        _tree_reduce(stage, array, total, 0, combine)
+    else:
+        _reduce_elsewhere(stage, array, total, root, combine)
+
+
+def _gather_and_fold(stage: Stage, array: Array, total: Array | None, root: int, combine: Combine) -> None:
+    """Strictly left to right."""
+    if total is None:
+        gather(stage, array, None, root)
+        return
+    everything = np.empty(array.size * stage.size, array.dtype)
+    gather(stage, array, everything, root)
+    first, *others = shares(everything, stage.size)
+    total[...] = first
+    for other in others:
+        combine(total, other, total)
+
+
+def _reduce_elsewhere(stage: Stage, array: Array, total: Array | None, root: int, combine: Combine) -> None:
+    """The tree that keeps rank order has rank 0 for its root, which passes the result on."""
     if stage.rank == 0:
-        assert result is not None  # noqa: S101 - the tree's root has the result
+        result = np.empty_like(array)
+        _tree_reduce(stage, array, result, 0, combine)
         stage.send(root, result)
         stage.flush()
-    if stage.rank != root:
-        return None
-    total = np.empty_like(array)
-    stage.receive(0, total)
-    return total
+        return
+    _tree_reduce(stage, array, None, 0, combine)
+    if total is not None:
+        stage.receive(0, total)
 
 
-def _fold(everything: Array, count: int, combine: Combine) -> Array:
-    """Strictly left to right."""
-    total = everything[:count].copy()
-    for start in range(count, everything.size, count):
-        combine(total, everything[start : start + count], total)
-    return total
-
-
-def _tree_reduce(stage: Stage, array: Array, root: int, combine: Combine) -> Array | None:
+def _tree_reduce(stage: Stage, array: Array, total: Array | None, root: int, combine: Combine) -> None:
     """A rank's subtree holds the ranks right after it, so combining the children in turn keeps the order."""
     place = (stage.rank - root) % stage.size
-    total = array.copy()
-    received = np.empty_like(total)
-    for child in children(place, stage.size):
+    below = children(place, stage.size)
+    if total is None:
+        total = array.copy() if below else array
+    else:
+        total[...] = array
+    received = np.empty_like(total) if below else total
+    for child in below:
         stage.receive((child + root) % stage.size, received)
         combine(total, received, total)
     above = parent(place)
-    if above is None:
-        return total
-    stage.send((above + root) % stage.size, total)
-    stage.flush()
-    return None
+    if above is not None:
+        stage.send((above + root) % stage.size, total)
+        stage.flush()
 
 
 def _goes_around(nbytes: int, count: int, size: int, function: func) -> bool:
@@ -77,7 +99,7 @@ def _goes_around(nbytes: int, count: int, size: int, function: func) -> bool:
 def allreduce_peers(rank: int, size: int, nbytes: int, count: int, function: func) -> list[int]:
     """Whom `allreduce` talks to."""
     if not function.associative:
-        return tree_peers(rank, size, 0)
+        return gather_peers(rank, size, 0, nbytes) + tree_peers(rank, size, 0)
     if _goes_around(nbytes, count, size, function):
         return [(rank + 1) % size, (rank - 1) % size]
     partner = _fold_partner(rank, size)
@@ -85,19 +107,15 @@ def allreduce_peers(rank: int, size: int, nbytes: int, count: int, function: fun
     return near + _doubling_partners(rank, size)
 
 
-def allreduce(stage: Stage, array: Array, function: func, combine: Combine) -> Array:
-    """Combine every rank's array on every rank; the result has the same bits everywhere."""
+def allreduce(stage: Stage, total: Array, function: func, combine: Combine) -> None:
+    """Replace every rank's array by all of them combined; the result has the same bits everywhere."""
     if not function.associative:
-        total = reduce(stage, array, 0, function, combine)
-        result = np.empty_like(array) if total is None else total
-        bcast(stage, result, 0)
-        return result
-    result = array.copy()
-    if _goes_around(array.nbytes, array.size, stage.size, function):
-        _ring_allreduce(stage, result, combine)
+        reduce(stage, total, total if stage.rank == 0 else None, 0, function=function, combine=combine)
+        bcast(stage, total, 0)
+    elif _goes_around(total.nbytes, total.size, stage.size, function):
+        _ring_allreduce(stage, total, combine)
     else:
-        _doubling_allreduce(stage, result, combine)
-    return result
+        _doubling_allreduce(stage, total, combine)
 
 
 def _extra(size: int) -> int:
@@ -149,21 +167,37 @@ def _doubling_allreduce(stage: Stage, total: Array, combine: Combine) -> None:
 
 def _ring_allreduce(stage: Stage, total: Array, combine: Combine) -> None:
     """Each chunk travels the ring twice: once to be summed up, once to be handed out."""
+    bounds = [total.size * i // stage.size for i in range(stage.size + 1)]
+    chunks = [total[start:end] for start, end in itertools.pairwise(bounds)]
+    ring_reduce(stage, chunks, combine)
+    ring_allgather(stage, chunks)
+
+
+def ring_reduce(stage: Stage, chunks: Sequence[Array], combine: Combine) -> None:
+    """Replace this rank's chunk by all ranks' combined; the other chunks are left with partial results."""
     size, rank = stage.size, stage.rank
-    following, preceding = (rank + 1) % size, (rank - 1) % size
-    bounds = [total.size * i // size for i in range(size + 1)]
-    chunks = [total[bounds[i] : bounds[i + 1]] for i in range(size)]
-    received = np.empty(max(chunk.size for chunk in chunks), total.dtype)
-    for step in range(size - 1):
+    received = np.empty(max(chunk.size for chunk in chunks), chunks[0].dtype)
+    for step in range(1, size):
         into = chunks[(rank - step - 1) % size]
-        stage.send(following, chunks[(rank - step) % size])
-        stage.receive(preceding, received[: into.size])
+        stage.send((rank + 1) % size, chunks[(rank - step) % size])
+        stage.receive((rank - 1) % size, received[: into.size])
         combine(received[: into.size], into, into)
         stage.flush()
-    for step in range(size - 1):
-        stage.send(following, chunks[(rank + 1 - step) % size])
-        stage.receive(preceding, chunks[(rank - step) % size])
-        stage.flush()
+
+
+def reduce_scatter_peers(rank: int, size: int, nbytes: int, count: int, function: func) -> list[int]:
+    """Whom `reduce_scatter` talks to."""
+    return allreduce_peers(rank, size, nbytes, count, function)
+
+
+def reduce_scatter(
+    stage: Stage, total: Array, chunks: Sequence[Array], function: func, combine: Combine
+) -> None:
+    """Replace this rank's chunk of the total by all ranks' combined; the rest of the total is scratch."""
+    if _goes_around(total.nbytes, total.size, stage.size, function):
+        ring_reduce(stage, chunks, combine)
+    else:
+        allreduce(stage, total, function, combine)
 
 
 def scan_peers(rank: int, size: int, function: func) -> list[int]:
@@ -172,24 +206,52 @@ def scan_peers(rank: int, size: int, function: func) -> list[int]:
     return [other for d in distances for other in (rank - d, rank + d) if 0 <= other < size]
 
 
-def scan(stage: Stage, array: Array, function: func, combine: Combine) -> Array:
-    """Combine the arrays of rank 0 to this rank, in rank order."""
-    total = array.copy()
+def scan(stage: Stage, total: Array, function: func, combine: Combine) -> None:
+    """Replace the array by those of rank 0 to this rank combined, in rank order."""
     received = np.empty_like(total)
     if not function.associative:
-        if stage.rank > 0:
-            stage.receive(stage.rank - 1, received)
-            combine(received, total, total)
-        if stage.rank + 1 < stage.size:
-            stage.send(stage.rank + 1, total)
-            stage.flush()
-        return total
+        _pass_along(stage, total, received, combine)
+        return
     for distance in powers(stage.size):
-        if stage.rank + distance < stage.size:
-            stage.send(stage.rank + distance, total)
-        if stage.rank >= distance:
-            stage.receive(stage.rank - distance, received)
-        stage.flush()
-        if stage.rank >= distance:
+        if _shift(stage, distance, total, received):
             combine(received, total, total)
-    return total
+
+
+def exscan(stage: Stage, array: Array, total: Array, function: func, combine: Combine) -> None:
+    """Fill the total with the arrays of all ranks before this one combined; rank 0's is left alone."""
+    through, received = array.copy(), np.empty_like(array)
+    if not function.associative:
+        _pass_along(stage, through, received, combine)
+        if stage.rank > 0:
+            total[...] = received
+        return
+    filled = False
+    for distance in powers(stage.size):
+        if not _shift(stage, distance, through, received):
+            continue
+        combine(received, through, through)
+        if filled:
+            combine(received, total, total)
+        else:
+            total[...] = received
+            filled = True
+
+
+def _shift(stage: Stage, distance: int, total: Array, received: Array) -> bool:
+    """Send the total that many ranks up, and receive what comes from below, if there are such ranks."""
+    if stage.rank + distance < stage.size:
+        stage.send(stage.rank + distance, total)
+    if stage.rank >= distance:
+        stage.receive(stage.rank - distance, received)
+    stage.flush()
+    return stage.rank >= distance
+
+
+def _pass_along(stage: Stage, total: Array, received: Array, combine: Combine) -> None:
+    """From rank to rank: take the result so far, add this rank's, pass it on."""
+    if stage.rank > 0:
+        stage.receive(stage.rank - 1, received)
+        combine(received, total, total)
+    if stage.rank + 1 < stage.size:
+        stage.send(stage.rank + 1, total)
+        stage.flush()

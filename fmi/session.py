@@ -15,11 +15,12 @@ from fmi import lifecycle
 from fmi.channel import Channel
 from fmi.config import Config, require_secret
 from fmi.direct import Direct
+from fmi.dtypes import dtype_code
 from fmi.errors import CommunicatorClosed, FMIError, MismatchError, PeerFailure, Timeout
 from fmi.frames import NO_ROOT, SEQUENCE_MASK, Abort, Call, Operation
 from fmi.functions import func
 from fmi.stage import Stage
-from fmi.values import dtype_code, types
+from fmi.values import types
 
 Result = TypeVar("Result")
 

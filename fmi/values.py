@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 Array = NDArray[Any]
 # What callers pass and get: a number, a list or an array, as the type and the sender say.
@@ -114,19 +114,6 @@ class types:  # noqa: N801 - the original interface's name
             return self.flatten(result)
         except (TypeError, ValueError) as error:
             raise type(error)(f"the custom function's result is wrong: {error}") from None
-
-
-def dtype_code(dtype: DTypeLike) -> int:
-    """One byte that names an element type on the wire."""
-    return _DTYPES.index(np.dtype(dtype).str)
-
-
-def dtype_name(code: int) -> str:
-    """The element type's name for messages."""
-    return np.dtype(_DTYPES[code]).name if code < len(_DTYPES) else f"type {code}"
-
-
-_DTYPES = ["|u1", "<i8", "<f8"]
 
 
 def _is_scalar(obj: object) -> bool:

@@ -1,0 +1,59 @@
+"""Moving shares that may differ in size straight between the ranks concerned.
+
+Where only the root knows all sizes every message says its share's, so that ranks that do not agree find out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fmi.stage import Stage
+from fmi.values import Array
+
+
+def star_peers(rank: int, size: int, root: int) -> list[int]:
+    """The root talks to everyone, everyone to the root."""
+    return [other for other in range(size) if other != root] if rank == root else [root]
+
+
+def ring_peers(rank: int, size: int) -> list[int]:
+    """The neighbours on the ring."""
+    return [(rank + 1) % size, (rank - 1) % size] if size > 1 else []
+
+
+def exchange_peers(rank: int, size: int) -> list[int]:
+    """Everyone talks to everyone."""
+    return [other for other in range(size) if other != rank]
+
+
+def gatherv(stage: Stage, array: Array, parts: Sequence[Array] | None, root: int) -> None:
+    """Fill the root's parts (None elsewhere) with the ranks' arrays."""
+    if parts is None:
+        stage.send_share(root, array)
+        stage.flush()
+        return
+    parts[root][...] = array
+    for distance in range(1, stage.size):
+        other = (root + distance) % stage.size
+        stage.receive_share(other, parts[other])
+
+
+def scatterv(stage: Stage, parts: Sequence[Array] | None, share: Array, root: int) -> None:
+    """Fill every rank's share with its part of the root's (None elsewhere)."""
+    if parts is None:
+        stage.receive_share(root, share)
+        return
+    for distance in range(1, stage.size):
+        other = (root + distance) % stage.size
+        stage.send_share(other, parts[other])
+    share[...] = parts[root]
+    stage.flush()
+
+
+def ring_allgather(stage: Stage, parts: Sequence[Array]) -> None:
+    """Complete the parts on every rank, this rank's being there; every part goes around the ring once."""
+    rank, size = stage.rank, stage.size
+    for step in range(size - 1):
+        stage.send((rank + 1) % size, parts[(rank - step) % size])
+        stage.receive((rank - 1) % size, parts[(rank - step - 1) % size])
+        stage.flush()
