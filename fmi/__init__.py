@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fmi.buffers import IN_PLACE
+    from fmi.channel import Channel, World
     from fmi.communicator import Communicator, hints
     from fmi.errors import CommunicatorClosed, ConfigError, FMIError, MismatchError, PeerFailure, Timeout
     from fmi.functions import BAND, BOR, BXOR, LAND, LOR, LXOR, MAX, MIN, PROD, SUM, func, op
     from fmi.lifecycle import abort_world, finalize, from_env
+    from fmi.registry import register_channel
     from fmi.values import datatypes, types
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "MIN",
     "PROD",
     "SUM",
+    "Channel",
     "Communicator",
     "CommunicatorClosed",
     "ConfigError",
@@ -40,6 +43,7 @@ __all__ = [
     "MismatchError",
     "PeerFailure",
     "Timeout",
+    "World",
     "abort_world",
     "datatypes",
     "finalize",
@@ -47,15 +51,18 @@ __all__ = [
     "func",
     "hints",
     "op",
+    "register_channel",
     "types",
 ]
 
 _MODULES = {
     "buffers": ("IN_PLACE",),
+    "channel": ("Channel", "World"),
     "communicator": ("Communicator", "hints"),
     "errors": ("CommunicatorClosed", "ConfigError", "FMIError", "MismatchError", "PeerFailure", "Timeout"),
     "functions": ("BAND", "BOR", "BXOR", "LAND", "LOR", "LXOR", "MAX", "MIN", "PROD", "SUM", "func", "op"),
     "lifecycle": ("abort_world", "finalize", "from_env"),
+    "registry": ("register_channel",),
     "values": ("datatypes", "types"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -1,15 +1,33 @@
 """What a communicator needs from the thing that carries its messages: the seam for further channels.
 
-Direct (TCP) implements it here. A channel over storage would write objects in `post`, read them in
-`receive`, and have nothing to do in `connect`.
+`fmi.direct` implements it over TCP, `fmi.storage` over anything that keeps named bytes, and `fmi.switch` over
+several channels at once. `fmi.registry` is where channels are known by name.
 """
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+from fmi.config import Config
 from fmi.frames import Abort, Call
+
+
+@dataclass(frozen=True)
+class World:
+    """Who this rank is, and of which world: what a channel is made for.
+
+    Attributes:
+        rank, size: this rank, and how many there are.
+        name: the communicator's name.
+        config: secret, limits and the settings of all channels.
+    """
+
+    rank: int
+    size: int
+    name: str
+    config: Config
 
 
 class Channel(abc.ABC):

@@ -1,9 +1,11 @@
 """Configuration: an fmi.json (or a dict of the same shape) and environment variables.
 
     {"backends": {"Direct": {"enabled": "true", "host": "rendezvous.example.org", "port": 10000,
-                             "max_timeout": 30000, "peer_timeout": 300000}},
+                             "max_timeout": 30000, "peer_timeout": 300000},
+                  "Redis": {"enabled": "false", "host": "127.0.0.1", "port": 6379}},
      "model": {...}, "secret": "..."}
 
+`backends` has one object a channel, with that channel's settings; without any, Direct is enabled.
 Numbers may be strings; times are milliseconds, as in the original. `max_timeout` limits setting a
 connection up and a transfer that stands still; `peer_timeout` limits the wait for a rank that comes late or
 computes for long, and is its own limit because a late rank is no fault. `setup_timeout` and `stall_timeout`
@@ -42,6 +44,7 @@ class Config:
         stall_s: limit for a message that has begun and does not go on.
         protocol: rendezvous protocol version, 1 or 2.
         probe_bytes: a new connection carries this much both ways before it is used.
+        channels: the enabled channels' names and settings, in the configuration's order.
         model: latency and price constants for choosing a channel.
     """
 
@@ -53,6 +56,7 @@ class Config:
     stall_s: float = DEFAULT_MAX_TIMEOUT_MS / 1000
     protocol: int = 2
     probe_bytes: int = DEFAULT_PROBE_BYTES
+    channels: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"Direct": {}}, repr=False)
     model: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -80,7 +84,8 @@ def resolve(source: Source, environment: Mapping[str, str] | None = None, overri
     """
     environment = os.environ if environment is None else environment
     content = load(source)
-    direct = _direct(content)
+    channels = _enabled(content.get("backends", {}))
+    direct = channels.get("Direct", {})
     max_timeout = direct.get("max_timeout", DEFAULT_MAX_TIMEOUT_MS)
 
     def choose(name: str, given: object, default: object) -> object:
@@ -98,6 +103,7 @@ def resolve(source: Source, environment: Mapping[str, str] | None = None, overri
         stall_s=_whole(direct.get("stall_timeout", max_timeout), "stall_timeout", 1) / 1000,
         protocol=_whole(direct.get("protocol", 2), "protocol", 1, 2),
         probe_bytes=_whole(direct.get("probe_bytes", DEFAULT_PROBE_BYTES), "probe_bytes", 0, 1 << 24),
+        channels=channels,
         model=content.get("model") or {},
     )
 
@@ -112,14 +118,20 @@ def require_secret(config: Config) -> None:
         )
 
 
-def _direct(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    backends = content.get("backends", {})
-    direct = backends.get("Direct", {}) if isinstance(backends, Mapping) else None
-    if not isinstance(direct, Mapping):
+def is_on(value: object) -> bool:
+    """Whether a setting, which may be text, says yes."""
+    return str(value).lower() in ("true", "1", "yes")
+
+
+def _enabled(backends: object) -> dict[str, Mapping[str, Any]]:
+    if not isinstance(backends, Mapping) or not all(isinstance(each, Mapping) for each in backends.values()):
         raise ConfigError('the FMI configuration needs {"backends": {"Direct": {"host": ..., "port": ...}}}')
-    if str(direct.get("enabled", "true")).lower() not in ("true", "1", "yes"):
+    if not backends:
+        return {"Direct": {}}
+    enabled = {name: settings for name, settings in backends.items() if is_on(settings.get("enabled", True))}
+    if not enabled:
         raise ConfigError('no channel is enabled: set "enabled": "true" under backends.Direct')
-    return direct
+    return enabled
 
 
 def _whole(value: object, name: str, low: int, high: int | None = None) -> int:

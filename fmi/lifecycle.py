@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from fmi import config
+from fmi.channel import World
 from fmi.errors import ConfigError
 from fmi.frames import Abort
-from fmi.pairing import derive
-from fmi.rendezvous import NOTES_S, Rendezvous, leave_notes
+from fmi.registry import open_channel
 
 if TYPE_CHECKING:
     from fmi.communicator import Communicator
@@ -71,19 +71,15 @@ def abort_world(reason: str, environment: Mapping[str, str] | None = None) -> No
     """Tell the other ranks, on behalf of one that failed before it had a communicator, not to wait for it.
 
     Takes the rank and the world from the environment as `from_env` does, and leaves a note for every other
-    rank at the rendezvous server: one that waits to pair gets PeerFailure at once, one that comes later
-    when it comes. Gives up after 3 s. Does nothing in a world of one.
+    rank (with Direct, at the rendezvous server): one that waits to pair gets PeerFailure at once, one that
+    comes later when it comes. Gives up after 3 s. Does nothing in a world of one.
     """
     environment = os.environ if environment is None else environment
     rank, world_size, settings, name = _read(environment)
     if world_size == 1:
         return
     config.require_secret(settings)
-    pairs = [
-        derive(settings.secret, name, rank, peer, world_size) for peer in range(world_size) if peer != rank
-    ]
-    server = Rendezvous(settings.host, settings.port, settings.protocol, NOTES_S)
-    leave_notes(server, pairs, Abort(rank, reason))
+    open_channel(World(rank, world_size, name, settings)).abort(Abort(rank, reason))
 
 
 def _read(environment: Mapping[str, str]) -> tuple[int, int, config.Config, str]:

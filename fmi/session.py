@@ -12,13 +12,13 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from fmi import lifecycle
-from fmi.channel import Channel
+from fmi.channel import Channel, World
 from fmi.config import Config, require_secret
-from fmi.direct import Direct
 from fmi.dtypes import dtype_code
 from fmi.errors import CommunicatorClosed, FMIError, MismatchError, PeerFailure, Timeout
 from fmi.frames import NO_ROOT, SEQUENCE_MASK, Abort, Call, Operation
 from fmi.functions import func
+from fmi.registry import open_channel
 from fmi.stage import Stage
 from fmi.values import types
 
@@ -45,7 +45,7 @@ class Session:
         self.name = name
         if self.world_size > 1:
             require_secret(config)
-        self._channel: Channel = Direct(self.rank, self.world_size, name, config)
+        self._channel: Channel = open_channel(World(self.rank, self.world_size, name, config))
         self._sequence = 0
         self._messages: dict[tuple[str, int], int] = {}
         self._busy = threading.Lock()

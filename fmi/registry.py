@@ -1,0 +1,61 @@
+"""Channels by name: those that come with the library, and those that users register."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fmi.channel import Channel, World
+from fmi.errors import ConfigError
+
+# Makes a world's channel from its settings, the object under `backends.<name>` of the configuration.
+Factory = Callable[[World, Mapping[str, Any]], Channel]
+
+# Imported when first used: a world that talks over TCP needs no Redis client.
+_BUILTIN = {"Direct": "fmi.direct"}
+_registered: dict[str, Factory] = {}
+
+
+def register_channel(name: str, factory: Factory) -> None:
+    """Make a channel known, so that `backends.<name>` in the configuration can enable it.
+
+    Every rank registers it before it makes its communicator.
+
+    Args:
+        name: how the configuration and the price model call it.
+        factory: is called as factory(world, settings) with the rank's `World` and what the configuration says
+            under `backends.<name>`; returns a `Channel`.
+
+    Raises:
+        ValueError: the name is taken.
+        TypeError: the factory cannot be called.
+    """
+    if not callable(factory):
+        raise TypeError(f"the factory of channel {name!r} is a callable, not {factory!r}")
+    if name in _BUILTIN or name in _registered:
+        raise ValueError(f"there is a channel named {name!r} already; choose another name")
+    _registered[name] = factory
+
+
+def known_channels() -> list[str]:
+    """The names that a configuration may enable."""
+    return [*_BUILTIN, *_registered]
+
+
+def open_channel(world: World) -> Channel:
+    """The channel that the configuration enables. Raises ConfigError for a name that nobody registered."""
+    name, settings = next(iter(world.config.channels.items()))
+    return _factory(name)(world, settings)
+
+
+def _factory(name: str) -> Factory:
+    if name in _registered:
+        return _registered[name]
+    if name not in _BUILTIN:
+        raise ConfigError(
+            f"there is no channel named {name!r}: enable one of {', '.join(known_channels())}, "
+            "or call fmi.register_channel before making the communicator"
+        )
+    factory: Factory = importlib.import_module(_BUILTIN[name]).open_channel
+    return factory
