@@ -7,6 +7,7 @@ and listens for rings itself, and whoever rings is paired with beside whatever i
 
 from __future__ import annotations
 
+import functools
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -49,6 +50,7 @@ class Company:
         self._strangers = strangers
         self._on_paired = on_paired
         self._pairings: dict[int, Running[socket.socket]] = {}
+        self._failures: dict[int, tuple[int, str]] = {}
         self._bell: Running[None] | None = None
         self._rings: list[Running[None]] = []
         self._ring_at = 0.0
@@ -64,12 +66,21 @@ class Company:
         """Whether there is nothing to wait for here."""
         return not self._pairings and self._bell is None
 
+    def describe_failures(self, peers: Iterable[int]) -> str:
+        """How often pairing with these peers failed, and why the last time; nothing if none of them came."""
+        failures = [self._failures[peer] for peer in peers if peer in self._failures]
+        if not failures:
+            return ""
+        count, last = sum(count for count, _ in failures), failures[-1][1]
+        return f"; {count} attempt{'s' * (count != 1)} to connect failed, the last because {last}"
+
     def invite(self, peers: Iterable[int]) -> None:
         """Start pairing with peers."""
         for peer in peers:
             if peer not in self._pairings:
                 pair = derive(self._config.secret, self._comm_name, self._rank, peer, self._world_size)
-                self._pairings[peer] = Running(punch.connect(pair, self.rendezvous, self._config))
+                on_failure = functools.partial(self._note_failure, peer)
+                self._pairings[peer] = Running(punch.connect(pair, self.rendezvous, self._config, on_failure))
         self._ring_pause = FIRST_RING_S
         self._ring_at = time.monotonic() + self._ring_pause
 
@@ -125,6 +136,10 @@ class Company:
             self._rings.append(Running(quietly(self.rendezvous.ring(bell, self._rank))))
         self._ring_pause = min(self._ring_pause * 2, LAST_RING_S)
         self._ring_at = time.monotonic() + self._ring_pause
+
+    def _note_failure(self, peer: int, failure: str) -> None:
+        count, _ = self._failures.get(peer, (0, ""))
+        self._failures[peer] = count + 1, failure
 
     def _answer(self, peer: int) -> None:
         if peer in self._strangers() and peer not in self._pairings:

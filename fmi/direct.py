@@ -82,8 +82,9 @@ class Direct(Channel):
         while missing := wanted - self._links.keys():
             if time.monotonic() >= until:
                 limit = f"{self._config.peer_s:g} s"
+                why = self._company.describe_failures(missing)
                 raise Timeout(
-                    f"rank {self._rank} waited {limit} for {name_ranks(missing)} to connect", missing
+                    f"rank {self._rank} waited {limit} for {name_ranks(missing)} to connect{why}", missing
                 )
             self._wait(until)
         self.setup_seconds += time.monotonic() - started

@@ -12,6 +12,7 @@ import logging
 import socket
 import time
 import uuid
+from collections.abc import Callable
 from typing import NamedTuple
 
 from fmi.config import Config
@@ -31,8 +32,12 @@ FIRST_PAUSE_S = 0.002
 LAST_PAUSE_S = 0.25
 
 
-def connect(pair: Pair, rendezvous: Rendezvous, config: Config) -> Task[socket.socket]:
+def connect(
+    pair: Pair, rendezvous: Rendezvous, config: Config, on_failure: Callable[[str], None]
+) -> Task[socket.socket]:
     """Get a connection to the peer, with as many attempts as it takes; the caller sets the limit.
+
+    `on_failure` is told why an attempt came to nothing.
 
     Raises:
         Timeout: the rendezvous server was out of reach for the set-up limit.
@@ -50,6 +55,7 @@ def connect(pair: Pair, rendezvous: Rendezvous, config: Config) -> Task[socket.s
                 return (yield from _punch(meeting, pair, config))
         except AttemptFailed as failure:
             log.info("rank %d: pairing with rank %d again: %s", pair.rank, pair.peer, failure)
+            on_failure(str(failure))
             now = time.monotonic()
             away_since = (away_since or now) if isinstance(failure, Unreachable) else None
             if away_since is not None and now - away_since > config.setup_s:

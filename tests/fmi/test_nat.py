@@ -1,0 +1,125 @@
+"""Worlds whose ranks sit behind real NATs: what works, what cannot work, and what is said then."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fmi.networks import PORT_RANDOM, SERVER, Host, Network, why_not
+
+PORT = 10000
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _namespaces() -> None:
+    """CI sets COSMIC_REQUIRE_NAT=1 where it has seen that namespaces are allowed: no silent skip there."""
+    reason = why_not()
+    if reason and os.environ.get("COSMIC_REQUIRE_NAT") == "1":
+        pytest.fail(f"COSMIC_REQUIRE_NAT is 1, but {reason}")
+    if reason:
+        pytest.skip(reason)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rank printed, and its log."""
+
+    result: dict[str, Any]
+    log: str
+
+
+@contextlib.contextmanager
+def server(network: Network) -> Iterator[None]:
+    process = subprocess.Popen(
+        [*network.public, sys.executable, "-m", "containers.rendezvous", "--port", str(PORT)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout
+            assert "listening" in process.stdout.readline()
+            yield
+        finally:
+            process.kill()
+
+
+def run_world(hosts: list[Host], folder: Path, **direct: int) -> list[Outcome]:
+    """One rank a host, all through one server; what each ends with."""
+    settings = {"enabled": "true", "host": SERVER, "port": PORT, "peer_timeout": 45_000, **direct}
+    config = folder / "fmi.json"
+    config.write_text(json.dumps({"backends": {"Direct": settings}, "secret": "behind the NAT"}))
+    with Network(hosts) as network, server(network), contextlib.ExitStack() as stack:
+        ranks = []
+        for rank in range(len(hosts)):
+            process = stack.enter_context(_rank(network, rank, len(hosts), config))
+            stack.callback(process.kill)
+            ranks.append(process)
+        spoken = [process.communicate(timeout=PATIENCE_S) for process in ranks]
+    return [Outcome(json.loads(out or '{"error": "it died", "text": ""}'), log) for out, log in spoken]
+
+
+def _rank(network: Network, rank: int, size: int, config: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*network.inside(rank), sys.executable, "-m", "tests.fmi.nat_rank"],
+        env={**os.environ, "RANK": str(rank), "WORLD_SIZE": str(size), "FMI_CONFIG": str(config)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def assert_all_heard_all(outcomes: list[Outcome]) -> None:
+    for rank, outcome in enumerate(outcomes):
+        others = [float(other) for other in range(len(outcomes)) if other != rank]
+        assert outcome.result.get("heard") == others, (outcome.result, outcome.log)
+
+
+NATTED, PUBLIC, SYMMETRIC = Host(), Host(nat=None), Host(nat=PORT_RANDOM)
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        pytest.param([NATTED, NATTED], id="two hosts, each behind its own NAT"),
+        pytest.param([NATTED, NATTED, NATTED], id="three hosts, each behind its own NAT"),
+        pytest.param([NATTED, PUBLIC], id="the second one public"),
+        pytest.param([PUBLIC, NATTED], id="the first one public"),
+        pytest.param([NATTED, PUBLIC, NATTED], id="one of three public"),
+        pytest.param([SYMMETRIC, PUBLIC], id="a symmetric NAT and a public host"),
+    ],
+)
+def test_a_world_forms_through_real_nats(hosts: list[Host], tmp_path: Path) -> None:
+    assert_all_heard_all(run_world(hosts, tmp_path))
+
+
+@pytest.mark.parametrize("other", [NATTED, SYMMETRIC], ids=["a NAT", "another symmetric NAT"])
+def test_a_symmetric_nat_cannot_be_punched_and_the_error_says_so(other: Host, tmp_path: Path) -> None:
+    for rank, outcome in enumerate(
+        run_world([SYMMETRIC, other], tmp_path, peer_timeout=4_000, setup_timeout=1_000)
+    ):
+        assert outcome.result["error"] in ("Timeout", "PeerFailure"), outcome
+        assert f"rank {1 - rank}" in outcome.result["text"]
+        assert "no connection to 203.0.113.1" in outcome.result["text"]
+
+
+def test_a_connection_that_stalls_is_replaced(tmp_path: Path) -> None:
+    """As seen on AWS: a punched connection carries its first kilobytes and then nothing more."""
+    first_stalls = """
+        iifname "lan" tcp dport != 10000 ct state new numgen inc mod 1000 == 0 ct mark set 1
+        ct mark 1 ct bytes > 20000 drop
+    """
+    outcomes = run_world([Host(forward=first_stalls), NATTED], tmp_path, setup_timeout=1_500)
+    assert_all_heard_all(outcomes)
+    assert "stalled during the handshake" in outcomes[0].log
