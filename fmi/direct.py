@@ -215,7 +215,7 @@ class Direct(Channel):
 
     def _enter(self, call: Call) -> None:
         """Remember the collective call that this rank is in."""
-        if call.operation is not Operation.SEND and call is not self._calls[-1]:
+        if call.operation is not Operation.SEND and call.sequence != self._calls[-1].sequence:
             self._calls.append(call)
 
     def _check_call(self, link: Link) -> None:
@@ -226,11 +226,12 @@ class Direct(Channel):
         mine = self._calls[-1]
         if link.inbox:
             theirs = link.inbox[0].header.call
-            if theirs.operation is not Operation.SEND and theirs != mine and not theirs.is_after(mine):
+            agreed = theirs.operation is Operation.SEND or theirs.agrees_with(mine) or theirs.is_after(mine)
+            if not agreed:
                 raise self._mismatch(mine, link.peer, theirs)
         if link.waiting and link.waiting.call.operation is not Operation.SEND:
             theirs = link.waiting.call
-            if theirs.sequence == mine.sequence and theirs != mine:
+            if theirs.sequence == mine.sequence and not theirs.agrees_with(mine):
                 raise self._deadlock(mine, link.peer, theirs)
 
     def _check_deadlock(self, link: Link, call: Call) -> None:

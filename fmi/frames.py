@@ -93,6 +93,11 @@ class Call:
     def __hash__(self) -> int:
         return hash(self.prefix)
 
+    def agrees_with(self, other: Call) -> bool:
+        """Whether these two are one collective call, of which the shares may differ in size."""
+        mine = (self.sequence, self.operation, self.root, self.function)
+        return mine == (other.sequence, other.operation, other.root, other.function)
+
     def is_after(self, other: Call) -> bool:
         """Whether this collective call comes after another one; the numbers go round."""
         return 0 < (self.sequence - other.sequence) & SEQUENCE_MASK <= SEQUENCE_MASK >> 1
