@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BUNDLE = REPOSITORY / "inference" / "bundle"
 _SAMPLE_SOURCES = tuple(
-    f"inference/{name}.py" for name in ("synthetic", "spectra", "profiles", "galaxies", "dataset")
+    f"inference/{name}.py" for name in ("synthetic", "spectra", "profiles", "galaxies", "partitions")
 )
 _THREADS = 8
 
@@ -74,7 +74,7 @@ def sample_files(partitions: int, reporter: Reporter, cache: Path = LOCAL_STATE 
     if not folder.is_dir():
         with reporter.step(f"Making {SAMPLE_SIZE:,} galaxies"):
             # Only here: it imports PyTorch, which takes seconds, and the sample is made once.
-            from inference.dataset import write_partitions  # noqa: PLC0415
+            from inference.partitions import write_partitions  # noqa: PLC0415
 
             partial = folder.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)

@@ -1,198 +1,149 @@
-"""The course's data files: a .pt made by torch.save of TensorDataset(image, magnitude, redshift).
+"""Reading a partition: a file of galaxies that is refused as a whole when anything in it is wrong.
 
-Such a file is a pickle. It is read with PyTorch's restricted unpickler and an allow-list of one class, so
-that no code from a file ever runs. Our own files carry the object ids as a fourth tensor, which the course's
-scripts ignore.
+Two formats. `.pt` is what the course uses: torch.save of TensorDataset(image, magnitude, redshift), to which
+our own files add the object ids as a fourth tensor, which the course's scripts ignore. `.safetensors` has the
+same columns by name. Nothing in a file is run, and reading one imports no torch.
 """
 
-import io
-import math
-import pickle
-import re
-import warnings
-import zlib
-from collections.abc import Sequence
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-from torch.utils.data import TensorDataset
 
+from inference import pt_file
+from inference.columns import Columns
+from inference.data_error import DataError
 from inference.galaxies import Galaxies
+from inference.partitions import default_ids
 
-SUFFIX = ".pt"
-ZIP_MAGIC = b"PK\x03\x04"
 MAX_REDSHIFT = 20.0
+SIZE = 32
+"""Pixels along one side of an image; larger ones are cropped to their centre."""
 
-# Ids of files without any: the partition's number in the upper bits, the row in the lower ones.
-ROW_BITS = 32
-
-
-class DataError(ValueError):
-    """A data file cannot be used; the message names the file and says why in one sentence."""
+Array = npt.NDArray[Any]
+Describe = Callable[[int], str]
 
 
-def write(path: Path, galaxies: Galaxies) -> None:
-    """Write a file that the course's scripts and `read` understand."""
-    tensors = (galaxies.image, galaxies.magnitude, galaxies.redshift, galaxies.object_id)
-    # Copies, because torch.save writes the whole array behind a slice.
-    torch.save(TensorDataset(*(torch.from_numpy(array.copy()) for array in tensors)), path)
-
-
-def read(source: Path | bytes, name: str | None = None) -> Galaxies:
+def read(source: Path | pt_file.Bytes, name: str | None = None) -> Galaxies:
     """Read one file, given as a path or as its bytes; `name` is what errors call it and ids are made of.
 
     64 x 64 images are cropped to their centre. Raises DataError when the file is missing, damaged, holds
-    anything but tensors, or when its arrays have wrong shapes, are empty or hold values that are not finite.
+    anything but arrays, or when these have wrong shapes or types, are empty or hold values that are not
+    finite: it names the file and the first galaxy that is wrong. Where `source` can be written to, the image
+    shares its memory.
     """
-    name = name or (str(source) if isinstance(source, Path) else "data")
-    tensors = _load(source, name)
-    if len(tensors) not in (2, 3, 4):
-        raise DataError(f"{name}: holds {len(tensors)} tensors instead of image, magnitude and redshift.")
-    image = _image(tensors[0], name)
-    count = len(image)
+    name = name or (str(source) if isinstance(source, Path) else "data.pt")
+    columns = read_columns(contents(source) if isinstance(source, Path) else source, name)
+    shape = columns.image.shape
+    if len(shape) != 4 or shape[1] != 5 or shape[2:] not in ((SIZE, SIZE), (2 * SIZE, 2 * SIZE)):
+        raise DataError(f"{name}: images have shape {list(shape)} instead of [N, 5, 32, 32] (or 64 x 64).")
+    count = shape[0]
     if count == 0:
         raise DataError(f"{name}: holds no galaxies.")
-    magnitude = _floats(tensors[1], (count, image.shape[1]), "magnitude", name)
-    redshift = _redshift(tensors[2], count, name) if len(tensors) > 2 else np.full(count, np.nan)
-    ids = _ids(tensors[3], count, name) if len(tensors) > 3 else default_ids(name, count)
+    ids = _ids(columns.object_id, count, name)
+    describe = _describer(None if columns.object_id is None else ids)
+    image = _numbers(
+        crop(columns.image), (*shape[:2], SIZE, SIZE), np.float32, name=name, kind="image", describe=describe
+    )
+    magnitude = _numbers(
+        columns.magnitude, shape[:2], np.float64, name=name, kind="magnitude", describe=describe
+    )
+    redshift = _redshift(columns.redshift, count, name, describe)
     return Galaxies(image, magnitude, redshift, ids)
 
 
-def _load(source: Path | bytes, name: str) -> Sequence[Tensor]:
+def contents(path: Path) -> bytearray:
+    """A file's bytes, writable so that arrays can share them. Raises DataError when it cannot be read."""
     try:
-        content = source.read_bytes() if isinstance(source, Path) else source
+        with path.open("rb") as file:
+            content = bytearray(os.fstat(file.fileno()).st_size)
+            return content[: file.readinto(content)]
     except OSError as error:
-        raise DataError(f"{name}: cannot be read ({error.strerror}).") from error
-    # PyTorch's older formats, which it would try otherwise, go through more code than is needed here.
-    if not content.startswith(ZIP_MAGIC):
-        raise DataError(f"{name}: is truncated or not a file written by torch.save.")
-    try:
-        with torch.serialization.safe_globals([TensorDataset]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = _refused(error)
-        raise DataError(f"{name}: holds more than tensors ({reason}); nothing from it was run.") from error
-    # Damage can make the unpickler stumble in any way; all of them mean the same to who sent the file.
-    except Exception as error:
-        raise DataError(f"{name}: is damaged ({_first_line(error)}).") from error
-    tensors = loaded.__dict__.get("tensors") if isinstance(loaded, TensorDataset) else loaded
-    if not isinstance(tensors, (tuple, list)) or not all(isinstance(tensor, Tensor) for tensor in tensors):
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def read_columns(content: pt_file.Bytes, name: str) -> Columns:
+    """The columns of a .pt or .safetensors file, as they are. Raises DataError when there are none."""
+    if name.endswith(".safetensors"):
+        return Columns.named(_safetensors(content, name), name)
+    loaded = pt_file.load(content, name)
+    if isinstance(loaded, dict):
+        return Columns.named(loaded, name)
+    arrays = loaded.tensors if isinstance(loaded, pt_file.TensorDataset) else loaded
+    if not isinstance(arrays, (tuple, list)):
         raise DataError(f"{name}: holds a {type(loaded).__name__} instead of a TensorDataset.")
-    return tensors
+    return Columns.in_order(arrays, name)
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+def _safetensors(content: pt_file.Bytes, name: str) -> dict[str, Array]:
+    from safetensors import SafetensorError  # noqa: PLC0415 - the course's format does without
+    from safetensors.numpy import load  # noqa: PLC0415
 
-
-def _refused(error: pickle.UnpicklingError) -> str:
-    found = re.search(r"(?:GLOBAL|global|class|function) `?([\w.]+\.[\w]+)", str(error))
-    return f"refused {found[1]}" if found else "an unsupported pickle"
-
-
-def _image(tensor: Tensor, name: str) -> npt.NDArray[np.float32]:
-    shape = tuple(tensor.shape)
-    if len(shape) != 4 or shape[1] != 5 or shape[2:] not in ((32, 32), (64, 64)):
-        raise DataError(f"{name}: images have shape {list(shape)} instead of [N, 5, 32, 32] (or 64 x 64).")
-    if not tensor.is_floating_point():
-        raise DataError(f"{name}: images are {tensor.dtype} instead of floating point.")
-    margin = (shape[2] - 32) // 2
-    cropped = tensor[:, :, margin : margin + 32, margin : margin + 32]
-    array: npt.NDArray[np.float32] = _array(cropped, torch.float32, name)
-    _check_finite(array, "image", name)
-    return array
-
-
-def _floats(tensor: Tensor, shape: tuple[int, ...], kind: str, name: str) -> npt.NDArray[np.float64]:
-    if tuple(tensor.shape) != shape:
-        raise DataError(f"{name}: {kind}s have shape {list(tensor.shape)} instead of {list(shape)}.")
-    array: npt.NDArray[np.float64] = _array(tensor, torch.float64, name)
-    _check_finite(array, kind, name)
-    return array
-
-
-def _redshift(tensor: Tensor, count: int, name: str) -> npt.NDArray[np.float64]:
-    flat = tensor.reshape(-1) if tuple(tensor.shape) == (count, 1) else tensor
-    array = _floats(flat, (count,), "redshift", name)
-    outside = np.flatnonzero((array <= -1) | (array > MAX_REDSHIFT))
-    if len(outside):
-        raise DataError(f"{name}: galaxy {outside[0]} has the impossible redshift {array[outside[0]]:g}.")
-    return array
-
-
-def _ids(tensor: Tensor, count: int, name: str) -> npt.NDArray[np.int64]:
-    if tuple(tensor.shape) != (count,) or tensor.is_floating_point():
-        raise DataError(f"{name}: object ids are not {count} whole numbers.")
-    return _array(tensor, torch.int64, name)
-
-
-def _array(tensor: Tensor, dtype: torch.dtype, name: str) -> npt.NDArray[Any]:
     try:
-        return tensor.detach().to(dtype).contiguous().numpy()
-    except (RuntimeError, TypeError) as error:  # a kind of tensor that has no plain numbers, or damage
-        raise DataError(f"{name}: holds a tensor that cannot be read ({_first_line(error)}).") from error
+        arrays: dict[str, Array] = load(bytes(content))
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{name}: is damaged or not a safetensors file ({error}).") from error
+    return arrays
 
 
-def _check_finite(array: npt.NDArray[np.floating], kind: str, name: str) -> None:
-    # The sum is finite only if every element is; looking for the row is left to the bad case.
-    if np.isfinite(array.sum(dtype=np.float64)):
-        return
-    bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
+def crop(image: Array) -> Array:
+    """The central 32 x 32 pixels of images [N, 5, H, W], as a view."""
+    top, left = ((side - SIZE) // 2 for side in image.shape[2:])
+    return image[:, :, top : top + SIZE, left : left + SIZE]
+
+
+def _numbers(
+    array: Array,
+    shape: tuple[int, ...],
+    dtype: type[np.floating],
+    *,
+    kind: str,
+    name: str,
+    describe: Describe,
+) -> Array:
+    """The array as `dtype`, in order, aligned and writable: a view where it is so already."""
+    if array.shape != shape:
+        raise DataError(f"{name}: {kind}s have shape {list(array.shape)} instead of {list(shape)}.")
+    if not np.issubdtype(array.dtype, np.floating):
+        raise DataError(f"{name}: {kind}s are {array.dtype} instead of floating point.")
+    with np.errstate(over="ignore", invalid="ignore"):
+        numbers = np.require(array, dtype, ["C", "A", "W"])
+        # The sum is finite only if every element is; looking for the row is left to the bad case.
+        if np.isfinite(numbers.sum(dtype=np.float64)):
+            return numbers
+    bad = np.flatnonzero(~np.isfinite(numbers.reshape(len(numbers), -1)).all(axis=1))
     if len(bad):
         article = "an" if kind == "image" else "a"
         raise DataError(
-            f"{name}: galaxy {bad[0]} has {article} {kind} that is not a finite number ({len(bad)} in all)."
+            f"{name}: {describe(bad[0])} has {article} {kind} that is not a finite number "
+            f"({len(bad)} in all); scripts/prepare_data.py drops such galaxies."
         )
+    return numbers
 
 
-def default_ids(name: str, count: int) -> npt.NDArray[np.int64]:
-    """Ids for a file without any, distinct across the partitions `1.pt`, `2.pt`, … of a folder.
-
-    The upper bits are the file's number, or a checksum of its name where it has none; the lower 32 are the
-    row.
-    """
-    stem = Path(name).stem
-    number = int(stem) if stem.isdigit() else zlib.crc32(stem.encode())
-    return ((number & 0x7FFFFFFF) << ROW_BITS) + np.arange(count, dtype=np.int64)
-
-
-def natural_key(name: str) -> list[tuple[int, str]]:
-    """Sort key under which 2.pt comes before 10.pt."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+def _redshift(array: Array | None, count: int, name: str, describe: Describe) -> Array:
+    if array is None:
+        return np.full(count, np.nan)
+    flat = array.reshape(-1) if array.shape == (count, 1) else array
+    redshift = _numbers(flat, (count,), np.float64, name=name, kind="redshift", describe=describe)
+    outside = np.flatnonzero((redshift <= -1) | (redshift > MAX_REDSHIFT))
+    if len(outside):
+        row = outside[0]
+        raise DataError(f"{name}: {describe(row)} has the impossible redshift {redshift[row]:g}.")
+    return redshift
 
 
-def partition_files(folder: Path) -> list[Path]:
-    """The data files of a folder, in natural order. Raises DataError when there are none."""
-    files = sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: natural_key(path.name))
-    if not files:
-        raise DataError(f"{folder}: holds no {SUFFIX} files.")
-    return files
+def _ids(array: Array | None, count: int, name: str) -> npt.NDArray[np.int64]:
+    if array is None:
+        return default_ids(name, count)
+    if array.shape != (count,) or not np.issubdtype(array.dtype, np.integer):
+        raise DataError(f"{name}: object ids are not {count} whole numbers.")
+    return np.require(array, np.int64, ["C", "A"])
 
 
-def write_partitions(
-    folder: Path, galaxies: Galaxies, *, count: int | None = None, size: int | None = None
-) -> list[Path]:
-    """Cut `galaxies` into `1.pt … n.pt`: `count` files that differ by at most one galaxy, or files of `size`.
-
-    Returns the files in order. Raises ValueError unless exactly one of count and size is given and it is
-    possible.
-    """
-    if (count is None) == (size is None):
-        raise ValueError("give either the number of partitions or their size")
-    if size is not None and size >= 1:
-        count = math.ceil(len(galaxies) / size)
-        edges = [*range(0, len(galaxies), size), len(galaxies)]
-    elif count is not None and 1 <= count <= len(galaxies):
-        edges = [part * len(galaxies) // count for part in range(count + 1)]
-    else:
-        raise ValueError(f"{len(galaxies)} galaxies cannot be cut into partitions of {count or size}")
-    folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{part + 1}{SUFFIX}" for part in range(count)]
-    for part, path in enumerate(files):
-        write(path, galaxies[edges[part] : edges[part + 1]])
-    return files
+def _describer(ids: npt.NDArray[np.int64] | None) -> Describe:
+    """How errors call a galaxy: by its row, and by its id where the file has any."""
+    return lambda row: f"galaxy {row}" + ("" if ids is None else f" (id {ids[row]})")

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from inference import checkpoint, engine, plots
 from inference.config import DEFAULT_BATCH_SIZE, ModelError
-from inference.dataset import DataError, partition_files, read
+from inference.data_error import DataError
+from inference.dataset import read
 from inference.metrics import Metrics, measure
+from inference.partitions import partition_files
 from inference.results import Predictions, course_keys
 
 DEFAULT_MODEL = Path(__file__).parent / "bundle" / "Fine_Tune_Model" / "astromae-small.safetensors"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from inference.dataset import write, write_partitions
+from inference.partitions import write, write_partitions
 from inference.synthetic import SAMPLE_SEED, SAMPLE_SIZE, sample_set
 
 

@@ -14,16 +14,17 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from inference.dataset import (
-    DataError,
+from inference.data_error import DataError
+from inference.dataset import read
+from inference.galaxies import Galaxies
+from inference.partitions import (
     default_ids,
+    encode,
     natural_key,
     partition_files,
-    read,
     write,
     write_partitions,
 )
-from inference.galaxies import Galaxies
 
 
 def tensors(count: int = 3, size: int = 32) -> list[torch.Tensor]:
@@ -62,6 +63,45 @@ def test_a_course_file_from_bytes(tmp_path: Path) -> None:
     assert galaxies.object_id.tolist() == [(7 << 32) + row for row in range(3)]
 
 
+def test_a_dictionary_of_tensors(tmp_path: Path) -> None:
+    image, magnitude, redshift = tensors()
+    content = {"Images": image, "mag": magnitude, "z": redshift, "objid": torch.tensor([5, 6, 7])}
+    torch.save(content, tmp_path / "1.pt")
+    galaxies = read(tmp_path / "1.pt")
+    assert np.array_equal(galaxies.redshift, redshift.numpy())
+    assert galaxies.object_id.tolist() == [5, 6, 7]
+    torch.save({"pictures": image, "mag": magnitude}, tmp_path / "2.pt")
+    with pytest.raises(
+        DataError, match=r"2\.pt: has no image \(called image or .*\); it has mag, pictures\."
+    ):
+        read(tmp_path / "2.pt")
+    torch.save({"image": "text", "mag": magnitude}, tmp_path / "3.pt")
+    with pytest.raises(DataError, match=r"3\.pt: its image is a str"):
+        read(tmp_path / "3.pt")
+
+
+def test_safetensors(survey: Galaxies, tmp_path: Path) -> None:
+    path = tmp_path / "4.safetensors"
+    write(path, survey[10:20])
+    back = read(path)
+    for field in ("image", "magnitude", "redshift", "object_id"):
+        assert np.array_equal(getattr(back, field), getattr(survey, field)[10:20])
+    for damaged in (path.read_bytes()[:-1], path.read_bytes()[:20], b"", b"\xff" * 30):
+        with pytest.raises(DataError, match=r"^4\.safetensors: is damaged or not"):
+            read(damaged, "4.safetensors")
+
+
+def test_the_same_galaxies_are_the_same_bytes(survey: Galaxies) -> None:
+    for suffix in (".pt", ".safetensors"):
+        assert encode(survey[:9], suffix) == encode(survey[:9], suffix)
+
+
+def test_images_share_memory_that_can_be_written_to(survey: Galaxies) -> None:
+    content = bytearray(encode(survey[:3]))
+    assert np.shares_memory(read(content, "1.pt").image, np.frombuffer(content, np.uint8))
+    assert read(bytes(content), "1.pt").image.flags.writeable
+
+
 def test_large_images_are_cropped_and_redshifts_may_be_unknown(tmp_path: Path) -> None:
     image, magnitude, _ = tensors(size=64)
     galaxies = read(saved(tmp_path / "a.pt", image, magnitude.float()))
@@ -90,6 +130,9 @@ def damaged(index: int, value: float) -> list[torch.Tensor]:
         (damaged(2, float("nan")), "galaxy 1 has a redshift"),
         (damaged(2, -1.5), "impossible redshift -1.5"),
         ([*tensors(), torch.rand(3)], "object ids"),
+        ([tensors()[0], tensors()[1].int()], "magnitudes are int32"),
+        ([*damaged(0, float("inf")), torch.tensor([7, 123, 9])], r"galaxy 1 \(id 123\) has an image"),
+        ([tensors()[0].double() * 1e300, tensors()[1]], "galaxy 0 has an image"),
     ],
 )
 def test_unusable_arrays(tmp_path: Path, content: list[torch.Tensor], message: str) -> None:
@@ -206,7 +249,7 @@ def test_natural_order_and_ids() -> None:
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no \.pt files"):
+    with pytest.raises(DataError, match=r"no \.pt or \.safetensors files"):
         partition_files(tmp_path)
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from inference.dataset import read, write, write_partitions
+from inference.dataset import read
 from inference.galaxies import Galaxies
 from inference.metrics import measure
+from inference.partitions import write, write_partitions
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:

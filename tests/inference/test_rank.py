@@ -18,9 +18,10 @@ import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 
-from inference.dataset import DataError, write, write_partitions
+from inference.data_error import DataError
 from inference.galaxies import Galaxies
 from inference.metrics import measure
+from inference.partitions import write, write_partitions
 from inference.predict import DEFAULT_MODEL
 from inference.sources import CountedS3, FileSource, S3Source
 from tests.inference.test_plots_results import COURSE_KEYS
