@@ -8,12 +8,13 @@ while the clock of the "import" phase runs, not at the top.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inference.data_error import DataError
 from inference.environment import RankEnvironment, threads
 from inference.reduce import Alone, World, world_metrics
 
@@ -55,12 +56,22 @@ class Phases:
 def main(model_path: Path) -> None:
     """Run the rank that the environment variables describe, with the checkpoint at `model_path`.
 
-    Raises what went wrong (OrdersError, ModelError, DataError, fmi.FMIError, botocore errors) after telling
-    the other ranks, which then fail too instead of waiting.
+    Raises what went wrong (OrdersError, ModelError, fmi.FMIError, botocore errors) after telling the other
+    ranks, which then fail too instead of waiting. A partition that cannot be used is no reason for that:
+    the rank predicts its others, all ranks write their results, and then this one raises the DataError.
     """
     orders = RankEnvironment.from_env()
     with joined(orders) as (world, messages):
-        work(orders, model_path, world, messages)
+        refused = work(orders, model_path, world, messages)
+    if refused:  # only here, where every rank has what it needs from this one
+        raise refusal(refused)
+
+
+def refusal(refused: Sequence[DataError]) -> DataError:
+    """One error for all partitions that a rank could not use."""
+    if len(refused) == 1:
+        return refused[0]
+    return DataError(f"{len(refused)} partitions could not be used, of which the first is {refused[0]}")
 
 
 @contextmanager
@@ -86,8 +97,11 @@ def work(
     model_path: Path,
     world: World,
     messages: Callable[[], Mapping[str, Any]],
-) -> None:
-    """Predict this rank's share, combine the metrics, and upload both results."""
+) -> Sequence[DataError]:
+    """Predict this rank's share, combine the metrics, and upload both results.
+
+    Returns why partitions were left out, if any were.
+    """
     phases = Phases()
     with phases.measure("import"):
         import torch  # noqa: PLC0415 - timed: half of a cold start
@@ -120,21 +134,23 @@ def work(
         "metrics": measure(predictions.z_pred, predictions.z_true).as_dict(),
         "world_metrics": everyone.as_dict(),
         "phases": phases.seconds,
+        "refused_partitions": [str(error) for error in source.refused],
     }
     s3.put(orders.bucket, orders.key("json"), json.dumps(result, indent=2).encode())
     say(orders, f"wrote {orders.key('json')} and {orders.key('parquet')}")
+    return source.refused
 
 
 def open_source(orders: RankEnvironment) -> tuple["CountedS3", "Source"]:
     """The bucket's traffic counter and this rank's data: its partitions, or its share of one local file."""
     import boto3  # noqa: PLC0415
 
-    from inference.sources import CountedS3, FileSource, S3Source  # noqa: PLC0415
+    from inference.sources import CountedS3, FileSource, s3_partitions  # noqa: PLC0415
 
     s3 = CountedS3(boto3.client("s3"))
     if orders.data_path is not None:
         return s3, FileSource(orders.data_path, orders.rank, orders.world_size)
-    return s3, S3Source(s3, orders.data_bucket or orders.bucket, orders.data_files)
+    return s3, s3_partitions(s3, orders.data_bucket or orders.bucket, orders.data_files)
 
 
 def infer(
@@ -149,6 +165,9 @@ def infer(
         part = predict(model, galaxies, orders.batch_size)
         run += part
         predictions += Predictions.of(galaxies, part)
+        del galaxies  # while it lives, the next partition but one must not
+    for error in source.refused:
+        say(orders, f"left out: {error}")
     phases.seconds["download"], phases.seconds["inference"] = source.waited, run.wall_seconds
     if len(run.redshift):
         say(orders, f"{len(run.redshift)} galaxies, {run.samples_per_second:.0f} a second")

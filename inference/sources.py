@@ -2,12 +2,13 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from inference.data_error import DataError
 from inference.dataset import read
 from inference.galaxies import Galaxies
 
@@ -73,11 +74,15 @@ class Source(Protocol):
     """Parts of a rank's data, one after the other."""
 
     def parts(self) -> Iterator[Galaxies]:
-        """Each partition once; DataError when one cannot be read."""
+        """Each part once. A consumer that drops one before it asks for the next keeps the memory bounded."""
 
     @property
     def waited(self) -> float:
         """Seconds that the consumer stood still for data so far."""
+
+    @property
+    def refused(self) -> Sequence[DataError]:
+        """Why parts that could not be used were left out so far."""
 
 
 class FileSource:
@@ -86,9 +91,13 @@ class FileSource:
     def __init__(self, path: Path, rank: int = 0, world_size: int = 1) -> None:
         self.path, self.rank, self.world_size = path, rank, world_size
         self.waited = 0.0
+        self.refused: list[DataError] = []
 
     def parts(self) -> Iterator[Galaxies]:
-        """The share, as one part; nothing where more ranks than galaxies leave it empty."""
+        """The share, as one part; nothing where more ranks than galaxies leave it empty.
+
+        Raises DataError when the file cannot be used.
+        """
         started = time.perf_counter()
         share = read(self.path).share(self.rank, self.world_size)
         self.waited += time.perf_counter() - started
@@ -96,34 +105,52 @@ class FileSource:
             yield share
 
 
-class S3Source:
-    """Partitions of a bucket; while one is computed, the next one downloads and is decoded.
+class Partitions:
+    """Partitions that are fetched one ahead: while one is computed, the next downloads and is decoded.
 
-    At most two partitions are in memory at a time, however many there are.
+    Two are in memory at most, however many there are. One that cannot be used is left out, and the others
+    are not affected; `refused` has the reason.
     """
 
-    def __init__(self, s3: CountedS3, bucket: str, keys: Sequence[str]) -> None:
-        self.s3, self.bucket, self.keys = s3, bucket, keys
+    def __init__(self, names: Sequence[str], fetch: Callable[[str], Galaxies]) -> None:
+        self.names, self.fetch = names, fetch
         self.waited = 0.0
+        self.refused: list[DataError] = []
 
     def parts(self) -> Iterator[Galaxies]:
-        """Each partition, in the order of the keys."""
+        """Each partition that can be used, in order. Raises what `fetch` raises, but for DataError."""
+        names = iter(self.names)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefetch") as pool:
-            coming: Future[Galaxies] | None = None
-            for number in range(len(self.keys)):
-                coming = coming or pool.submit(self._fetch, self.keys[number])
+            coming = self._begin(pool, names)
+            while coming is not None:
                 part = self._await(coming)
-                following = number + 1
-                coming = (
-                    pool.submit(self._fetch, self.keys[following]) if following < len(self.keys) else None
-                )
-                yield part
+                coming = self._begin(pool, names)
+                if part is not None:
+                    yield part
+                # Gone before the next one is awaited, because then the one after it begins to download.
+                del part
 
-    def _await(self, coming: "Future[Galaxies]") -> Galaxies:
+    def _begin(self, pool: ThreadPoolExecutor, names: Iterator[str]) -> "Future[Galaxies] | None":
+        name = next(names, None)
+        return None if name is None else pool.submit(self.fetch, name)
+
+    def _await(self, coming: "Future[Galaxies]") -> Galaxies | None:
         started = time.perf_counter()
-        part = coming.result()
-        self.waited += time.perf_counter() - started
-        return part
+        try:
+            return coming.result()
+        except DataError as error:
+            # Without its traceback, whose frames hold the file's content.
+            self.refused.append(DataError(str(error)))
+            return None
+        finally:
+            self.waited += time.perf_counter() - started
 
-    def _fetch(self, key: str) -> Galaxies:
-        return read(self.s3.get(self.bucket, key), name=f"s3://{self.bucket}/{key}")
+
+def s3_partitions(s3: CountedS3, bucket: str, keys: Sequence[str]) -> Partitions:
+    """Partitions in a bucket."""
+    return Partitions(keys, lambda key: read(s3.get(bucket, key), name=f"s3://{bucket}/{key}"))
+
+
+def file_partitions(paths: Sequence[Path]) -> Partitions:
+    """Partitions on this machine."""
+    return Partitions([str(path) for path in paths], lambda path: read(Path(path)))

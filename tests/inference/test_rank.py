@@ -18,12 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 
-from inference.data_error import DataError
 from inference.galaxies import Galaxies
 from inference.metrics import measure
 from inference.partitions import write, write_partitions
 from inference.predict import DEFAULT_MODEL
-from inference.sources import CountedS3, FileSource, S3Source
+from inference.sources import CountedS3, FileSource, s3_partitions
 from tests.inference.test_plots_results import COURSE_KEYS
 
 SCRIPT = Path(DEFAULT_MODEL).parents[1] / "Inference" / "inference.py"
@@ -41,6 +40,7 @@ OUR_KEYS = {
     "metrics",
     "world_metrics",
     "phases",
+    "refused_partitions",
 }
 
 
@@ -169,20 +169,21 @@ def test_a_cold_start_imports_no_more_than_it_needs(
 
 def test_partitions_come_in_order_and_are_counted(aws: Any, partitions: list[str]) -> None:  # noqa: ANN401
     s3 = CountedS3(aws)
-    source = S3Source(s3, BUCKET, partitions)
+    source = s3_partitions(s3, BUCKET, partitions)
     assert [int(part.object_id[0]) for part in source.parts()] == [0, 30, 60]
     sizes = [item["Size"] for item in aws.list_objects_v2(Bucket=BUCKET, Prefix="sample/")["Contents"]]
     assert (s3.traffic.requests, s3.traffic.bytes) == (3, sum(sizes))
     assert source.waited > 0
-    assert list(S3Source(s3, BUCKET, []).parts()) == []
+    assert list(s3_partitions(s3, BUCKET, []).parts()) == []
 
 
 def test_a_broken_partition_is_named(aws: Any, partitions: list[str]) -> None:  # noqa: ANN401
     aws.put_object(Bucket=BUCKET, Key=partitions[1], Body=b"broken")
-    source = S3Source(CountedS3(aws), BUCKET, partitions).parts()
-    assert len(next(source)) == 30
-    with pytest.raises(DataError, match=r"s3://cosmic/sample/3/2\.pt"):
-        next(source)
+    source = s3_partitions(CountedS3(aws), BUCKET, partitions)
+    assert [int(part.object_id[0]) for part in source.parts()] == [0, 60]
+    assert [str(error) for error in source.refused] == [
+        "s3://cosmic/sample/3/2.pt: is truncated or not a file written by torch.save."
+    ]
 
 
 @pytest.fixture
@@ -263,10 +264,31 @@ def test_a_rank_that_fails_takes_the_others_with_it(
     rendezvous: int,
     partitions: list[str],
 ) -> None:
-    aws.put_object(Bucket=BUCKET, Key=partitions[1], Body=b"broken")
+    aws.delete_object(Bucket=BUCKET, Key=partitions[1])
     good, bad = run_world(endpoint, rendezvous, [[partitions[0]], [partitions[1]]])
     assert bad[0] == 1
-    assert "DataError: s3://cosmic/sample/3/2.pt" in bad[1]
+    assert "NoSuchKey" in bad[1]
     assert good[0] == 1
     assert "PeerFailure" in good[1]
-    assert "sample/3/2" in good[1]
+    assert "NoSuchKey" in good[1]
+
+
+def test_a_bad_partition_is_named_and_leaves_the_others_alone(
+    aws: Any,  # noqa: ANN401
+    endpoint: str,
+    rendezvous: int,
+    partitions: list[str],
+) -> None:
+    aws.put_object(Bucket=BUCKET, Key=partitions[1], Body=b"broken")
+    bad, good = run_world(endpoint, rendezvous, [partitions[:2], partitions[2:]])
+    sentence = "s3://cosmic/sample/3/2.pt: is truncated or not a file written by torch.save."
+    assert good[0] == 0, good[1]
+    assert bad[0] == 1
+    assert f"DataError: {sentence}" in bad[1]
+    results, tables = zip(*(result_of(aws, rank) for rank in range(2)), strict=True)
+    assert [result["refused_partitions"] for result in results] == [[sentence], []]
+    combined = pa.concat_tables(tables).to_pydict()
+    assert combined["object_id"] == [*range(30), *range(60, 90)]
+    expected = measure(np.array(combined["z_pred"]), np.array(combined["z_true"])).as_dict()
+    for result in results:
+        assert result["world_metrics"] == pytest.approx(expected, rel=1e-9)

@@ -1,0 +1,110 @@
+"""Partitions are fetched one ahead, two are in memory at most, and a bad one does not touch the others."""
+
+import threading
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference import checkpoint
+from inference.data_error import DataError
+from inference.environment import RankEnvironment
+from inference.galaxies import Galaxies
+from inference.partitions import write_partitions
+from inference.predict import DEFAULT_MODEL
+from inference.rank import Phases, infer, refusal
+from inference.sources import Partitions, file_partitions
+
+WAIT_S = 30
+
+
+class Fetcher:
+    """Makes partitions of one galaxy, and knows how many of them exist at a time."""
+
+    def __init__(self, bad: tuple[str, ...] = ()) -> None:
+        self.bad = bad
+        self.begun = {str(number): threading.Event() for number in range(20)}
+        self.alive = 0
+        self.most = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, name: str) -> Galaxies:
+        with self._lock:
+            self.alive += 1
+            self.most = max(self.most, self.alive)
+        self.begun[name].set()
+        if name in self.bad:
+            self._forget()
+            raise DataError(f"{name}: is bad.")
+        galaxies = Galaxies(
+            np.zeros((1, 5, 32, 32), np.float32), np.ones((1, 5)), np.ones(1), np.array([int(name)])
+        )
+        weakref.finalize(galaxies.image, self._forget)
+        return galaxies
+
+    def _forget(self) -> None:
+        with self._lock:
+            self.alive -= 1
+
+
+def names(count: int) -> list[str]:
+    return [str(number) for number in range(count)]
+
+
+def test_the_next_partition_is_fetched_while_one_is_computed() -> None:
+    fetch = Fetcher()
+    for number, part in enumerate(Partitions(names(20), fetch).parts()):
+        assert part.object_id.tolist() == [number]
+        if number < 19:
+            # Only now, with this part in hand, so the fetch overlaps with the work on it.
+            assert fetch.begun[str(number + 1)].wait(WAIT_S)
+        assert not any(fetch.begun[str(later)].is_set() for later in range(number + 2, 20))
+        del part
+
+
+def test_a_rank_holds_two_partitions_at_most() -> None:
+    fetch = Fetcher(bad=("7", "19"))
+    source = Partitions(names(20), fetch)
+    orders = RankEnvironment(0, 1, "bucket", "results", batch_size=1)
+    _, predictions = infer(checkpoint.load(DEFAULT_MODEL).model, source, orders, Phases())
+    assert fetch.most == 2
+    assert predictions.object_id.tolist() == [number for number in range(20) if number not in (7, 19)]
+    assert [str(error) for error in source.refused] == ["7: is bad.", "19: is bad."]
+
+
+def test_every_partition_may_be_bad() -> None:
+    source = Partitions(names(3), Fetcher(bad=("0", "1", "2")))
+    assert list(source.parts()) == []
+    assert len(source.refused) == 3
+    error = refusal(source.refused)
+    assert str(error) == "3 partitions could not be used, of which the first is 0: is bad."
+    assert str(refusal(source.refused[:1])) == "0: is bad."
+
+
+def test_other_errors_end_it() -> None:
+    def fetch(name: str) -> Galaxies:
+        if name == "1":
+            raise ConnectionError("no route")
+        return Fetcher()(name)
+
+    parts = Partitions(names(3), fetch).parts()
+    assert next(parts).object_id.tolist() == [0]
+    with pytest.raises(ConnectionError):
+        next(parts)
+
+
+def test_a_consumer_that_stops_early_leaves_no_thread() -> None:
+    parts = Partitions(names(20), Fetcher()).parts()
+    next(parts)
+    parts.close()  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
+
+
+def test_partitions_of_a_folder(survey: Galaxies, tmp_path: Path) -> None:
+    files = write_partitions(tmp_path, survey[:25], count=11)
+    files[3].write_bytes(b"")
+    source = file_partitions(files)
+    read_back = [int(number) for part in source.parts() for number in part.object_id]
+    assert read_back == [*range(6), *range(9, 25)]
+    assert [str(error).partition(": ")[0] for error in source.refused] == [str(files[3])]
