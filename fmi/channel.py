@@ -7,11 +7,15 @@ several channels at once. `fmi.registry` is where channels are known by name.
 from __future__ import annotations
 
 import abc
+import math
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fmi.config import Config
-from fmi.frames import Abort, Call
+from fmi.frames import Abort, Call, Frame, Header, Kind
+from fmi.tasks import Wait
+from fmi.transfer import Expected, Transfer
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Channel(abc.ABC):
         self.setup_seconds = 0.0
         self.bytes_sent = 0
         self.bytes_received = 0
+        self._asked: dict[int, deque[Expected]] = {}
 
     @abc.abstractmethod
     def connect(self, peers: Iterable[int]) -> None:
@@ -61,6 +66,63 @@ class Channel(abc.ABC):
     @abc.abstractmethod
     def receive(self, peer: int, call: Call, into: memoryview) -> int:
         """Wait for the peer's next message, which must belong to `call` and fill `into`; returns its form."""
+
+    @abc.abstractmethod
+    def take(self, peer: int, call: Call) -> tuple[int, memoryview]:
+        """Wait for the peer's next message, which must belong to `call`; its form and its payload."""
+
+    # Requests: messages that the caller does not wait for. These serve channels on which nothing moves unless
+    # somebody waits for it; a channel that can do better overrides them.
+
+    @property
+    def outstanding(self) -> bool:
+        """Whether something that was begun with `start` or `expect` can move on by itself."""
+        return False
+
+    def start(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> Transfer:
+        """Start sending, whether or not the peer is there; later collective calls may overtake it."""
+        self.connect([peer])
+        self.post(peer, call, payload, form)
+        self.flush()
+        return Transfer(peer, call, done=True)
+
+    def expect(self, peer: int, call: Call, into: memoryview | None) -> Expected:
+        """Ask for a message that need not be there yet. `into` is filled, None asks for a fresh buffer."""
+        expected = Expected(peer, call, into)
+        self._asked.setdefault(peer, deque()).append(expected)
+        return expected
+
+    def complete(self, transfer: Transfer, until: float = math.inf) -> None:  # noqa: ARG002
+        """Wait until a transfer is done; channels that can stop at that time (`time.monotonic()`) do."""
+        asked = self._asked.get(transfer.peer)
+        while asked and not transfer.done:
+            self._answer(asked.popleft())
+
+    def advance(self) -> None:
+        """Let everything go on that can without waiting."""
+        for peer, asked in self._asked.items():
+            while asked and self.is_here(peer, asked[0].call):
+                self._answer(asked.popleft())
+
+    def waiting(self) -> Wait:
+        """What has to happen before `advance` is worth while."""
+        return Wait({}, math.inf)
+
+    def is_here(self, peer: int, call: Call) -> bool:  # noqa: ARG002 - for those that override it
+        """Whether `receive` would find the message at once; who cannot tell says yes, and waits for it."""
+        return True
+
+    def _answer(self, expected: Expected) -> None:
+        peer, call, into = expected.peer, expected.call, expected.into
+        self.connect([peer])
+        if into is None:
+            form, payload = self.take(peer, call)
+        else:
+            form, payload = self.receive(peer, call, into), into
+        expected.frame = Frame(Header(Kind.DATA, call, form, len(payload)), payload)
+        expected.done = True
+
+    # Ending
 
     def rest(self) -> None:  # noqa: B027 - most channels have nothing to do
         """The operation is over: finish what was begun beside it, as nothing goes on until the next one."""

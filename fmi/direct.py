@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import select
 import socket
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from typing import NoReturn
 
-from fmi.channel import Channel, World
+from fmi.channel import Channel
 from fmi.company import Company
 from fmi.config import Config
 from fmi.errors import MismatchError, PeerFailure, Timeout, name_ranks
 from fmi.farewell import part
-from fmi.frames import HEADER_BYTES, NO_CALL, Abort, Call, Header, Kind, Operation, Waiting, pack_rest
+from fmi.frames import HEADER_BYTES, NO_CALL, Abort, Call, Frame, Header, Kind, Operation, Waiting, pack_rest
 from fmi.link import SMALL_BYTES, Link, LinkLost
 from fmi.pairing import derive
 from fmi.rendezvous import leave_notes
 from fmi.spin import Spin, cores
 from fmi.tasks import READ, WRITE, Wait, milliseconds_until, poll
+from fmi.transfer import FORM_MASK, Expected
 
 # A receiver takes in this much from ranks it is not waiting for; a sender takes in all, or two could block
 # each other.
@@ -34,16 +36,11 @@ LATE_PAIRING_S = 1.0
 REMEMBERED_CALLS = 16
 
 
-def open_channel(world: World, settings: Mapping[str, Any]) -> Channel:  # noqa: ARG001 - read by `config`
-    """The channel that the configuration calls Direct."""
-    return Direct(world.rank, world.size, world.name, world.config)
-
-
 class Direct(Channel):
     """TCP connections to the peers that operations need, made when they first need them.
 
-    One thread does everything: while it waits for one peer it takes in what others send and notices when
-    they die.
+    One thread at a time does everything: while it waits for one peer it takes in what others send and
+    notices when they die.
     """
 
     def __init__(self, rank: int, world_size: int, comm_name: str, config: Config) -> None:
@@ -60,6 +57,9 @@ class Direct(Channel):
         self._poller = select.poll()
         self._unread: set[Link] = set()
         self._unsent: set[Link] = set()
+        self._awaited: Link | None = None
+        self._urgent: dict[Link, int] = {}
+        self._expected: defaultdict[int, deque[Expected]] = defaultdict(deque)
         self._spin = Spin(crowded=world_size > cores())
         self._inbox_limit: float = INBOX_LIMIT
         self._calls: deque[Call] = deque([NO_CALL], REMEMBERED_CALLS)
@@ -74,8 +74,10 @@ class Direct(Channel):
             Timeout: names the ranks that did not come within the limit for waiting for a peer.
         """
         wanted = {peer for peer in peers if peer not in self._links}
-        if not wanted:
-            return
+        if wanted:
+            self._pair_with(wanted)
+
+    def _pair_with(self, wanted: set[int], deadline: float = math.inf) -> None:
         started = time.monotonic()
         until = started + self._config.peer_s
         self._company.invite(wanted)
@@ -86,7 +88,9 @@ class Direct(Channel):
                 raise Timeout(
                     f"rank {self._rank} waited {limit} for {name_ranks(missing)} to connect{why}", missing
                 )
-            self._wait(until)
+            if time.monotonic() >= deadline:
+                break
+            self._wait(min(until, deadline))
         self.setup_seconds += time.monotonic() - started
 
     def rest(self) -> None:
@@ -103,7 +107,7 @@ class Direct(Channel):
         return set(range(self._world_size)) - self._links.keys() - {self._rank}
 
     def _add_link(self, peer: int, sock: socket.socket) -> None:
-        link = Link(peer, sock)
+        link = Link(peer, sock, self._expected[peer])
         self._links[peer] = link
         self._by_descriptor[link.fileno()] = link
         self._poller.register(link.fileno(), READ)
@@ -115,14 +119,18 @@ class Direct(Channel):
         link = self._links[peer]
         self._enter(call)
         if link.abort or link.left:
-            self._check(link)
-            raise PeerFailure(peer, f"it closed its communicator before {call} of rank {self._rank}")
+            self._refuse(link, call)
         size = len(payload)
         link.sent += 1
-        self._push(link, call.prefix + pack_rest(form, size), payload)
+        if not self._push(link, call.prefix + pack_rest(form, size), payload):
+            self._urgent[link] = link.queued
         self.bytes_sent += HEADER_BYTES + size
 
-    def _push(self, link: Link, header: bytes, payload: memoryview | bytes) -> None:
+    def _refuse(self, link: Link, call: Call) -> NoReturn:
+        self._check(link)
+        raise PeerFailure(link.peer, f"it closed its communicator before {call} of rank {self._rank}")
+
+    def _push(self, link: Link, header: bytes, payload: memoryview | bytes) -> bool:
         try:
             sent = link.push(header, payload)
         except LinkLost as lost:
@@ -130,20 +138,28 @@ class Direct(Channel):
         if not sent:
             self._unsent.add(link)
             self._watch(link)
+        return sent
 
     def flush(self) -> None:
         """Wait until everything posted is on its way, and take in what others send meanwhile."""
-        if not self._unsent:
-            return
-        self._inbox_limit = float("inf")
+        if self._urgent:
+            self._send_out(self._urgent)
+            self._urgent.clear()
+
+    def _send_out(self, marks: dict[Link, int], deadline: float = math.inf) -> None:
+        """Wait until so many of each link's queued bytes are sent, or until the deadline."""
+        self._inbox_limit = math.inf
         self._resume_reading()
         started = time.monotonic()
-        while self._unsent:
-            until = max(started, *(link.last_progress for link in self._unsent)) + self._config.peer_s
-            if time.monotonic() >= until:
-                late = [link.peer for link in self._unsent]
-                raise Timeout(f"{name_ranks(late)} took nothing for {self._config.peer_s:g} s", late)
-            self._wait(self._listen_in_time(started, until))
+        while late := [link for link, mark in marks.items() if link.gone < mark]:
+            until = max(started, *(link.last_progress for link in late)) + self._config.peer_s
+            now = time.monotonic()
+            if now >= until:
+                peers = [link.peer for link in late]
+                raise Timeout(f"{name_ranks(peers)} took nothing for {self._config.peer_s:g} s", peers)
+            if now >= deadline:
+                break
+            self._wait(self._listen_in_time(started, min(until, deadline)))
         self._inbox_limit = INBOX_LIMIT
 
     def receive(self, peer: int, call: Call, into: memoryview) -> int:
@@ -155,25 +171,50 @@ class Direct(Channel):
         """
         link = self._links[peer]
         self._enter(call)
-        if len(into) <= SMALL_BYTES and link.even:
+        if len(into) <= SMALL_BYTES and link.even and not link.aside:
             form = self._receive_small(link, call, into)
             if form is not None:
                 self.bytes_received += HEADER_BYTES + len(into)
-                return form
-        if not link.inbox:
-            link.post(into)
+                return form & FORM_MASK
+        if not link.has(call):
+            link.post(call, into)
             self._guarded(link, link.pump)
-            self._await_frame(link, call, look=len(into) > SMALL_BYTES)
-            link.post(None)
-        frame = link.take()
+            self._await_frame(link, call, lambda: link.has(call), look=len(into) > SMALL_BYTES)
+            link.post(call, None)
+        frame = self._taken(link, call)
+        self._accept(frame, peer, call, into)
+        return frame.header.form & FORM_MASK
+
+    def take(self, peer: int, call: Call) -> tuple[int, memoryview]:
+        """Wait for the peer's next message, however long; its form and its payload. Raises as `receive`."""
+        link = self._links[peer]
+        self._enter(call)
+        if not link.has(call):
+            self._guarded(link, link.pump)
+            self._await_frame(link, call, lambda: link.has(call))
+        frame = self._taken(link, call)
+        self._accept(frame, peer, call, None)
+        return frame.header.form & FORM_MASK, frame.payload
+
+    def _taken(self, link: Link, call: Call) -> Frame:
+        frame = link.take(call)
         self.bytes_received += HEADER_BYTES + frame.header.length
         if self._unread:
             self._resume_reading()
-        if frame.header.call != call or frame.header.length != len(into):
+        return frame
+
+    def _accept(self, frame: Frame, peer: int, call: Call, into: memoryview | None) -> None:
+        """See that this is the message that was waited for, and that it is where it belongs."""
+        if frame.header.call != call:
             raise self._mismatch(call, peer, frame.header.call)
-        if frame.payload is not into:
-            into[:] = frame.payload
-        return frame.header.form
+        if into is None or frame.payload is into:
+            return
+        if len(frame.payload) != len(into):
+            raise MismatchError(
+                f"rank {self._rank} in {call} expects {len(into)} bytes, "
+                f"but rank {peer} sent {len(frame.payload)}"
+            )
+        into[:] = frame.payload
 
     def _receive_small(self, link: Link, call: Call, into: memoryview) -> int | None:
         """The message if it is there, or comes while looking for it; None to wait for it in earnest."""
@@ -186,14 +227,24 @@ class Direct(Channel):
             self._lose(link, lost)
         return form
 
-    def _await_frame(self, link: Link, call: Call, look: bool) -> None:
+    def _await_frame(
+        self,
+        link: Link,
+        call: Call,
+        is_here: Callable[[], bool],
+        look: bool = True,
+        deadline: float = math.inf,
+    ) -> None:
+        """Wait until a frame is here, or the deadline; without one a wait that cannot end is an error."""
         for other in self._links.values():
             self._check_call(other)
+        self._heed(link)
         started = time.monotonic()
-        said_so = False
-        while not link.inbox:
+        said_so = deadline < math.inf
+        while not is_here():
             self._check(link)
-            self._check_deadlock(link, call)
+            if deadline == math.inf:
+                self._check_deadlock(link, call)
             if link.left:
                 raise PeerFailure(
                     link.peer, f"it closed its communicator while rank {self._rank} was in {call}"
@@ -209,7 +260,20 @@ class Direct(Channel):
                 said_so = True
                 header, payload = Waiting(call, link.received).frame()
                 self._push(link, header.pack(), payload)
-            self._wait(self._listen_in_time(started, until), look)
+            if time.monotonic() >= deadline:
+                break
+            self._wait(self._listen_in_time(started, min(until, deadline)), look)
+        self._awaited = None
+
+    def _heed(self, link: Link) -> None:
+        """Read from this link however much there is that nobody has asked for: what is wanted lies behind."""
+        self._awaited = link
+        self._read_on(link)
+
+    def _read_on(self, link: Link) -> None:
+        if link in self._unread:
+            self._unread.discard(link)
+            self._watch(link)
 
     # Agreeing on the call
 
@@ -226,12 +290,12 @@ class Direct(Channel):
         mine = self._calls[-1]
         if link.inbox:
             theirs = link.inbox[0].header.call
-            agreed = theirs.operation is Operation.SEND or theirs.agrees_with(mine) or theirs.is_after(mine)
+            agreed = theirs.operation is Operation.SEND or theirs == mine or theirs.is_after(mine)
             if not agreed:
                 raise self._mismatch(mine, link.peer, theirs)
         if link.waiting and link.waiting.call.operation is not Operation.SEND:
             theirs = link.waiting.call
-            if theirs.sequence == mine.sequence and not theirs.agrees_with(mine):
+            if theirs.sequence == mine.sequence and theirs != mine:
                 raise self._deadlock(mine, link.peer, theirs)
 
     def _check_deadlock(self, link: Link, call: Call) -> None:
@@ -304,7 +368,7 @@ class Direct(Channel):
                 self._guarded(link, link.pump)
                 if link.ended:
                     self._forget(link)
-                elif link.inbox_bytes > self._inbox_limit:
+                elif link.inbox_bytes > self._inbox_limit and link is not self._awaited and not link.expected:
                     self._unread.add(link)
                     self._watch(link)
             self._check(link)

@@ -62,7 +62,7 @@ class Call:
         operation: which one.
         sequence: how many collective calls (or, for send, messages between the two ranks) came before it.
         dtype: element type code, see `dtypes`.
-        elements: number of elements of the whole call, or of one share where the shares may differ.
+        elements: number of elements of the whole call; 0 where only some ranks know it.
         root: the root's rank, or NO_ROOT.
         function: `func.code`, or 0.
         prefix: how every data frame of this call begins.
@@ -93,25 +93,17 @@ class Call:
     def __hash__(self) -> int:
         return hash(self.prefix)
 
-    def agrees_with(self, other: Call) -> bool:
-        """Whether these two are one collective call, of which the shares may differ in size."""
-        mine = (self.sequence, self.operation, self.root, self.function)
-        return mine == (other.sequence, other.operation, other.root, other.function)
-
     def is_after(self, other: Call) -> bool:
         """Whether this collective call comes after another one; the numbers go round."""
         return 0 < (self.sequence - other.sequence) & SEQUENCE_MASK <= SEQUENCE_MASK >> 1
-
-    def with_elements(self, elements: int) -> Call:
-        """The same call as one share of it says it, where shares may differ."""
-        return Call(self.operation, self.sequence, self.dtype, elements, self.root, self.function)
 
     def __str__(self) -> str:
         parts = []
         if self.dtype == OBJECT:
             parts.append("object")
         elif self.dtype != NO_DTYPE:
-            parts.append(f"{self.elements} x {dtype_name(self.dtype)}")
+            count = f"{self.elements} x " if self.elements else ""
+            parts.append(count + dtype_name(self.dtype))
         if self.root != NO_ROOT:
             parts.append(f"root {self.root}")
         if self.function:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import platform
 import socket
 import struct
@@ -18,19 +19,24 @@ from fmi.frames import (
     CALL_BYTES,
     HEADER_BYTES,
     Abort,
+    Call,
     Frame,
     Header,
     Kind,
+    Operation,
     Waiting,
     unpack_header,
     unpack_rest,
 )
+from fmi.transfer import ASIDE, Expected
 from fmi.tune import tune
 
 STAGE_BYTES = 16 * 1024
 SMALL_BYTES = STAGE_BYTES - HEADER_BYTES
 # Up to here copying a payload behind its header costs less than handing two pieces to the kernel.
 JOIN_BYTES = 32 * 1024
+# Some systems refuse to move more than 2 GiB at once.
+PIECE_BYTES = 1 << 30
 _SO_NWRITE = 0x1024  # macOS: bytes not yet acknowledged
 _NOTHING = memoryview(b"")
 
@@ -46,20 +52,28 @@ class Link:
     buffer that the receiver posted for it, or into a fresh one when nobody waits for it yet.
 
     Attributes:
-        inbox: data frames nobody has taken yet; `inbox_bytes` their payloads' size.
+        inbox: data frames nobody has taken yet, in order.
+        aside: messages nobody has taken yet that later frames may overtake, by number.
+        inbox_bytes: the payloads' size of all these.
+        expected: messages that requests wait for; they go straight to them.
+        queued, gone: bytes that could not be sent at once, and how many of them were sent since.
         left: the peer said goodbye: nothing comes any more, and nothing is wrong.
         abort: what the peer said when it gave up.
         sent, received: data frames so far.
         waiting: what the peer last said it waits for.
         last_progress: when the last bytes came or went (`time.monotonic()`).
         sending: whether something is still to be sent.
-        even: what came so far are whole frames, and all of them were taken.
+        even: what came so far are whole frames, and all of them were taken; the next one is for who asks.
     """
 
-    def __init__(self, peer: int, sock: socket.socket) -> None:
+    def __init__(self, peer: int, sock: socket.socket, expected: deque[Expected]) -> None:
         self.peer = peer
         self.sock = sock
         self.inbox: deque[Frame] = deque()
+        self.aside: dict[int, Frame] = {}
+        self.expected = expected
+        self.queued = 0
+        self.gone = 0
         self.inbox_bytes = 0
         self.left = False
         self.ended = False
@@ -78,6 +92,7 @@ class Link:
         self._payload = _NOTHING
         self._filled = 0
         self._posted: memoryview | None = None
+        self._posted_for: Call | None = None
         self._recv_into = sock.recv_into
         tune(sock)
 
@@ -93,7 +108,13 @@ class Link:
     @property
     def even(self) -> bool:
         """Whether the next byte that comes begins the next frame to be taken."""
-        return not self.inbox and self._header is None and not self._staged and not self.ended
+        return (
+            not self.inbox
+            and self._header is None
+            and not self._staged
+            and not self.ended
+            and not self.expected
+        )
 
     # Sending
 
@@ -108,7 +129,9 @@ class Link:
             if sent == len(frame):
                 return True
             self._outbox.append(memoryview(frame)[sent:])
+            self.queued += len(frame) - sent
         else:
+            self.queued += len(header) + len(payload)
             self._outbox.append(memoryview(header))
             if len(payload):
                 self._outbox.append(memoryview(payload))
@@ -120,18 +143,30 @@ class Link:
         outbox = self._outbox
         while outbox:
             try:
-                sent = self.sock.sendmsg(list(outbox)[:64])
+                sent = self.sock.sendmsg(self._pieces())
             except BlockingIOError:
                 return False
             except OSError as error:
                 raise LinkLost(f"its connection broke: {error.strerror or error}") from error
             self.last_progress = time.monotonic()
+            self.gone += sent
             while outbox and sent >= len(outbox[0]):
                 sent -= len(outbox.popleft())
             if sent:
                 outbox[0] = outbox[0][sent:]
         self.sending = False
         return True
+
+    def _pieces(self) -> list[memoryview]:
+        """What to hand to the kernel next."""
+        pieces = []
+        room = PIECE_BYTES
+        for view in itertools.islice(self._outbox, 64):
+            pieces.append(view[:room])
+            room -= len(view)
+            if room <= 0:
+                break
+        return pieces
 
     def _send_now(self, frame: bytes) -> int:
         try:
@@ -174,15 +209,36 @@ class Link:
             self._take_in(stage[:count])
         return None
 
-    def post(self, buffer: memoryview | None) -> None:
-        """Have the next data frame's payload put there if it fits exactly; None takes the offer back."""
+    def post(self, call: Call, buffer: memoryview | None) -> None:
+        """Have that call's next frame put there if it fits exactly; None takes the offer back."""
         self._posted = buffer
+        self._posted_for = call
 
-    def take(self) -> Frame:
-        """The oldest frame in the inbox."""
-        frame = self.inbox.popleft()
+    def has(self, call: Call) -> bool:
+        """Whether `take` has a frame for a call, right or wrong."""
+        return bool(self.inbox) or (call.operation is Operation.SEND and call.sequence in self.aside)
+
+    def take(self, call: Call) -> Frame:
+        """The frame for a call: the message of its number, if that may be overtaken, or else the oldest."""
+        if call.operation is Operation.SEND and call.sequence in self.aside:
+            frame = self.aside.pop(call.sequence)
+        else:
+            frame = self.inbox.popleft()
         self.inbox_bytes -= len(frame.payload)
         return frame
+
+    def expect(self, expected: Expected) -> None:
+        """Give a request its message as soon as it comes, or now, whatever came after it."""
+        number = expected.call.sequence
+        frame = self.aside.pop(number, None)
+        if frame is None:
+            frame = next((each for each in self.inbox if _is_message(each.header, number)), None)
+            if frame is None:
+                self.expected.append(expected)
+                return
+            self.inbox.remove(frame)
+        self.inbox_bytes -= len(frame.payload)
+        expected.frame = frame
 
     def pump(self) -> None:
         """Read what is there. Raises LinkLost when the peer is gone without a goodbye."""
@@ -208,7 +264,7 @@ class Link:
         return count == len(into)
 
     def _read_payload(self) -> bool:
-        into = self._payload[self._filled :]
+        into = self._payload[self._filled : self._filled + PIECE_BYTES]
         count = self._recv_into(into)
         if self._came(count):
             self._filled += count
@@ -217,7 +273,7 @@ class Link:
 
     def _read_posted(self, posted: memoryview) -> bool:
         """Read a header and, if it is the right one, its payload straight to where it belongs."""
-        count = self.sock.recvmsg_into((self._lone_header, posted))[0]
+        count = self.sock.recvmsg_into((self._lone_header, posted[:PIECE_BYTES]))[0]
         if not self._came(count):
             return False
         filled = count - HEADER_BYTES
@@ -255,9 +311,13 @@ class Link:
     def _begin(self, header: Header) -> None:
         self._header = header
         wanted = self._posted
-        if (
+        expected = self._expected(header)
+        if expected and expected.into is not None and len(expected.into) == header.length:
+            self._payload = expected.into
+        elif (
             wanted is not None
-            and header.kind is Kind.DATA
+            and header.call == self._posted_for
+            and not expected
             and not self.inbox
             and header.length == len(wanted)
         ):
@@ -287,8 +347,25 @@ class Link:
             self.waiting = _waiting(header, payload)
         else:
             self.received += 1
-            self.inbox.append(Frame(header, payload))
-            self.inbox_bytes += len(payload)
+            self._deliver(Frame(header, payload))
+
+    def _deliver(self, frame: Frame) -> None:
+        expected = self._expected(frame.header)
+        if expected:
+            self.expected.remove(expected)
+            expected.frame = frame
+            return
+        if frame.header.form & ASIDE:
+            self.aside[frame.header.call.sequence] = frame
+        else:
+            self.inbox.append(frame)
+        self.inbox_bytes += len(frame.payload)
+
+    def _expected(self, header: Header) -> Expected | None:
+        """The request that this frame is the message for."""
+        if not self.expected:
+            return None
+        return next((each for each in self.expected if _is_message(header, each.call.sequence)), None)
 
     # Ending
 
@@ -314,6 +391,14 @@ class Link:
         self.ended = True
         if not self.left and not self.abort:
             raise LinkLost(reason)
+
+
+def _is_message(header: Header, number: int) -> bool:
+    return (
+        header.kind is Kind.DATA
+        and header.call.operation is Operation.SEND
+        and header.call.sequence == number
+    )
 
 
 def _parse(data: memoryview) -> Header:

@@ -13,7 +13,7 @@ from fmi.errors import ConfigError
 Factory = Callable[[World, Mapping[str, Any]], Channel]
 
 # Imported when first used: a world that talks over TCP needs no Redis client.
-_BUILTIN = {"Direct": "fmi.direct"}
+_BUILTIN = {"Direct": "fmi.background"}
 _registered: dict[str, Factory] = {}
 
 

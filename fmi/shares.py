@@ -1,6 +1,6 @@
 """Moving shares that may differ in size straight between the ranks concerned.
 
-Where only the root knows all sizes every message says its share's, so that ranks that do not agree find out.
+A share of another size than the receiver expects is a MismatchError.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ def exchange_peers(rank: int, size: int) -> list[int]:
 def gatherv(stage: Stage, array: Array, parts: Sequence[Array] | None, root: int) -> None:
     """Fill the root's parts (None elsewhere) with the ranks' arrays."""
     if parts is None:
-        stage.send_share(root, array)
+        stage.send(root, array)
         stage.flush()
         return
     parts[root][...] = array
     for distance in range(1, stage.size):
         other = (root + distance) % stage.size
-        stage.receive_share(other, parts[other])
+        stage.receive(other, parts[other])
 
 
 def scatterv(stage: Stage, parts: Sequence[Array] | None, share: Array, root: int) -> None:
     """Fill every rank's share with its part of the root's (None elsewhere)."""
     if parts is None:
-        stage.receive_share(root, share)
+        stage.receive(root, share)
         return
     for distance in range(1, stage.size):
         other = (root + distance) % stage.size
-        stage.send_share(other, parts[other])
+        stage.send(other, parts[other])
     share[...] = parts[root]
     stage.flush()
 

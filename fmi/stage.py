@@ -29,13 +29,14 @@ class Stage:
         """Fill the array with the peer's next message, and take on its form."""
         self.form = self.channel.receive(peer, self.call, as_bytes(array))
 
-    def send_share(self, peer: int, array: Array) -> None:
-        """As `send`, where the ranks' shares may differ in size; the message says this one's."""
-        self.channel.post(peer, self.call.with_elements(array.size), as_bytes(array), self.form)
+    def send_blob(self, peer: int, blob: memoryview) -> None:
+        """Start sending bytes whose number the peer need not know; they must not change until `flush`."""
+        self.channel.post(peer, self.call, blob, self.form)
 
-    def receive_share(self, peer: int, array: Array) -> None:
-        """As `receive`, where the ranks' shares may differ in size."""
-        self.form = self.channel.receive(peer, self.call.with_elements(array.size), as_bytes(array))
+    def receive_blob(self, peer: int) -> memoryview:
+        """The bytes of the peer's next message, however many."""
+        self.form, blob = self.channel.take(peer, self.call)
+        return blob
 
     def flush(self) -> None:
         """Wait until what was sent may change."""
