@@ -17,27 +17,35 @@ help: ## this list
 
 setup: $(VENV)/.ready ## the Python environment in .venv (run and test do it themselves)
 
+# Not compiling on installation halves its time; what is imported is compiled then.
+INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --no-compile $(PIP_INDEX) -c constraints.txt -e
+
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Installing into $(VENV) (a few minutes the first time, nothing after that)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check $(PIP_INDEX) -c constraints.txt -e '.[dev]'
+	@$(INSTALL) .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	@echo "Installing what tests and linters need"
+	@$(INSTALL) '.[dev]'
 	@touch $@
 
 run: setup ## the whole chain on the embedded AWS; ARGS="--world-size 8 --batch-size 256"
 	@exec $(PY) scripts/run_experiment.py --target $(TARGET) $(ARGS)
 
-test: setup ## every test; ARGS="tests/fmi -k reduce"
+test: $(VENV)/.ready-dev ## every test; ARGS="tests/fmi -k reduce"
 	@exec $(PY) -m pytest $(ARGS)
 
-lint: setup ## ruff, mypy in strict mode, terraform fmt
+lint: $(VENV)/.ready-dev ## ruff, mypy in strict mode, terraform fmt
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	terraform fmt -check -recursive terraform
 
-format: setup ## let ruff and terraform rewrite what they can
+format: $(VENV)/.ready-dev ## let ruff and terraform rewrite what they can
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 	terraform fmt -recursive terraform
