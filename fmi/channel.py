@@ -43,6 +43,7 @@ class Channel(abc.ABC):
     Attributes:
         setup_seconds: time spent in `connect`.
         bytes_sent, bytes_received: bytes of the messages so far, headers included.
+        crowded: whether the ranks are known to outnumber the cores that they share; alike on every rank.
     """
 
     def __init__(self) -> None:
@@ -50,6 +51,7 @@ class Channel(abc.ABC):
         self.bytes_sent = 0
         self.bytes_received = 0
         self._asked: dict[int, deque[Expected]] = {}
+        self.crowded = False
 
     @abc.abstractmethod
     def connect(self, peers: Iterable[int]) -> None:
@@ -66,6 +68,9 @@ class Channel(abc.ABC):
     @abc.abstractmethod
     def receive(self, peer: int, call: Call, into: memoryview) -> int:
         """Wait for the peer's next message, which must belong to `call` and fill `into`; returns its form."""
+
+    def prepare(self, peer: int, call: Call, into: memoryview) -> None:  # noqa: B027
+        """The next `receive` for this peer and call will be into this buffer; it may be filled beforehand."""
 
     @abc.abstractmethod
     def take(self, peer: int, call: Call) -> tuple[int, memoryview]:

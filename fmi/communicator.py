@@ -110,7 +110,8 @@ class Communicator(Session):
             collectives.bcast(stage, array, root)
             return type.restore(array, Form(stage.form), _shape(obj) if is_root else None)
 
-        return self._run(Operation.BCAST, self._tree(root), action)
+        peers = collectives.bcast_peers(self.rank, self.world_size, root, array.nbytes)
+        return self._run(Operation.BCAST, peers, action)
 
     def gather(self, obj: object, root: int, type: types) -> Value:  # noqa: A002
         """All ranks' values as one flat list (array, if the root passed one) on the root; None elsewhere."""
@@ -169,12 +170,12 @@ class Communicator(Session):
     def allreduce(self, obj: object, func: func, type: types) -> Value:  # noqa: A002
         """All ranks' values combined, on every rank, with the same bits."""
         array, combine, restore = _operand(obj, func, type)
-        total = array.copy()
+        total = np.empty_like(array)
         stage = self._stage(Operation.ALLREDUCE, type, function=func)
         peers = reductions.allreduce_peers(self.rank, self.world_size, array.nbytes, array.size, func)
 
         def action() -> Value:
-            reductions.allreduce(stage, total, func, combine)
+            reductions.allreduce(stage, total, func, combine, array)
             return restore(total)
 
         return self._run(Operation.ALLREDUCE, peers, action)
@@ -194,9 +195,6 @@ class Communicator(Session):
 
     def _gather_peers(self, root: int, share: Array) -> list[int]:
         return collectives.gather_peers(self.rank, self.world_size, root, share.nbytes)
-
-    def _tree(self, root: int) -> list[int]:
-        return collectives.tree_peers(self.rank, self.world_size, root)
 
 
 def _operand(obj: object, function: func, kind: types) -> tuple[Array, Combine, Callable[[Array], Value]]:

@@ -138,6 +138,9 @@ class Direct(Channel):
         if not sent:
             self._unsent.add(link)
             self._watch(link)
+        elif link in self._unsent:
+            self._unsent.discard(link)
+            self._watch(link)
         return sent
 
     def flush(self) -> None:
@@ -226,6 +229,12 @@ class Direct(Channel):
         except LinkLost as lost:
             self._lose(link, lost)
         return form
+
+    def prepare(self, peer: int, call: Call, into: memoryview) -> None:
+        """Have a large message come straight into its buffer, also while this rank waits for another one."""
+        link = self._links.get(peer)
+        if link and link.even and len(into) > SMALL_BYTES:
+            link.post(call, into)
 
     def _await_frame(
         self,

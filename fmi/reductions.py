@@ -11,9 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fmi.chain import CHAIN_BYTES, chain_peers, chain_reduce
 from fmi.collectives import bcast, children, gather, gather_peers, parent, powers, shares, tree_peers
 from fmi.functions import Combine, func
-from fmi.shares import ring_allgather
+from fmi.halving import halving_allreduce, halving_peers
+from fmi.segments import exchange_combine
+from fmi.shares import ring_allgather, ring_peers
 from fmi.stage import Stage
 from fmi.values import Array
 
@@ -25,6 +28,8 @@ def reduce_peers(rank: int, size: int, root: int, nbytes: int, function: func) -
     """Whom `reduce` talks to."""
     if not function.associative:
         return gather_peers(rank, size, root, nbytes)
+    if function.elementwise and nbytes >= CHAIN_BYTES:
+        return chain_peers(rank, size, root)
     if function.commutative:
         return tree_peers(rank, size, root)
     peers = tree_peers(rank, size, 0)
@@ -40,6 +45,8 @@ def reduce(
     """
     if not function.associative:
         _gather_and_fold(stage, array, total, root, combine)
+    elif function.elementwise and array.nbytes >= CHAIN_BYTES:
+        chain_reduce(stage, array, total, root, combine)
     elif function.commutative:
         _tree_reduce(stage, array, total, root, combine)
     elif root == 0:
@@ -101,19 +108,33 @@ def allreduce_peers(rank: int, size: int, nbytes: int, count: int, function: fun
     if not function.associative:
         return gather_peers(rank, size, 0, nbytes) + tree_peers(rank, size, 0)
     if _goes_around(nbytes, count, size, function):
-        return [(rank + 1) % size, (rank - 1) % size]
+        return ring_peers(rank, size) if size & (size - 1) else halving_peers(rank, size)
     partner = _fold_partner(rank, size)
     near = [] if partner is None else [partner]
     return near + _doubling_partners(rank, size)
 
 
-def allreduce(stage: Stage, total: Array, function: func, combine: Combine) -> None:
-    """Replace every rank's array by all of them combined; the result has the same bits everywhere."""
+def allreduce(
+    stage: Stage, total: Array, function: func, combine: Combine, array: Array | None = None
+) -> None:
+    """Fill every rank's total with all ranks' arrays combined; the result has the same bits everywhere.
+
+    Args:
+        stage: the call.
+        total: the result; without `array` it holds this rank's operand.
+        function, combine: what to reduce with.
+        array: this rank's operand. It saves large ones a copy.
+    """
+    size = stage.size
+    if _goes_around(total.nbytes, total.size, size, function):
+        around = _ring_allreduce if size & (size - 1) else halving_allreduce
+        around(stage, total if array is None else array, total, combine)
+        return
+    if array is not None:
+        total[...] = array
     if not function.associative:
         reduce(stage, total, total if stage.rank == 0 else None, 0, function=function, combine=combine)
         bcast(stage, total, 0)
-    elif _goes_around(total.nbytes, total.size, stage.size, function):
-        _ring_allreduce(stage, total, combine)
     else:
         _doubling_allreduce(stage, total, combine)
 
@@ -165,28 +186,40 @@ def _doubling_allreduce(stage: Stage, total: Array, combine: Combine) -> None:
         stage.flush()
 
 
-def _ring_allreduce(stage: Stage, total: Array, combine: Combine) -> None:
+def _ring_allreduce(stage: Stage, array: Array, total: Array, combine: Combine) -> None:
     """Each chunk travels the ring twice: once to be summed up, once to be handed out."""
     bounds = [total.size * i // stage.size for i in range(stage.size + 1)]
     chunks = [total[start:end] for start, end in itertools.pairwise(bounds)]
-    ring_reduce(stage, chunks, combine)
+    operands = [array[start:end] for start, end in itertools.pairwise(bounds)]
+    ring_reduce(stage, operands, chunks, combine)
     ring_allgather(stage, chunks)
 
 
-def ring_reduce(stage: Stage, chunks: Sequence[Array], combine: Combine) -> None:
-    """Replace this rank's chunk by all ranks' combined; the other chunks are left with partial results."""
+def ring_reduce(stage: Stage, operands: Sequence[Array], chunks: Sequence[Array], combine: Combine) -> None:
+    """Fill this rank's chunk with all ranks' operands combined; the others are left with partial results.
+
+    The chunks may be the operands.
+    """
     size, rank = stage.size, stage.rank
-    received = np.empty(max(chunk.size for chunk in chunks), chunks[0].dtype)
+    outgoing = operands[(rank - 1) % size]
     for step in range(1, size):
-        into = chunks[(rank - step - 1) % size]
-        stage.send((rank + 1) % size, chunks[(rank - step) % size])
-        stage.receive((rank - 1) % size, received[: into.size])
-        combine(received[: into.size], into, into)
-        stage.flush()
+        index = (rank - step - 1) % size
+        exchange_combine(
+            stage,
+            (rank + 1) % size,
+            outgoing,
+            (rank - 1) % size,
+            operands[index],
+            out=chunks[index],
+            combine=combine,
+        )
+        outgoing = chunks[index]
 
 
 def reduce_scatter_peers(rank: int, size: int, nbytes: int, count: int, function: func) -> list[int]:
     """Whom `reduce_scatter` talks to."""
+    if _goes_around(nbytes, count, size, function):
+        return ring_peers(rank, size)
     return allreduce_peers(rank, size, nbytes, count, function)
 
 
@@ -195,7 +228,7 @@ def reduce_scatter(
 ) -> None:
     """Replace this rank's chunk of the total by all ranks' combined; the rest of the total is scratch."""
     if _goes_around(total.nbytes, total.size, stage.size, function):
-        ring_reduce(stage, chunks, combine)
+        ring_reduce(stage, chunks, chunks, combine)
     else:
         allreduce(stage, total, function, combine)
 

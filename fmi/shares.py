@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fmi.segments import exchange
 from fmi.stage import Stage
 from fmi.values import Array
 
@@ -32,6 +33,9 @@ def gatherv(stage: Stage, array: Array, parts: Sequence[Array] | None, root: int
         stage.send(root, array)
         stage.flush()
         return
+    for other, part in enumerate(parts):
+        if other != root:
+            stage.prepare(other, part)
     parts[root][...] = array
     for distance in range(1, stage.size):
         other = (root + distance) % stage.size
@@ -54,6 +58,10 @@ def ring_allgather(stage: Stage, parts: Sequence[Array]) -> None:
     """Complete the parts on every rank, this rank's being there; every part goes around the ring once."""
     rank, size = stage.rank, stage.size
     for step in range(size - 1):
-        stage.send((rank + 1) % size, parts[(rank - step) % size])
-        stage.receive((rank - 1) % size, parts[(rank - step - 1) % size])
-        stage.flush()
+        exchange(
+            stage,
+            (rank + 1) % size,
+            parts[(rank - step) % size],
+            (rank - 1) % size,
+            parts[(rank - step - 1) % size],
+        )

@@ -29,6 +29,10 @@ class Stage:
         """Fill the array with the peer's next message, and take on its form."""
         self.form = self.channel.receive(peer, self.call, as_bytes(array))
 
+    def prepare(self, peer: int, array: Array) -> None:
+        """The next `receive` from this peer will fill this array, so the message may come there before."""
+        self.channel.prepare(peer, self.call, as_bytes(array))
+
     def send_blob(self, peer: int, blob: memoryview) -> None:
         """Start sending bytes whose number the peer need not know; they must not change until `flush`."""
         self.channel.post(peer, self.call, blob, self.form)
