@@ -173,6 +173,11 @@ variable "rendezvous_port" {
     condition     = var.rendezvous_port >= 1024 && var.rendezvous_port <= 65535 && floor(var.rendezvous_port) == var.rendezvous_port
     error_message = "rendezvous_port has to be a whole number from 1024 to 65535."
   }
+
+  validation {
+    condition     = var.rendezvous_port != 10001
+    error_message = "rendezvous_port cannot be 10001: the server has its health and metrics there."
+  }
 }
 
 variable "domain_name" {

@@ -1,101 +1,96 @@
-"""`python -m containers.rendezvous`: run the server, or check one (for the container's HEALTHCHECK)."""
+"""Run the rendezvous server: TCPunch versions 1 and 2 on one port, health and metrics on another.
+
+    python -m containers.rendezvous --port 10000 --metrics-port 10001
+    curl http://127.0.0.1:10001/metrics
+
+Environment variables, each of which an option overrides: PORT, METRICS_PORT, METRICS_HOST, MAX_WAITING,
+MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS; and LOG_LEVEL (INFO). SIGTERM and SIGINT stop it gracefully:
+every waiting client is told to ask again.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import json
-import logging
 import os
-import resource
-import secrets
 import signal
-import socket
 import sys
 
-from containers.rendezvous.connection import Limits
+from containers.rendezvous import logs
+from containers.rendezvous.limits import Limits
+from containers.rendezvous.monitor import Monitor
+from containers.rendezvous.ports import allow_connections
 from containers.rendezvous.server import RendezvousServer
-from fmi.wire import V1_RESPONSE_BYTES, encode_v1_request
 
 DEFAULT_PORT = 10000
-CHECK_TIMEOUT_S = 3.0
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, event and the fields given as `extra`."""
-
-    _standard = frozenset(vars(logging.makeLogRecord({})))
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as one line."""
-        entry = {"time": self.formatTime(record), "level": record.levelname, "event": record.getMessage()}
-        entry |= {key: value for key, value in vars(record).items() if key not in self._standard}
-        if record.exc_info:
-            entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, default=str)
 
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
-    """Command line, with the port also from the environment variable PORT."""
-    parser = argparse.ArgumentParser(prog="python -m containers.rendezvous", description=__doc__)
-    parser.add_argument("--host", default="0.0.0.0", help="address to listen on")  # noqa: S104 - public
-    parser.add_argument(
-        "--port", type=int, default=os.environ.get("PORT") or DEFAULT_PORT, help="0: any free"
+    """Command line and environment. Exits with status 2 when something in either is no number or too low."""
+    parser = argparse.ArgumentParser(
+        prog="python -m containers.rendezvous",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+    def number(option: str, variable: str, default: int, low: int, text: str) -> None:
+        def parse(given: str) -> int:
+            if not given.isascii() or not given.isdigit() or int(given) < low:
+                raise argparse.ArgumentTypeError(f"a whole number of at least {low}, not {given!r}")
+            return int(given)
+
+        given = os.environ.get(variable) or str(default)
+        parser.add_argument(option, type=parse, default=given, help=f"{text} (default {default}, {variable})")
+
+    parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")  # noqa: S104
+    number("--port", "PORT", DEFAULT_PORT, 0, "port for clients, 0 for any free one")
+    metrics_host = os.environ.get("METRICS_HOST") or "127.0.0.1"
     parser.add_argument(
-        "--max-waiting", type=int, default=Limits.waiting_clients, help="clients that may wait"
+        "--metrics-host", default=metrics_host, help="address for health and metrics (default 127.0.0.1)"
     )
-    parser.add_argument(
-        "--check", action="store_true", help="ask the server on this host and port for its answer"
+    number("--metrics-port", "METRICS_PORT", 0, 0, "its port, 0 for any free one")
+    number("--max-waiting", "MAX_WAITING", Limits.waiting_clients, 1, "clients that may wait")
+    number("--max-connections", "MAX_CONNECTIONS", Limits.connections, 1, "connections that may be open")
+    number(
+        "--max-connections-per-address",
+        "MAX_CONNECTIONS_PER_ADDRESS",
+        Limits.connections_per_address,
+        1,
+        "the same from one IP address",
     )
     return parser.parse_args(argv)
 
 
-def check(port: int) -> bool:
-    """Whether a server on this machine answers a request as it should."""
-    name = b"health-" + secrets.token_hex(16).encode()
-    try:
-        with socket.create_connection(("127.0.0.1", port), CHECK_TIMEOUT_S) as sock:
-            sock.sendall(encode_v1_request(name))
-            return len(sock.recv(V1_RESPONSE_BYTES, socket.MSG_WAITALL)) == V1_RESPONSE_BYTES
-    except OSError:
-        return False
-
-
-def allow_many_connections() -> None:
-    """Raise the limit of open files as far as this process may: every waiting client holds one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # macOS reports a hard limit that it does not grant
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-async def serve(host: str, port: int, limits: Limits) -> None:
-    """Run until SIGTERM or SIGINT; the line on stdout tells that the port is open."""
+async def serve(arguments: argparse.Namespace, limits: Limits) -> None:
+    """Run until SIGTERM or SIGINT; the line on stdout tells that both ports are open."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    async with RendezvousServer(host, port, limits) as server:
-        print(f"rendezvous server listening on {server.address}", flush=True)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stopped.set)
+    server = RendezvousServer(arguments.host, arguments.port, limits)
+    metrics_host, metrics_port = arguments.metrics_host, arguments.metrics_port
+    async with (
+        Monitor(metrics_host, metrics_port, health=server.health, metrics=server.render_metrics) as monitor,
+        server,
+    ):
+        print(f"rendezvous server listening on {server.address}, metrics on {monitor.address}", flush=True)
         await stopped.wait()
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit status 0 after a graceful stop, 1 when the port cannot be had or the check fails."""
+    """Exit status 0 after a graceful stop, 1 when a port cannot be had, 2 for wrong arguments."""
     arguments = parse_arguments(argv)
-    if arguments.check:
-        return 0 if check(arguments.port) else 1
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
-    allow_many_connections()
-    logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO").upper(), handlers=[handler])
+    limits = Limits(
+        connections=arguments.max_connections,
+        connections_per_address=arguments.max_connections_per_address,
+        waiting_clients=arguments.max_waiting,
+    )
+    logs.set_up(os.environ.get("LOG_LEVEL", "INFO").upper())
+    allow_connections(limits.connections)
     try:
-        asyncio.run(serve(arguments.host, arguments.port, Limits(waiting_clients=arguments.max_waiting)))
+        asyncio.run(serve(arguments, limits))
     except OSError as error:
-        print(
-            f"cannot listen on {arguments.host}:{arguments.port}: {error.strerror or error}", file=sys.stderr
-        )
+        print(error.strerror or error, file=sys.stderr)
         return 1
     return 0
 

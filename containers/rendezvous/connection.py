@@ -7,9 +7,10 @@ import logging
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from containers.rendezvous.limits import Limits
+from containers.rendezvous.metrics import Metrics
 from fmi.wire import (
     NOWHERE,
     V2_REQUEST_BYTES,
@@ -30,23 +31,17 @@ log = logging.getLogger("rendezvous")
 V1_SILENCE_S = 0.01
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What the server allows; times in seconds."""
-
-    request_s: float = 5.0
-    waiting_s: float = 300.0
-    closing_s: float = 5.0
-    waiting_clients: int = 20_000
-    note_s: float = 300.0
-    notes: int = 100_000
-
-
 class Desk(Protocol):
     """What a connection needs from the server."""
 
     limits: Limits
-    connections: set[Client]
+    metrics: Metrics
+
+    def admit(self, client: Client) -> bool:
+        """Whether there is room for one more connection from there; then it counts."""
+
+    def lost(self, client: Client) -> None:
+        """A connection that was admitted is gone."""
 
     def accept(self, client: Client, request: Request) -> None:
         """Act on a complete request."""
@@ -61,9 +56,11 @@ class Client(asyncio.Protocol):
     def __init__(self, server: Desk) -> None:
         self.public = NOWHERE
         self.request: Request | None = None
+        self.came = time.monotonic()
         self._server = server
         self._head = b""
         self._request_due = 0.0
+        self._admitted = False
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -77,8 +74,11 @@ class Client(asyncio.Protocol):
             transport.abort()
             return
         self.public = Address(*peer[:2])
+        self._admitted = self._server.admit(self)
+        if not self._admitted:
+            transport.abort()
+            return
         _keep_alive(transport.get_extra_info("socket"))
-        self._server.connections.add(self)
         self._request_due = time.monotonic() + self._server.limits.request_s
         self.expire_in(self._server.limits.request_s)
 
@@ -99,7 +99,8 @@ class Client(asyncio.Protocol):
         del exc
         self._cancel_timer()
         self._server.forget(self)
-        self._server.connections.discard(self)
+        if self._admitted:
+            self._server.lost(self)
         self.gone.set_result(None)
 
     def greet(self) -> None:
@@ -145,13 +146,16 @@ class Client(asyncio.Protocol):
             decode = decode_v1_request if version == 1 else decode_v2_request
             self.request = decode(self._head)
         except WireError as error:
+            self._server.metrics.count("refused_total", "malformed")
             log.info("refused", extra={"client": str(self.public), "reason": str(error)})
             self._finish()
             return
         self._server.accept(self, self.request)
 
     def _expire(self) -> None:
-        log.info("timed out", extra={"client": str(self.public), "waiting": self.request is not None})
+        state = "waiting" if self.request else "request"
+        self._server.metrics.count("timeouts_total", state)
+        log.info("timed out", extra={"client": str(self.public), "state": state})
         self.dismiss(Status.TIMEOUT)
 
     def _write(self, data: bytes) -> None:

@@ -28,6 +28,10 @@ class Notes:
         found = self._notes.get(name)
         return found[1] if found else None
 
+    def __len__(self) -> int:
+        self._expire(time.monotonic())
+        return len(self._notes)
+
     def _expire(self, now: float) -> None:
         while self._notes:
             left_at, _ = next(iter(self._notes.values()))

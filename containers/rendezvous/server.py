@@ -10,10 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
+from collections import Counter
 from types import TracebackType
 
-from containers.rendezvous.connection import Client, Limits
+from containers.rendezvous.connection import Client
+from containers.rendezvous.limits import Limits
+from containers.rendezvous.metrics import Metrics
 from containers.rendezvous.notes import Notes
+from containers.rendezvous.ports import listen
 from fmi.wire import FLAG_ABORT, FLAG_BELL, FLAG_RING, Address, Request, Status
 
 log = logging.getLogger("rendezvous")
@@ -22,6 +27,7 @@ BACKLOG = 4096
 ACCEPT_AT_ONCE = 100
 ACCEPT_PAUSE_S = 0.5
 SERVER_FULL = b"server full"
+_KINDS = {FLAG_ABORT: "abort", FLAG_RING: "ring", FLAG_BELL: "bell"}
 
 
 class RendezvousServer:
@@ -37,7 +43,8 @@ class RendezvousServer:
         self.waiting: dict[bytes, Client] = {}
         self.bells: dict[bytes, Client] = {}
         self.connections: set[Client] = set()
-        self.paired = 0
+        self.metrics = Metrics()
+        self._per_address: Counter[str] = Counter()
         self._wanted = (host, port)
         self._listener: socket.socket | None = None
         self._accepting: set[asyncio.Task[None]] = set()
@@ -51,8 +58,7 @@ class RendezvousServer:
 
     async def start(self) -> Address:
         """Listen, and return the bound address. Raises OSError when the port is taken."""
-        listener = socket.create_server(self._wanted, backlog=BACKLOG)
-        listener.setblocking(False)
+        listener = listen(*self._wanted, BACKLOG)
         self._listener = listener
         self._accept_more(listener)
         log.info("listening", extra={"address": str(self.address)})
@@ -72,7 +78,7 @@ class RendezvousServer:
             client.dismiss(Status.TIMEOUT)
         if leaving:  # each has its own deadline for taking its last words
             await asyncio.wait(leaving)
-        log.info("stopped", extra={"paired": self.paired})
+        log.info("stopped", extra={"pairs": self.metrics.value("pairs_total")})
 
     async def __aenter__(self) -> RendezvousServer:
         await self.start()
@@ -83,8 +89,37 @@ class RendezvousServer:
     ) -> None:
         await self.stop()
 
+    def health(self) -> tuple[bool, dict[str, int]]:
+        """Whether clients are taken in, and how much there is to do at this moment."""
+        return self._listener is not None, self._gauges()
+
+    def render_metrics(self) -> str:
+        """The counters and gauges for Prometheus."""
+        return self.metrics.render(self._gauges())
+
+    def admit(self, client: Client) -> bool:
+        """Count a new connection in, unless there are too many of them in all or from its address."""
+        self.metrics.count("connections_total")
+        host = client.public.host
+        if len(self.connections) >= self.limits.connections:
+            return self._turn_away(client, "connections")
+        if self._per_address[host] >= self.limits.connections_per_address:
+            return self._turn_away(client, "address")
+        self.connections.add(client)
+        self._per_address[host] += 1
+        return True
+
+    def lost(self, client: Client) -> None:
+        """Count a connection out."""
+        self.connections.discard(client)
+        host = client.public.host
+        self._per_address[host] -= 1
+        if not self._per_address[host]:
+            del self._per_address[host]
+
     def accept(self, client: Client, request: Request) -> None:
         """Act on a complete request: leave a note, pair, or let the client wait."""
+        self.metrics.count("requests_total", _KINDS.get(request.flags, f"v{request.version}"))
         if request.flags == FLAG_ABORT:
             self._leave_note(client, request)
         elif request.flags == FLAG_RING:
@@ -92,6 +127,7 @@ class RendezvousServer:
         elif request.flags == FLAG_BELL:
             self._wait_for_rings(client, request)
         elif (note := self.notes.find(request.name)) is not None:
+            self.metrics.count("refused_total", "note")
             client.dismiss(Status.ERROR, note)
         else:
             self._pair_or_wait(client, request)
@@ -162,7 +198,7 @@ class RendezvousServer:
             waiter.dismiss(Status.TIMEOUT)
             waiter = None
         if waiter:
-            self.paired += 1
+            self.metrics.count_pair(time.monotonic() - waiter.came)
             waiter.introduce(client.public)
             client.greet()
             client.introduce(waiter.public)
@@ -171,9 +207,22 @@ class RendezvousServer:
 
     def _let_wait(self, client: Client, request: Request, table: dict[bytes, Client]) -> None:
         if len(self.waiting) + len(self.bells) >= self.limits.waiting_clients:
-            log.warning("too many waiting clients", extra={"client": str(client.public)})
+            self._turn_away(client, "waiting")
             client.dismiss(Status.ERROR, SERVER_FULL)
             return
         table[request.name] = client
         client.greet()
         client.expire_in(self.limits.waiting_s)
+
+    def _turn_away(self, client: Client, limit: str) -> bool:
+        self.metrics.count("refused_total", limit)
+        log.warning("limit reached", extra={"client": str(client.public), "limit": limit})
+        return False
+
+    def _gauges(self) -> dict[str, int]:
+        return {
+            "open_connections": len(self.connections),
+            "waiting_for_a_peer": len(self.waiting),
+            "waiting_for_rings": len(self.bells),
+            "standing_notes": len(self.notes),
+        }

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import fmi
-from containers.rendezvous.connection import Limits
+from containers.rendezvous.limits import Limits
 from containers.rendezvous.server import RendezvousServer
 from fmi.wire import Address
 

@@ -82,9 +82,9 @@ resource "aws_ecs_task_definition" "this" {
     portMappings           = [{ containerPort = var.port, hostPort = var.port, protocol = "tcp" }]
     readonlyRootFilesystem = true
 
-    # ECS ignores the HEALTHCHECK of the image.
+    # ECS ignores the HEALTHCHECK of the image. The port is the image's METRICS_PORT, open to this container only.
     healthCheck = {
-      command     = ["CMD", "python", "-m", "containers.rendezvous", "--check", "--port", tostring(var.port)]
+      command     = ["CMD", "python", "-m", "containers.rendezvous.health"]
       interval    = 30
       timeout     = 5
       retries     = 3

@@ -3,79 +3,112 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import urllib.request
+from pathlib import Path
 
 import pytest
 
 from fmi.wire import V1_RESPONSE_BYTES
+from tests.containers.rendezvous.processes import COMMAND, PATIENCE_S, server
 
-COMMAND = [sys.executable, "-m", "containers.rendezvous"]
-PATIENCE_S = 20.0
-
-
-@contextmanager
-def server(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A server process and the port that it says it listens on."""
-    process = subprocess.Popen(
-        [*COMMAND, "--host", "127.0.0.1", *arguments],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            assert process.stdout
-            line = process.stdout.readline()
-            found = re.fullmatch(r"rendezvous server listening on 127\.0\.0\.1:(\d+)\n", line)
-            assert found, line
-            yield process, int(found[1])
-        finally:
-            process.kill()
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_gracefully_and_its_log_is_json(number: signal.Signals) -> None:
-    with server("--port", "0") as (process, port), socket.create_connection(("127.0.0.1", port)) as waiting:
+    with server() as it, socket.create_connection(("127.0.0.1", it.port)) as waiting:
         waiting.sendall(b"pair")
         assert len(waiting.recv(V1_RESPONSE_BYTES, socket.MSG_WAITALL)) == V1_RESPONSE_BYTES
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=PATIENCE_S)
-        assert process.returncode == 0
+        it.process.send_signal(number)
+        _, errors = it.process.communicate(timeout=PATIENCE_S)
+        assert it.process.returncode == 0
         assert waiting.recv(1) == b""
     events = [json.loads(line)["event"] for line in errors.splitlines()]
-    assert events[0] == "listening"
+    assert "listening" in events
     assert events[-1] == "stopped"
 
 
-def test_the_port_comes_from_the_environment_and_the_check_finds_it() -> None:
-    with server(PORT="0") as (_, port):
-        check = [*COMMAND, "--check", "--port", str(port)]
-        assert subprocess.run(check, check=False, timeout=PATIENCE_S).returncode == 0
+def test_settings_come_from_the_environment() -> None:
+    with (
+        server(PORT="0", METRICS_PORT="0", MAX_CONNECTIONS_PER_ADDRESS="1") as it,
+        socket.create_connection(("127.0.0.1", it.port)) as first,
+    ):
+        first.sendall(b"pair")
+        assert len(first.recv(V1_RESPONSE_BYTES, socket.MSG_WAITALL)) == V1_RESPONSE_BYTES
+        with socket.create_connection(("127.0.0.1", it.port), PATIENCE_S) as second:
+            assert second.recv(1) == b""
+        assert it.metrics()['rendezvous_refused_total{reason="address"}'] == 1
 
 
-def test_the_check_fails_without_a_server() -> None:
-    check = [*COMMAND, "--check", "--port", "1"]
-    assert subprocess.run(check, check=False, timeout=PATIENCE_S).returncode == 1
+def test_the_health_check_finds_a_server_and_misses_none() -> None:
+    def check(**environment: str) -> int:
+        command = [sys.executable, "-m", "containers.rendezvous.health"]
+        return subprocess.run(command, env=environment, check=False, timeout=PATIENCE_S).returncode
+
+    with server() as it:
+        assert check(METRICS_PORT=str(it.metrics_port)) == 0
+        assert check(METRICS_PORT=str(it.port)) == 1  # something answers, but nothing that is well
+    assert check(METRICS_PORT=str(it.metrics_port)) == 1
 
 
-def test_a_taken_port_is_one_sentence() -> None:
-    with server("--port", "0") as (_, port):
-        second = [*COMMAND, "--host", "127.0.0.1", "--port", str(port)]
+def test_health_and_metrics_are_there_while_clients_wait() -> None:
+    with server() as it, socket.create_connection(("127.0.0.1", it.port)) as waiting:
+        waiting.sendall(b"pair")
+        assert len(waiting.recv(V1_RESPONSE_BYTES, socket.MSG_WAITALL)) == V1_RESPONSE_BYTES
+        with urllib.request.urlopen(f"http://127.0.0.1:{it.metrics_port}/healthz") as answer:
+            health = json.load(answer)
+        assert (health["status"], health["waiting_for_a_peer"]) == ("ok", 1)
+        metrics = it.metrics()
+        assert metrics["rendezvous_waiting_for_a_peer"] == 1
+        assert metrics['rendezvous_requests_total{kind="v1"}'] == 1
+
+
+@pytest.mark.parametrize("option", ["--port", "--metrics-port"])
+def test_a_taken_port_is_one_sentence(option: str) -> None:
+    with server() as it:
+        second = [*COMMAND, "--host", "127.0.0.1", "--port", "0", option, str(it.port)]
         done = subprocess.run(second, check=False, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 1
-    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+    assert done.stderr.splitlines()[-1] == f"cannot listen on 127.0.0.1:{it.port}: Address already in use"
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--port", "many"], ["--nothing"]])
+def test_the_help_shows_an_example_and_the_variables() -> None:
+    done = subprocess.run(
+        [*COMMAND, "--help"], check=True, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    assert "python -m containers.rendezvous --port 10000" in done.stdout
+    for variable in ("PORT", "METRICS_PORT", "MAX_WAITING", "LOG_LEVEL"):
+        assert variable in done.stdout
+
+
+def test_the_files_of_the_image_are_all_it_needs(tmp_path: Path) -> None:
+    """The image installs nothing, so the copied files must do with the standard library."""
+    dockerfile = (ROOT / "containers" / "rendezvous" / "Dockerfile").read_text()
+    copies = re.findall(r"^COPY (.+) (\S+)$", dockerfile, re.MULTILINE)
+    assert copies
+    for sources, target in copies:
+        (tmp_path / target).mkdir(parents=True, exist_ok=True)
+        for source in sources.split():
+            for path in ROOT.glob(source):
+                shutil.copy(path, tmp_path / target)
+    for module in ("containers.rendezvous", "containers.rendezvous.health"):
+        bare = [sys.executable, "-S", "-E", "-m", module, "--help"]
+        assert subprocess.run(bare, cwd=tmp_path, check=False, capture_output=True).returncode == 0
+    healthcheck = re.search(r'HEALTHCHECK.*\n.*"-m", "([\w.]+)"', dockerfile)
+    assert healthcheck
+    assert healthcheck[1] == "containers.rendezvous.health"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--port", "many"], ["--nothing"], ["--max-waiting", "0"], ["--port", "-1"]]
+)
 def test_wrong_arguments(arguments: list[str]) -> None:
     done = subprocess.run([*COMMAND, *arguments], check=False, capture_output=True, timeout=PATIENCE_S)
     assert done.returncode == 2

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from containers.rendezvous.connection import Limits
+from containers.rendezvous.limits import Limits
 from containers.rendezvous.notes import Notes
 from containers.rendezvous.server import RendezvousServer
 from fmi import wire
@@ -120,15 +120,15 @@ def test_the_two_versions_meet_on_one_port() -> None:
 
 
 @pytest.mark.parametrize("length", [1, 99, 100])
-def test_names_of_every_length_in_both_versions(length: int) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_names_of_every_length_in_both_versions(length: int, version: int) -> None:
     async def body(server: RendezvousServer) -> None:
         name = b"n" * length
-        for request in (name, wire.encode_v2_request(name)):
-            async with visit(server) as one, visit(server) as two:
-                one.say(request)
-                two.say(request)
-                await until(lambda: server.paired == 1)
-                server.paired = 0
+        request = name if version == 1 else wire.encode_v2_request(name)
+        async with visit(server) as one, visit(server) as two:
+            one.say(request)
+            two.say(request)
+            await until(lambda: server.metrics.value("pairs_total") == 1)
 
     run(body)
 

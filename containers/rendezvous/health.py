@@ -1,0 +1,43 @@
+"""`python -m containers.rendezvous.health`: is the server of this container well? (the image's HEALTHCHECK)
+
+Exit status 0 when `/healthz` on the metrics port (METRICS_PORT, unless --port is given) says so, 1 when not.
+
+    python -m containers.rendezvous.health --port 10001
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import sys
+
+PATIENCE_S = 3.0
+
+
+def is_well(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a server answers on this port that it takes clients."""
+    connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status 0: well."""
+    parser = argparse.ArgumentParser(
+        prog="python -m containers.rendezvous.health",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    port = os.environ.get("METRICS_PORT") or None
+    parser.add_argument("--port", type=int, default=port, required=port is None, help="the metrics port")
+    return 0 if is_well(parser.parse_args(argv).port) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+# The rendezvous server can be reached at its own port and nowhere else.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name_prefix         = "test"
+  image_uri           = "123456789012.dkr.ecr.us-east-1.amazonaws.com/test/rendezvous:1"
+  publisher_image_uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/test/executor:1"
+  repository_arn      = "arn:aws:ecr:us-east-1:123456789012:repository/test/rendezvous"
+  architecture        = "x86_64"
+  port                = 12345
+  domain_name         = null
+  create_zone         = false
+  log_retention_days  = 14
+  log_level           = "INFO"
+  region              = "us-east-1"
+}
+
+run "reach" {
+  command = apply
+  module { source = "./modules/rendezvous" }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.rendezvous.from_port == 12345 && aws_vpc_security_group_ingress_rule.rendezvous.to_port == 12345
+    error_message = "Only the port for clients is open to the world; health and metrics are not."
+  }
+
+  assert {
+    condition     = [for mapping in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].portMappings : mapping.containerPort] == [12345]
+    error_message = "The container shows no other port."
+  }
+}
