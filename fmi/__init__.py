@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fmi.functions import BAND, BOR, BXOR, LAND, LOR, LXOR, MAX, MIN, PROD, SUM, func, op
     from fmi.lifecycle import abort_world, finalize, from_env
     from fmi.registry import register_channel
+    from fmi.request import Request, waitall, waitany
     from fmi.values import datatypes, types
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "FMIError",
     "MismatchError",
     "PeerFailure",
+    "Request",
     "Timeout",
     "World",
     "abort_world",
@@ -53,6 +55,8 @@ __all__ = [
     "op",
     "register_channel",
     "types",
+    "waitall",
+    "waitany",
 ]
 
 _MODULES = {
@@ -61,6 +65,7 @@ _MODULES = {
     "communicator": ("Communicator", "hints"),
     "errors": ("CommunicatorClosed", "ConfigError", "FMIError", "MismatchError", "PeerFailure", "Timeout"),
     "functions": ("BAND", "BOR", "BXOR", "LAND", "LOR", "LXOR", "MAX", "MIN", "PROD", "SUM", "func", "op"),
+    "request": ("Request", "waitall", "waitany"),
     "lifecycle": ("abort_world", "finalize", "from_env"),
     "registry": ("register_channel",),
     "values": ("datatypes", "types"),

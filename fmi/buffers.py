@@ -46,13 +46,18 @@ class InPlace(enum.Enum):
 IN_PLACE: Final = InPlace.IN_PLACE
 
 
-def outgoing(buffer: Buffer, name: str) -> Array:
+def outgoing(buffer: Buffer | InPlace, name: str) -> Array:
     """What is to be sent; the buffer's own memory if that is contiguous, else a copy.
 
     Raises:
         TypeError: not an array, or its elements are none that can be sent.
     """
     return np.ascontiguousarray(_view(buffer, name)).reshape(-1)
+
+
+def shape_of(buffer: Buffer | InPlace) -> tuple[int, ...]:
+    """An array's shape."""
+    return _view(buffer, "sendbuf").shape
 
 
 class Incoming:
@@ -119,6 +124,8 @@ def _view(buffer: object, name: str) -> Array:
 
 
 def _as_array(buffer: object, name: str) -> Array:
+    if buffer is IN_PLACE:
+        raise TypeError(f"{name} cannot be fmi.IN_PLACE here")
     if hasattr(buffer, "__cuda_array_interface__"):
         raise TypeError(f"{name} is in a GPU's memory; move it to the CPU first, such as with tensor.cpu()")
     if isinstance(buffer, np.ma.MaskedArray):

@@ -8,11 +8,15 @@ from collections.abc import Callable
 import numpy as np
 
 from fmi import collectives, reductions
+from fmi.array_messages import ArrayMessages
+from fmi.array_moves import ArrayMoves
+from fmi.array_reductions import ArrayReductions
 from fmi.config import Config, Source, resolve
-from fmi.frames import Operation
+from fmi.dtypes import dtype_code
+from fmi.frames import NO_ROOT, Operation
 from fmi.functions import Combine, combiner, func
-from fmi.session import Session, whole
-from fmi.stage import as_bytes
+from fmi.session import whole
+from fmi.stage import Stage, as_bytes
 from fmi.values import Array, Form, Value, types
 
 
@@ -23,7 +27,7 @@ class hints(enum.Enum):  # noqa: N801 - the original interface's name
     cheap = 2
 
 
-class Communicator(Session):
+class Communicator(ArrayMessages, ArrayMoves, ArrayReductions):
     """The ranks of one world, as one of them sees it.
 
     Every rank calls the same collective operations in the same order with the same type, root and function;
@@ -71,7 +75,9 @@ class Communicator(Session):
         array, form = type.flatten(obj), type.form_of(obj)
 
         def action() -> None:
-            self._channel.post(dest, self._message("to", dest, type), as_bytes(array), form)
+            self._channel.post(
+                dest, self._message("to", dest, dtype_code(type.dtype), type.count), as_bytes(array), form
+            )
 
         self._run(Operation.SEND, [dest], action)
 
@@ -82,7 +88,9 @@ class Communicator(Session):
         array = np.empty(type.count, type.dtype)
 
         def action() -> Value:
-            form = self._channel.receive(src, self._message("from", src, type), as_bytes(array))
+            form = self._channel.receive(
+                src, self._message("from", src, dtype_code(type.dtype), type.count), as_bytes(array)
+            )
             return type.restore(array, Form(form))
 
         return self._run(Operation.SEND, [src], action, "recv")
@@ -92,11 +100,10 @@ class Communicator(Session):
     def barrier(self) -> None:
         """Wait until every rank is here."""
         stage = self._stage(Operation.BARRIER)
-        self._run(
-            Operation.BARRIER,
-            collectives.barrier_peers(self.rank, self.world_size),
-            lambda: collectives.barrier(stage),
-        )
+        peers = collectives.barrier_peers(self.rank, self.world_size)
+        self._run(Operation.BARRIER, peers, lambda: collectives.barrier(stage))
+
+    Barrier = barrier
 
     def bcast(self, obj: object, root: int, type: types) -> Value:  # noqa: A002
         """The root's value, on every rank; `obj` is ignored elsewhere."""
@@ -104,7 +111,7 @@ class Communicator(Session):
         self._check_rank(root, "root")
         is_root = self.rank == root
         array = type.flatten(obj) if is_root else np.empty(type.count, type.dtype)
-        stage = self._stage(Operation.BCAST, type, root, form=type.form_of(obj))
+        stage = self._typed(Operation.BCAST, type, root=root, form=type.form_of(obj))
 
         def action() -> Value:
             collectives.bcast(stage, array, root)
@@ -118,7 +125,7 @@ class Communicator(Session):
         _check_type(type)
         self._check_rank(root, "root")
         array = type.flatten(obj)
-        stage = self._stage(Operation.GATHER, type, root)
+        stage = self._typed(Operation.GATHER, type, root=root)
         form = Form.ARRAY if type.form_of(obj) is Form.ARRAY else Form.LIST
 
         whole = np.empty(array.size * self.world_size, array.dtype) if self.rank == root else None
@@ -145,7 +152,7 @@ class Communicator(Session):
             raise ValueError(f"{type.count} values cannot be dealt out evenly to {self.world_size} ranks")
         whole = type.flatten(obj) if self.rank == root else None
         share = np.empty(type.count // self.world_size, type.dtype)
-        stage = self._stage(Operation.SCATTER, type, root, form=type.form_of(obj))
+        stage = self._typed(Operation.SCATTER, type, root=root, form=type.form_of(obj))
 
         def action() -> Value:
             collectives.scatter(stage, whole, share, root)
@@ -157,7 +164,7 @@ class Communicator(Session):
         """All ranks' values combined, on the root; None elsewhere."""
         self._check_rank(root, "root")
         array, combine, restore = _operand(obj, func, type)
-        stage = self._stage(Operation.REDUCE, type, root, func)
+        stage = self._typed(Operation.REDUCE, type, root=root, function=func)
         total = np.empty_like(array) if self.rank == root else None
 
         def action() -> Value:
@@ -171,7 +178,7 @@ class Communicator(Session):
         """All ranks' values combined, on every rank, with the same bits."""
         array, combine, restore = _operand(obj, func, type)
         total = np.empty_like(array)
-        stage = self._stage(Operation.ALLREDUCE, type, function=func)
+        stage = self._typed(Operation.ALLREDUCE, type, function=func)
         peers = reductions.allreduce_peers(self.rank, self.world_size, array.nbytes, array.size, func)
 
         def action() -> Value:
@@ -184,7 +191,7 @@ class Communicator(Session):
         """The values of rank 0 to this rank (inclusive) combined, in rank order."""
         array, combine, restore = _operand(obj, func, type)
         total = array.copy()
-        stage = self._stage(Operation.SCAN, type, function=func)
+        stage = self._typed(Operation.SCAN, type, function=func)
         peers = reductions.scan_peers(self.rank, self.world_size, func)
 
         def action() -> Value:
@@ -192,6 +199,18 @@ class Communicator(Session):
             return restore(total)
 
         return self._run(Operation.SCAN, peers, action)
+
+    def _typed(
+        self,
+        operation: Operation,
+        kind: types,
+        *,
+        root: int = NO_ROOT,
+        function: func | None = None,
+        form: int = 0,
+    ) -> Stage:
+        code, count = dtype_code(kind.dtype), kind.count
+        return self._stage(operation, code, count, root=root, function=function, form=form)
 
     def _gather_peers(self, root: int, share: Array) -> list[int]:
         return collectives.gather_peers(self.rank, self.world_size, root, share.nbytes)

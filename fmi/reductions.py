@@ -12,7 +12,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from fmi.chain import CHAIN_BYTES, chain_peers, chain_reduce
-from fmi.collectives import bcast, children, gather, gather_peers, parent, powers, shares, tree_peers
+from fmi.collectives import (
+    bcast,
+    bcast_peers,
+    children,
+    gather,
+    gather_peers,
+    parent,
+    powers,
+    shares,
+    tree_peers,
+)
 from fmi.functions import Combine, func
 from fmi.halving import halving_allreduce, halving_peers
 from fmi.segments import exchange_combine
@@ -106,7 +116,7 @@ def _goes_around(nbytes: int, count: int, size: int, function: func) -> bool:
 def allreduce_peers(rank: int, size: int, nbytes: int, count: int, function: func) -> list[int]:
     """Whom `allreduce` talks to."""
     if not function.associative:
-        return gather_peers(rank, size, 0, nbytes) + tree_peers(rank, size, 0)
+        return gather_peers(rank, size, 0, nbytes) + bcast_peers(rank, size, 0, nbytes)
     if _goes_around(nbytes, count, size, function):
         return ring_peers(rank, size) if size & (size - 1) else halving_peers(rank, size)
     partner = _fold_partner(rank, size)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import math
 import operator
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -14,15 +16,20 @@ from typing import Any, Self, TypeVar
 from fmi import lifecycle
 from fmi.channel import Channel, World
 from fmi.config import Config, require_secret
-from fmi.dtypes import dtype_code
+from fmi.dtypes import NO_DTYPE
 from fmi.errors import CommunicatorClosed, FMIError, MismatchError, PeerFailure, Timeout
 from fmi.frames import NO_ROOT, SEQUENCE_MASK, Abort, Call, Operation
 from fmi.functions import func
+from fmi.loopback import Loopback
+from fmi.progress import Progress
 from fmi.registry import open_channel
 from fmi.stage import Stage
-from fmi.values import types
+from fmi.tasks import Wait
+from fmi.transfer import Expected, Transfer
 
 Result = TypeVar("Result")
+Begun = TypeVar("Begun", bound=Transfer)
+ABORT_PATIENCE_S = 0.05
 
 
 class Session:
@@ -49,6 +56,10 @@ class Session:
         self._sequence = 0
         self._messages: dict[tuple[str, int], int] = {}
         self._busy = threading.Lock()
+        self._lock = threading.RLock()
+        self._progress: Progress | None = None
+        self._loopback = Loopback(self.rank)
+        self._config = config
         self._failure: BaseException | None = None
         self._operations: dict[str, dict[str, float]] = {}
         self.process = os.getpid()
@@ -75,14 +86,27 @@ class Session:
 
     def abort(self, reason: str) -> None:
         """Give up: every rank that waits for this one, or will, gets PeerFailure with the reason. Closes."""
-        if not self._closed:
-            self._end(CommunicatorClosed(f"the communicator was aborted: {reason}"), Abort(self.rank, reason))
+        if self._closed:
+            return
+        # An operation that waits in another thread holds the lock; the others should not wait for it to end.
+        held = self._lock.acquire(timeout=ABORT_PATIENCE_S)
+        self._end(CommunicatorClosed(f"the communicator was aborted: {reason}"), Abort(self.rank, reason))
+        if held:
+            self._lock.release()
+        self._stop_progress()
 
     def close(self) -> None:
         """Let what was sent arrive, say goodbye and close the connections. Does nothing the second time."""
         if not self._closed:
             self._closed = True
+            self._stop_progress()
             self._channel.close()
+        self._stop_progress()
+
+    def _stop_progress(self) -> None:
+        progress, self._progress = self._progress, None
+        if progress:
+            progress.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -98,24 +122,109 @@ class Session:
         if not self._closed and self.process == os.getpid():
             self.close()
 
+    # One collective call
+
     def _stage(
         self,
         operation: Operation,
-        kind: types | None = None,
+        dtype: int = NO_DTYPE,
+        elements: int = 0,
+        *,
         root: int = NO_ROOT,
         function: func | None = None,
         form: int = 0,
     ) -> Stage:
-        dtype, count = (dtype_code(kind.dtype), kind.count) if kind else (0, 0)
         code = function.code if function else 0
-        call = Call(operation, self._sequence, dtype, count, root, code)
+        call = Call(operation, self._sequence, dtype, elements, root, code)
         return Stage(self._channel, call, self.rank, self.world_size, form)
 
-    def _message(self, direction: str, peer: int, kind: types) -> Call:
+    # Messages and requests
+
+    def _message(self, direction: str, peer: int, dtype: int, elements: int = 0) -> Call:
         """The next message to or from a peer; both sides count alike."""
         sequence = self._messages.get((direction, peer), 0)
         self._messages[direction, peer] = (sequence + 1) & SEQUENCE_MASK
-        return Call(Operation.SEND, sequence, dtype_code(kind.dtype), kind.count)
+        return Call(Operation.SEND, sequence, dtype, elements)
+
+    def _start(self, peer: int, dtype: int, elements: int, payload: memoryview, form: int = 0) -> Transfer:
+        """Start sending as a request."""
+
+        def action() -> Transfer:
+            call = self._message("to", peer, dtype, elements)
+            if peer == self.rank:
+                return self._loopback.start(call, payload, form)
+            return self._channel.start(peer, call, payload, form)
+
+        return self._begin("isend", action)
+
+    def _expect(self, peer: int, dtype: int, elements: int, into: memoryview | None) -> Expected:
+        """Start receiving as a request."""
+
+        def action() -> Expected:
+            call = self._message("from", peer, dtype, elements)
+            if peer == self.rank:
+                return self._loopback.expect(call, into)
+            return self._channel.expect(peer, call, into)
+
+        return self._begin("irecv", action)
+
+    def _begin(self, name: str, action: Callable[[], Begun]) -> Begun:
+        started = time.perf_counter()
+        self._enter(name)
+        try:
+            transfer = action()
+            if self._channel.outstanding:
+                self._have_progress()
+        except BaseException as error:
+            self._end(error, _as_abort(error, self.rank, name))
+            raise
+        finally:
+            self._leave()
+        self._count(name, 0, time.perf_counter() - started)
+        return transfer
+
+    def _have_progress(self) -> None:
+        if self._progress is None:
+            self._progress = Progress(self._channel, self._lock, _failer(self))
+        else:
+            self._progress.wake()
+
+    def advance_requests(self) -> None:
+        """Move on, without waiting, what requests of this communicator have under way."""
+        self._attend("test", self._channel.advance)
+
+    def complete_request(self, transfer: Transfer, timeout: float | None) -> None:
+        """Wait for one request, see `Request.wait`."""
+        if transfer.peer == self.rank:
+            self._loopback.complete(transfer)
+            return
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        self._attend("wait", lambda: self._channel.complete(transfer, until))
+        if not transfer.done:
+            raise Timeout(f"{transfer.call} was not over within {timeout:g} s", [transfer.peer])
+
+    def waiting(self) -> Wait:
+        """What has to happen before `advance_requests` is worth while."""
+        with self._lock:
+            return self._channel.waiting()
+
+    @property
+    def patience_s(self) -> float:
+        """How long a rank is waited for, in seconds."""
+        return self._config.peer_s
+
+    def _attend(self, name: str, action: Callable[[], None]) -> None:
+        self._enter(name)
+        try:
+            action()
+            self._channel.rest()
+        except BaseException as error:
+            self._end(error, _as_abort(error, self.rank, name))
+            raise
+        finally:
+            self._leave()
+
+    # Every call
 
     def _run(
         self,
@@ -137,7 +246,7 @@ class Session:
             self._end(error, _as_abort(error, self.rank, name))
             raise
         finally:
-            self._busy.release()
+            self._leave()
         if operation is not Operation.SEND:
             self._sequence = (self._sequence + 1) & SEQUENCE_MASK
         moved = self._channel.bytes_sent + self._channel.bytes_received - moved
@@ -145,17 +254,29 @@ class Session:
         return result
 
     def _enter(self, name: str) -> None:
-        if isinstance(self._failure, FMIError):
-            raise copy.copy(self._failure)
-        if self._closed:
-            why = f" after {_describe(self._failure)}" if self._failure else ""
-            raise CommunicatorClosed(f"the communicator was closed{why}, so {name} is not possible")
         if not self._busy.acquire(blocking=False):
             raise FMIError(f"{name} was called while another operation of this communicator is under way")
+        try:
+            self._lock.acquire()
+        except BaseException:
+            self._busy.release()
+            raise
+        if self._closed:
+            self._leave()
+            if isinstance(self._failure, FMIError):
+                raise copy.copy(self._failure)
+            why = f" after {_describe(self._failure)}" if self._failure else ""
+            raise CommunicatorClosed(f"the communicator was closed{why}, so {name} is not possible")
+
+    def _leave(self) -> None:
+        self._lock.release()
+        self._busy.release()
 
     def _end(self, error: BaseException, abort: Abort) -> None:
         self._closed = True
         self._failure = error
+        if self._progress:
+            self._progress.dismiss()
         self._channel.abort(abort)
 
     def _count(self, name: str, moved: int, seconds: float) -> None:
@@ -172,6 +293,18 @@ class Session:
         self._check_rank(rank, name)
         if rank == self.rank:
             raise ValueError(f"{name} is this rank itself ({rank}); a rank does not send to itself")
+
+
+def _failer(session: Session) -> Callable[[BaseException], None]:
+    """What the thread calls, which must not keep a forgotten communicator alive."""
+    reference = weakref.ref(session)
+
+    def fail(error: BaseException) -> None:
+        session = reference()
+        if session:
+            session._end(error, _as_abort(error, session.rank, "a request"))
+
+    return fail
 
 
 def whole(value: object, name: str) -> int:

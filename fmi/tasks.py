@@ -8,6 +8,7 @@ serves them all.
 from __future__ import annotations
 
 import contextlib
+import math
 import select
 import socket
 import time
@@ -76,9 +77,9 @@ def poll(wait: Wait) -> Ready:
     return dict(poller.poll(milliseconds_until(wait.until)))
 
 
-def milliseconds_until(moment: float) -> float:
+def milliseconds_until(moment: float) -> float | None:
     """A timeout for `poll`, never below what is left, so that a short rest does not become a busy loop."""
-    return max(0.0, (moment - time.monotonic()) * 1000.0)
+    return None if moment == math.inf else max(0.0, (moment - time.monotonic()) * 1000.0)
 
 
 def run_all(tasks: Iterable[Task[object]], until: float) -> None:

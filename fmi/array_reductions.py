@@ -1,0 +1,167 @@
+"""Reductions of arrays, after mpi4py's upper-case convention."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from fmi import reductions
+from fmi.buffers import IN_PLACE, Buffer, Incoming, InPlace, apart, of_size, outgoing, same_type, shape_of
+from fmi.dtypes import dtype_code
+from fmi.frames import Operation
+from fmi.functions import SUM, Combine, as_func, combiner, func, op
+from fmi.portions import Counts, portions
+from fmi.session import Session
+from fmi.values import Array
+
+
+class ArrayReductions(Session):
+    """Reduce, Allreduce, Reduce_scatter, Scan and Exscan, element by element.
+
+    Every rank of the communicator makes the same call, with the same element type, size, root and `op`: one
+    of `fmi.SUM` and its siblings, an `fmi.op`, or an `fmi.func` of your own, which gets two read-only arrays
+    of the buffer's shape and returns one. `fmi.IN_PLACE` for sendbuf says that the data is in recvbuf. See
+    `fmi.buffers` for what is taken as an array. Raises TypeError or ValueError for wrong arguments before
+    anything is sent.
+    """
+
+    def Reduce(  # noqa: N802 - mpi4py's name
+        self,
+        sendbuf: Buffer | InPlace,
+        recvbuf: Buffer | None = None,
+        op: func | op = SUM,
+        root: int = 0,
+    ) -> None:
+        """Fill the root's recvbuf with all ranks' sendbufs combined; it is ignored elsewhere.
+
+        Only the root may pass IN_PLACE.
+        """
+        self._check_rank(root, "root")
+        function = as_func(op)
+        target = Incoming(recvbuf, "recvbuf") if self.rank == root else None  # type: ignore[arg-type]
+        array = _operand(sendbuf, target)
+        function.check(array.dtype)
+        combine = _combiner(function, array, target.shape if target else shape_of(sendbuf))
+        total = target.flat if target else None
+        stage = self._stage(
+            Operation.REDUCE, dtype_code(array.dtype), array.size, root=root, function=function
+        )
+        peers = reductions.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
+
+        def action() -> None:
+            reductions.reduce(stage, array, total, root, function=function, combine=combine)
+
+        self._run(Operation.REDUCE, peers, action)
+        if target:
+            target.settle()
+
+    def Allreduce(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
+        """Fill every rank's recvbuf with all ranks' sendbufs combined, with the same bits everywhere."""
+        function, target, array, combine = _operands(sendbuf, recvbuf, op)
+        operand = None if sendbuf is IN_PLACE else apart(array, target.flat)
+        stage = self._stage(Operation.ALLREDUCE, dtype_code(array.dtype), array.size, function=function)
+        peers = reductions.allreduce_peers(self.rank, self.world_size, array.nbytes, array.size, function)
+        self._run(
+            Operation.ALLREDUCE,
+            peers,
+            lambda: reductions.allreduce(stage, target.flat, function, combine, operand),
+        )
+        target.settle()
+
+    def Reduce_scatter(  # noqa: N802
+        self,
+        sendbuf: Buffer | InPlace,
+        recvbuf: Buffer,
+        recvcounts: Counts | None = None,
+        op: func | op = SUM,
+    ) -> None:
+        """Combine all ranks' sendbufs, and fill recvbuf with this rank's share: `recvcounts[rank]` elements.
+
+        Without recvcounts the shares are as even as they can be, the first ranks have one element more. With
+        IN_PLACE for sendbuf the data is in recvbuf, and the result in its first elements.
+        """
+        function = as_func(op)
+        target = Incoming(recvbuf, "recvbuf")
+        in_place = sendbuf is IN_PLACE
+        total = (target.load() if in_place else outgoing(sendbuf, "sendbuf")).copy()
+        same_type(total, target.flat)
+        function.check(total.dtype)
+        chunks = portions(total, recvcounts, None, self.world_size, "sendbuf")
+        own = chunks[self.rank]
+        result = target.flat[: own.size] if in_place else of_size(target.flat, own.size, "recvbuf")
+        combine = _combiner(function, total, total.shape)
+        stage = self._stage(Operation.REDUCE_SCATTER, dtype_code(total.dtype), total.size, function=function)
+        peers = reductions.reduce_scatter_peers(
+            self.rank, self.world_size, total.nbytes, total.size, function
+        )
+        self._run(
+            Operation.REDUCE_SCATTER,
+            peers,
+            lambda: reductions.reduce_scatter(stage, total, chunks, function, combine),
+        )
+        result[...] = own
+        target.settle()
+
+    def Scan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
+        """Fill recvbuf with the sendbufs of rank 0 to this rank combined, in rank order."""
+        function, target, array, combine = _operands(sendbuf, recvbuf, op)
+        target.flat[...] = array
+        stage = self._stage(Operation.SCAN, dtype_code(array.dtype), array.size, function=function)
+        peers = reductions.scan_peers(self.rank, self.world_size, function)
+        self._run(Operation.SCAN, peers, lambda: reductions.scan(stage, target.flat, function, combine))
+        target.settle()
+
+    def Exscan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
+        """Fill recvbuf with the sendbufs of all ranks before this one combined; rank 0's stays as it is."""
+        function, target, array, combine = _operands(sendbuf, recvbuf, op)
+        stage = self._stage(Operation.EXSCAN, dtype_code(array.dtype), array.size, function=function)
+        peers = reductions.scan_peers(self.rank, self.world_size, function)
+        self._run(
+            Operation.EXSCAN,
+            peers,
+            lambda: reductions.exscan(stage, array, target.flat, function, combine),
+        )
+        if self.rank:
+            target.settle()
+
+
+def _operands(
+    sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op
+) -> tuple[func, Incoming, Array, Combine]:
+    """The function, where the result goes, this rank's part, and the reduction's step."""
+    function, target = as_func(op), Incoming(recvbuf, "recvbuf")
+    array = _operand(sendbuf, target)
+    function.check(array.dtype)
+    return function, target, array, _combiner(function, array, target.shape)
+
+
+def _operand(sendbuf: Buffer | InPlace, target: Incoming | None) -> Array:
+    """This rank's part, which fits where the result goes."""
+    if sendbuf is IN_PLACE and target is not None:
+        return target.load()
+    array = outgoing(sendbuf, "sendbuf")
+    if target is not None:
+        same_type(array, target.flat)
+        of_size(target.flat, array.size, "recvbuf")
+    return array
+
+
+def _combiner(function: func, array: Array, shape: tuple[int, ...]) -> Combine:
+    """The reduction's step over flat arrays; a function of the user's sees them in their shape."""
+    dtype = array.dtype
+
+    def like(flat: Array) -> Array:
+        view = flat.reshape(shape)
+        view.flags.writeable = False
+        return view
+
+    def back(result: object) -> Array:
+        array = np.asarray(result)
+        if array.size != math.prod(shape):
+            raise ValueError(f"the custom function returned {array.size} elements, not {math.prod(shape)}")
+        if not np.can_cast(array.dtype, dtype, "same_kind"):
+            raise TypeError(f"the custom function returned elements of {array.dtype}, not {dtype}")
+        return array.reshape(-1)
+
+    return combiner(function, like, back)
