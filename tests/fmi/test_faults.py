@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,12 +17,12 @@ import pytest
 import fmi
 from fmi.values import Value
 from fmi.wire import Address
-from tests.fmi.worlds import PATIENCE_S, World, config_for, serving
+from tests.fmi.ranks import line, rank_process
+from tests.fmi.worlds import BIG, PATIENCE_S, World, config_for, serving
 
 INT = fmi.types(fmi.datatypes.int)
 DOUBLE = fmi.types(fmi.datatypes.double)
 SUM = fmi.func(fmi.op.sum)
-BIG = 16 << 20
 
 
 def ints(n: int) -> fmi.types:
@@ -37,73 +36,67 @@ def doubles(n: int) -> fmi.types:
 @contextmanager
 def victim(address: Address, world: World, how: str = "wait") -> Iterator[subprocess.Popen[str]]:
     """The last rank of the world, in a process of its own; the world must not use its own last rank."""
-    environment = {
-        **os.environ,
-        "RANK": str(world.size - 1),
-        "WORLD_SIZE": str(world.size),
-        "FMI_SECRET": world.config["secret"],
-        "FMI_COMM_NAME": world.name,
-        "RENDEZVOUS_HOST": address.host,
-        "RENDEZVOUS_PORT": str(address.port),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.fmi.victim", how],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    last = world.size - 1
+    with rank_process(address, world.name, last, world.size, "tests.fmi.victim", how) as process:
+        yield process
 
 
 def join(process: subprocess.Popen[str], world: World) -> list[fmi.Communicator]:
     """Bring all ranks to the first barrier; the communicators of the others."""
     others = world.comms[:-1]
-    world.run(lambda comm: comm.barrier() if comm in others else None)
-    assert process.stdout
-    assert process.stdout.readline() == "ready\n"
+    for future in world.start(lambda comm: comm.barrier(), others):
+        future.result(PATIENCE_S)
+    assert line(process) == "ready"
     return others
 
 
-COLLECTIVES: dict[str, Callable[[fmi.Communicator], Any]] = {
+BEFORE: dict[str, Callable[[fmi.Communicator], Any]] = {
     "barrier": lambda comm: comm.barrier(),
     "bcast": lambda comm: comm.bcast(1, comm.world_size - 1, INT),
     "gather": lambda comm: comm.gather(1, 0, INT),
-    "scatter": lambda comm: comm.scatter(None, comm.world_size - 1, ints(comm.world_size)),
-    "reduce": lambda comm: comm.reduce(1, 0, SUM, INT),
-    "allreduce": lambda comm: comm.allreduce(1, SUM, INT),
-    "ring": lambda comm: comm.allreduce(np.ones(1 << 16), SUM, doubles(1 << 16)),
-    "scan": lambda comm: comm.scan(1, SUM, INT),
     "recv": lambda comm: comm.recv(comm.world_size - 1, INT),
 }
 
 
-@pytest.mark.parametrize("operation", list(COLLECTIVES))
-def test_a_killed_rank_is_a_failure_on_every_other_rank_within_two_seconds(
+@pytest.mark.parametrize("operation", list(BEFORE))
+def test_a_rank_that_dies_before_an_operation_is_a_failure_of_it_within_two_seconds(
     address: Address, world: Callable[..., World], operation: str
 ) -> None:
+    """See test_killed.py for one that dies in the middle."""
     everyone = world(4)
     with victim(address, everyone) as process:
         others = join(process, everyone)
 
         def body(comm: fmi.Communicator) -> None:
-            if comm in others:
-                COLLECTIVES[operation](comm)
-                comm.barrier()  # a rank that is done early needs the dead one here
+            BEFORE[operation](comm)
+            comm.barrier()  # a rank that is done early needs the dead one here
 
-        futures = everyone.start(body)
+        futures = everyone.start(body, others)
         process.kill()
         killed = time.monotonic()
-        errors = [future.exception(PATIENCE_S) for future in futures[:-1]]
+        errors = [future.exception(PATIENCE_S) for future in futures]
     assert time.monotonic() - killed < 2
     for error in errors:
         assert isinstance(error, fmi.PeerFailure)
         assert error.rank == 3
+
+
+def test_a_rank_that_freezes_in_the_middle_of_a_message_is_named_at_the_stall_limit(
+    address: Address, world: Callable[..., World]
+) -> None:
+    """Its host is alive and so is its connection: only time can tell, and not the time for a late rank."""
+    everyone = world(2, stall_timeout=300)
+    with victim(address, everyone, "freeze") as process:
+        (mine,) = join(process, everyone)
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        n = 4 * BIG // 8
+        with pytest.raises(fmi.Timeout, match="rank 1 stopped in the middle of a message") as caught:
+            mine.recv(1, doubles(n))
+        assert caught.value.missing == (1,)
 
 
 def test_a_script_that_raises_tells_the_others_why(address: Address, world: Callable[..., World]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from fmi.wire import Address
 T = TypeVar("T")
 PATIENCE_S = 30.0
 SECRET = "a shared secret"
+BIG = 16 << 20  # bytes
 
 
 class ServerThread:
@@ -65,8 +66,11 @@ class World:
         self.comms = [fmi.Communicator(rank, size, self.config, self.name) for rank in range(size)]
         self._pool = ThreadPoolExecutor(size)
 
-    def start(self, body: Callable[[fmi.Communicator], T]) -> list[Future[T]]:
-        return [self._pool.submit(body, comm) for comm in self.comms]
+    def start(
+        self, body: Callable[[fmi.Communicator], T], comms: Sequence[fmi.Communicator] | None = None
+    ) -> list[Future[T]]:
+        """Have every rank, or those of the given communicators, run something."""
+        return [self._pool.submit(body, comm) for comm in (self.comms if comms is None else comms)]
 
     def run(self, body: Callable[[fmi.Communicator], T]) -> list[T]:
         """What every rank returns; the first error is raised."""
