@@ -1,23 +1,22 @@
-"""The communicator: the original FMI interface over a channel."""
+"""The communicator: one rank's view of a world, and all that it can do there."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 
-import numpy as np
-
-from fmi import collectives, reductions
+from fmi import blobs, collectives
 from fmi.array_messages import ArrayMessages
 from fmi.array_moves import ArrayMoves
 from fmi.array_reductions import ArrayReductions
 from fmi.config import Config, Source, resolve
-from fmi.dtypes import dtype_code
-from fmi.frames import NO_ROOT, Operation
-from fmi.functions import Combine, combiner, func
+from fmi.dtypes import OBJECT
+from fmi.frames import Operation
+from fmi.functions import as_func, func, op
+from fmi.object_calls import ObjectCalls
+from fmi.objects import decode, encode
 from fmi.session import whole
-from fmi.stage import Stage, as_bytes
-from fmi.values import Array, Form, Value, types
+from fmi.typed_calls import TypedCalls
+from fmi.values import Value, types
 
 
 class hints(enum.Enum):  # noqa: N801 - the original interface's name
@@ -27,13 +26,16 @@ class hints(enum.Enum):  # noqa: N801 - the original interface's name
     cheap = 2
 
 
-class Communicator(ArrayMessages, ArrayMoves, ArrayReductions):
+class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayReductions):
     """The ranks of one world, as one of them sees it.
 
     Every rank calls the same collective operations in the same order with the same type, root and function;
     a rank that does not is a MismatchError. Connections are made when an operation first needs them. Not
     for use by two threads at a time. Once an error was raised in the middle of an operation the
     communicator is closed, the other ranks are told, and every later call raises that error again.
+
+    Lower-case operations take a type and do what the original FMI does, or no type and take Python objects
+    (see `fmi.objects`); upper-case ones take arrays.
 
     Args:
         peer_id: this rank, 0 to num_peers - 1.
@@ -59,6 +61,53 @@ class Communicator(ArrayMessages, ArrayMoves, ArrayReductions):
         self._hint = hints.fast
         settings = config if isinstance(config, Config) else resolve(config)
         super().__init__(peer_id, num_peers, settings, comm_name)
+        self._families = 0
+
+    @property
+    def size(self) -> int:
+        """Number of ranks."""
+        return self.world_size
+
+    def Get_rank(self) -> int:  # noqa: N802 - mpi4py's name
+        """This rank."""
+        return self.rank
+
+    def Get_size(self) -> int:  # noqa: N802
+        """Number of ranks."""
+        return self.world_size
+
+    def split(self, color: int | None, key: int = 0) -> Communicator | None:
+        """A communicator for each color; all ranks call this together.
+
+        It has connections of its own, made when they are needed: whatever happens to it, this one goes on,
+        and the other way round. Close both.
+
+        Args:
+            color: ranks with the same color get into the same communicator; None into none.
+            key: ranks are numbered by this, and by their rank here where it is the same.
+
+        Returns:
+            The new communicator, or None for the color None.
+        """
+        mine = (None if color is None else whole(color, "color"), whole(key, "key"), self.rank)
+        stage = self._stage(Operation.SPLIT, OBJECT)
+        peers = collectives.tree_peers(self.rank, self.world_size, 0)
+        packed = self._run(Operation.SPLIT, peers, lambda: blobs.allgather(stage, encode(mine)))
+        name = f"{self.name} / family {self._families}, color {color}"
+        self._families += 1
+        if color is None:
+            return None
+        everyone = [decode(each) for each in packed]
+        family = [rank for theirs, _, rank in sorted(each for each in everyone if each[0] == mine[0])]
+        child = Communicator(family.index(self.rank), len(family), self._config, name, self.faas_memory)
+        child.hint(self._hint)
+        return child
+
+    def dup(self) -> Communicator:
+        """A communicator of the same ranks with messages of its own; all ranks call this together."""
+        child = self.split(0, self.rank)
+        assert child is not None  # noqa: S101 - only the color None gets none
+        return child
 
     def hint(self, hint: hints) -> None:
         """Prefer speed or price where there is a choice of channels."""
@@ -68,32 +117,20 @@ class Communicator(ArrayMessages, ArrayMoves, ArrayReductions):
 
     # Point to point
 
-    def send(self, obj: object, dest: int, type: types) -> None:  # noqa: A002 - the original interface's name
+    def send(self, obj: object, dest: int, type: types | None = None) -> None:  # noqa: A002 - the original's
         """Send to one rank; returns when the data may change. That rank calls `recv` with the same type."""
-        _check_type(type)
-        self._check_peer(dest, "dest")
-        array, form = type.flatten(obj), type.form_of(obj)
+        if type is None:
+            self._check_peer(dest, "dest")
+            self._send_object(obj, dest)
+        else:
+            self._send_typed(obj, dest, type)
 
-        def action() -> None:
-            self._channel.post(
-                dest, self._message("to", dest, dtype_code(type.dtype), type.count), as_bytes(array), form
-            )
-
-        self._run(Operation.SEND, [dest], action)
-
-    def recv(self, src: int, type: types) -> Value:  # noqa: A002 - the original interface's name
+    def recv(self, src: int, type: types | None = None) -> Value:  # noqa: A002
         """Receive what that rank sends: a scalar, a list, or an array if it sent an array."""
-        _check_type(type)
-        self._check_peer(src, "src")
-        array = np.empty(type.count, type.dtype)
-
-        def action() -> Value:
-            form = self._channel.receive(
-                src, self._message("from", src, dtype_code(type.dtype), type.count), as_bytes(array)
-            )
-            return type.restore(array, Form(form))
-
-        return self._run(Operation.SEND, [src], action, "recv")
+        if type is None:
+            self._check_peer(src, "src")
+            return self._recv_object(src)
+        return self._recv_typed(src, type)
 
     # Collective operations
 
@@ -105,133 +142,51 @@ class Communicator(ArrayMessages, ArrayMoves, ArrayReductions):
 
     Barrier = barrier
 
-    def bcast(self, obj: object, root: int, type: types) -> Value:  # noqa: A002
+    def bcast(self, obj: object, root: int = 0, type: types | None = None) -> Value:  # noqa: A002
         """The root's value, on every rank; `obj` is ignored elsewhere."""
-        _check_type(type)
-        self._check_rank(root, "root")
-        is_root = self.rank == root
-        array = type.flatten(obj) if is_root else np.empty(type.count, type.dtype)
-        stage = self._typed(Operation.BCAST, type, root=root, form=type.form_of(obj))
+        if type is None:
+            self._check_rank(root, "root")
+            return self._bcast_object(obj, root)
+        return self._bcast_typed(obj, root, type)
 
-        def action() -> Value:
-            collectives.bcast(stage, array, root)
-            return type.restore(array, Form(stage.form), _shape(obj) if is_root else None)
+    def gather(self, obj: object, root: int = 0, type: types | None = None) -> Value:  # noqa: A002
+        """All ranks' values on the root; None elsewhere.
 
-        peers = collectives.bcast_peers(self.rank, self.world_size, root, array.nbytes)
-        return self._run(Operation.BCAST, peers, action)
-
-    def gather(self, obj: object, root: int, type: types) -> Value:  # noqa: A002
-        """All ranks' values as one flat list (array, if the root passed one) on the root; None elsewhere."""
-        _check_type(type)
-        self._check_rank(root, "root")
-        array = type.flatten(obj)
-        stage = self._typed(Operation.GATHER, type, root=root)
-        form = Form.ARRAY if type.form_of(obj) is Form.ARRAY else Form.LIST
-
-        whole = np.empty(array.size * self.world_size, array.dtype) if self.rank == root else None
-
-        def action() -> Value:
-            collectives.gather(stage, array, whole, root)
-            return None if whole is None else type.restore(whole, form)
-
-        return self._run(Operation.GATHER, self._gather_peers(root, array), action)
-
-    def scatter(self, obj: object, root: int, type: types) -> Value:  # noqa: A002
-        """This rank's equal share of the root's list; `obj` is ignored elsewhere.
-
-        The type's length is the whole list's, a multiple of the world size. A share is a list even if it
-        has one value (an array, if the root passed one).
+        With a type they are one flat list (an array, if the root passed one), without one the list of the
+        ranks' objects.
         """
-        _check_type(type)
-        self._check_rank(root, "root")
-        if not type.is_list:
-            raise ValueError(
-                f"scatter deals out a list: use fmi.datatypes.{type.kind.name}_list with its length"
-            )
-        if type.count % self.world_size:
-            raise ValueError(f"{type.count} values cannot be dealt out evenly to {self.world_size} ranks")
-        whole = type.flatten(obj) if self.rank == root else None
-        share = np.empty(type.count // self.world_size, type.dtype)
-        stage = self._typed(Operation.SCATTER, type, root=root, form=type.form_of(obj))
+        if type is None:
+            self._check_rank(root, "root")
+            return self._gather_object(obj, root)
+        return self._gather_typed(obj, root, type)
 
-        def action() -> Value:
-            collectives.scatter(stage, whole, share, root)
-            return type.restore(share, Form(stage.form))
+    def scatter(self, obj: object, root: int = 0, type: types | None = None) -> Value:  # noqa: A002
+        """This rank's part of the root's list; `obj` is ignored elsewhere.
 
-        return self._run(Operation.SCATTER, self._gather_peers(root, share), action)
+        With a type every rank gets an equal share: a list even if it has one value (an array, if the root
+        passed one), and the type's length is the whole list's, a multiple of the world size. Without one the
+        list has one object for each rank.
+        """
+        if type is None:
+            self._check_rank(root, "root")
+            return self._scatter_object(obj, root)
+        return self._scatter_typed(obj, root, type)
 
-    def reduce(self, obj: object, root: int, func: func, type: types) -> Value:  # noqa: A002
+    def reduce(self, obj: object, root: int, func: func | op, type: types | None = None) -> Value:  # noqa: A002
         """All ranks' values combined, on the root; None elsewhere."""
         self._check_rank(root, "root")
-        array, combine, restore = _operand(obj, func, type)
-        stage = self._typed(Operation.REDUCE, type, root=root, function=func)
-        total = np.empty_like(array) if self.rank == root else None
+        if type is None:
+            return self._reduce_object(obj, root, as_func(func))
+        return self._reduce_typed(obj, root, func, type)
 
-        def action() -> Value:
-            reductions.reduce(stage, array, total, root, function=func, combine=combine)
-            return None if total is None else restore(total)
-
-        peers = reductions.reduce_peers(self.rank, self.world_size, root, array.nbytes, func)
-        return self._run(Operation.REDUCE, peers, action)
-
-    def allreduce(self, obj: object, func: func, type: types) -> Value:  # noqa: A002
+    def allreduce(self, obj: object, func: func | op, type: types | None = None) -> Value:  # noqa: A002
         """All ranks' values combined, on every rank, with the same bits."""
-        array, combine, restore = _operand(obj, func, type)
-        total = np.empty_like(array)
-        stage = self._typed(Operation.ALLREDUCE, type, function=func)
-        peers = reductions.allreduce_peers(self.rank, self.world_size, array.nbytes, array.size, func)
+        if type is None:
+            return self._allreduce_object(obj, as_func(func))
+        return self._allreduce_typed(obj, func, type)
 
-        def action() -> Value:
-            reductions.allreduce(stage, total, func, combine, array)
-            return restore(total)
-
-        return self._run(Operation.ALLREDUCE, peers, action)
-
-    def scan(self, obj: object, func: func, type: types) -> Value:  # noqa: A002
+    def scan(self, obj: object, func: func | op, type: types | None = None) -> Value:  # noqa: A002
         """The values of rank 0 to this rank (inclusive) combined, in rank order."""
-        array, combine, restore = _operand(obj, func, type)
-        total = array.copy()
-        stage = self._typed(Operation.SCAN, type, function=func)
-        peers = reductions.scan_peers(self.rank, self.world_size, func)
-
-        def action() -> Value:
-            reductions.scan(stage, total, func, combine)
-            return restore(total)
-
-        return self._run(Operation.SCAN, peers, action)
-
-    def _typed(
-        self,
-        operation: Operation,
-        kind: types,
-        *,
-        root: int = NO_ROOT,
-        function: func | None = None,
-        form: int = 0,
-    ) -> Stage:
-        code, count = dtype_code(kind.dtype), kind.count
-        return self._stage(operation, code, count, root=root, function=function, form=form)
-
-    def _gather_peers(self, root: int, share: Array) -> list[int]:
-        return collectives.gather_peers(self.rank, self.world_size, root, share.nbytes)
-
-
-def _operand(obj: object, function: func, kind: types) -> tuple[Array, Combine, Callable[[Array], Value]]:
-    """A reduction's input as a flat array, its step, and the way back to what the caller passed."""
-    _check_type(kind)
-    if not isinstance(function, func):
-        raise TypeError(f"the function is an fmi.func, such as fmi.func(fmi.op.sum), not {function!r}")
-    function.check(kind.dtype)
-    array = kind.flatten(obj)
-    form, shape = kind.form_of(obj), _shape(obj)
-    like, back = kind.converters(form, shape)
-    return array, combiner(function, like, back), lambda total: kind.restore(total, form, shape)
-
-
-def _check_type(kind: types) -> None:
-    if not isinstance(kind, types):
-        raise TypeError(f"the type is an fmi.types, such as fmi.types(fmi.datatypes.double), not {kind!r}")
-
-
-def _shape(obj: object) -> tuple[int, ...] | None:
-    return obj.shape if isinstance(obj, np.ndarray) else None
+        if type is None:
+            return self._scan_object(obj, as_func(func))
+        return self._scan_typed(obj, func, type)
