@@ -95,6 +95,7 @@ class _Punch:
         self._until = time.monotonic() + min(ATTEMPT_S, config.setup_s)
         self._candidates: list[_Candidate] = []
         self._connector: socket.socket | None = None
+        self._last_failure: AttemptFailed | None = None
         self._next_try = time.monotonic()
         self._delay = FIRST_RETRY_S
         try:
@@ -124,7 +125,8 @@ class _Punch:
                 return connected
         now = time.monotonic()
         if now >= self._until:
-            raise AttemptFailed(f"no connection to {self._peer} came about")
+            why = f" ({self._last_failure})" if self._last_failure else ""
+            raise AttemptFailed(f"no connection to {self._peer} came about{why}")
         if not self._connector and now >= self._next_try:
             self._try_connecting()
         return None
@@ -190,6 +192,7 @@ class _Punch:
 
     def _drop(self, candidate: _Candidate, failure: AttemptFailed) -> None:
         self._candidates.remove(candidate)
+        self._last_failure = failure
         candidate.sock.close()
         if isinstance(failure, Refused):
             log.warning("rank %d refused %s: %s", self._pair.rank, candidate.address, failure)

@@ -1,12 +1,10 @@
-"""Names, proofs, impostors, corpses and restarts while ranks pair."""
+"""Names, proofs, impostors and corpses while ranks pair."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import socket
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +27,7 @@ from fmi.wire import (
     decode_v2_response,
     encode_v2_request,
 )
-from tests.fmi.worlds import PATIENCE_S, World, config_for, serving
+from tests.fmi.worlds import PATIENCE_S, World, config_for
 
 SECRET = b"a shared secret"
 INT = fmi.types(fmi.datatypes.int)
@@ -232,29 +230,6 @@ def test_a_corpse_of_an_earlier_run_is_not_paired_with(address: Address) -> None
 
 def test_the_first_protocol_version_pairs_too(world: Callable[..., World]) -> None:
     assert world(4, protocol=1).run(lambda comm: comm.allreduce(comm.rank, SUM, INT)) == [6] * 4
-
-
-def test_the_server_may_restart_while_a_world_is_pairing() -> None:
-    arrived = itertools.count(1)
-    waiting = threading.Event()
-    restarted = threading.Event()
-
-    def body(comm: fmi.Communicator) -> int:
-        if comm.rank == 7:
-            restarted.wait(PATIENCE_S)
-        elif next(arrived) == 7:
-            waiting.set()
-        total: int = comm.allreduce(comm.rank, SUM, INT)
-        return total
-
-    with serving() as server:
-        address = server.address
-        everyone = World(8, address)
-        futures = everyone.start(body)
-        assert waiting.wait(PATIENCE_S)
-    with everyone, serving(address.port):
-        restarted.set()
-        assert [future.result(PATIENCE_S) for future in futures] == [28] * 8
 
 
 def test_thousands_of_spent_connections_do_not_keep_a_world_from_pairing(address: Address) -> None:

@@ -23,9 +23,9 @@ BIG = 16 << 20  # bytes
 class ServerThread:
     """A rendezvous server on a loop of its own."""
 
-    def __init__(self, port: int = 0, limits: Limits | None = None) -> None:
+    def __init__(self, port: int, limits: Limits | None, server: RendezvousServer | None) -> None:
         self.loop = asyncio.new_event_loop()
-        self.server = RendezvousServer("127.0.0.1", port, limits)
+        self.server = server or RendezvousServer("127.0.0.1", port, limits)
         self._thread = threading.Thread(target=self.loop.run_forever)
         self._thread.start()
         self.address: Address = self.call(self.server.start())
@@ -41,12 +41,14 @@ class ServerThread:
 
 
 @contextmanager
-def serving(port: int = 0, limits: Limits | None = None) -> Iterator[ServerThread]:
-    server = ServerThread(port, limits)
+def serving(
+    port: int = 0, limits: Limits | None = None, server: RendezvousServer | None = None
+) -> Iterator[ServerThread]:
+    thread = ServerThread(port, limits, server)
     try:
-        yield server
+        yield thread
     finally:
-        server.stop()
+        thread.stop()
 
 
 def config_for(address: Address, secret: str = SECRET, /, **direct: int) -> dict[str, Any]:
