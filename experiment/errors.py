@@ -7,6 +7,7 @@
       TargetError            no deployment to run on, or it cannot be reached
       PayloadError           a payload file that cannot be used
       ResultsError           the output folder cannot be used
+      DeliveryError          a place where prepared data cannot go
 """
 
 
@@ -24,6 +25,10 @@ class TargetError(ExperimentError):
 
 class PayloadError(ExperimentError):
     """A ``--payload`` file that is not one of the input shapes."""
+
+
+class DeliveryError(ExperimentError):
+    """A folder or bucket that prepared data cannot go to."""
 
 
 class ResultsError(ExperimentError):

@@ -4,17 +4,14 @@ already.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiment.console import Reporter
 from experiment.errors import TargetError
 from experiment.plan import BUNDLE_PREFIX
+from experiment.sync import Upload, sync
 from experiment.targets import LOCAL_STATE, REPOSITORY, fingerprint
 from inference.synthetic import SAMPLE_SIZE, sample_set
 
@@ -25,23 +22,6 @@ BUNDLE = REPOSITORY / "inference" / "bundle"
 _SAMPLE_SOURCES = tuple(
     f"inference/{name}.py" for name in ("synthetic", "spectra", "profiles", "galaxies", "partitions")
 )
-_THREADS = 8
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file and the key it gets."""
-
-    path: Path
-    key: str
-
-    def matches(self, size: int, etag: str) -> bool:
-        """Whether an object of this size and ETag is this file; the ETag of one plain PUT is the content's
-        MD5.
-        """
-        if size != self.path.stat().st_size:
-            return False
-        return hashlib.md5(self.path.read_bytes(), usedforsecurity=False).hexdigest() == etag.strip('"')
 
 
 def partitions_for(world_size: int) -> int:
@@ -82,35 +62,3 @@ def sample_files(partitions: int, reporter: Reporter, cache: Path = LOCAL_STATE 
             write_partitions(partial, sample_set(), count=partitions)
             partial.rename(folder)
     return sorted(folder.glob("*.pt"))
-
-
-def sync(
-    s3: S3Client, bucket: str, prefix: str, uploads: Iterable[Upload], *, reporter: Reporter, title: str
-) -> int:
-    """Upload what is not below ``prefix`` yet with the same size and content; returns how many that were."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    present = {item["Key"]: item for page in pages for item in page.get("Contents", [])}
-    missing = [
-        upload
-        for upload in uploads
-        if upload.key not in present
-        or not upload.matches(present[upload.key]["Size"], present[upload.key]["ETag"])
-    ]
-    if not missing:
-        return 0
-    with reporter.step(title, total=len(missing)) as step, ThreadPoolExecutor(_THREADS) as pool:
-        pending = [pool.submit(_put, s3, bucket, upload) for upload in missing]
-        try:
-            for done, future in enumerate(as_completed(pending), 1):
-                future.result()
-                step.update(done, len(missing), f"{done} of {len(missing)} files")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return len(missing)
-
-
-def _put(s3: S3Client, bucket: str, upload: Upload) -> None:
-    # One plain PUT, whatever the size: a multipart upload's ETag would not be the content's MD5.
-    with upload.path.open("rb") as body:
-        s3.put_object(Bucket=bucket, Key=upload.key, Body=body)

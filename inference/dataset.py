@@ -128,6 +128,8 @@ def _redshift(array: Array | None, count: int, name: str, describe: Describe) ->
     if array is None:
         return np.full(count, np.nan)
     flat = array.reshape(-1) if array.shape == (count, 1) else array
+    if flat.dtype.kind == "f" and flat.shape == (count,) and np.isnan(flat).all():
+        return np.full(count, np.nan)  # unknown, which our own files say with such a column
     redshift = _numbers(flat, (count,), np.float64, name=name, kind="redshift", describe=describe)
     outside = np.flatnonzero((redshift <= -1) | (redshift > MAX_REDSHIFT))
     if len(outside):

@@ -23,8 +23,8 @@ class Galaxies:
     def __len__(self) -> int:
         return len(self.image)
 
-    def __getitem__(self, rows: slice) -> "Galaxies":
-        """The galaxies of a slice, as views."""
+    def __getitem__(self, rows: slice | npt.NDArray[np.bool_]) -> "Galaxies":
+        """The galaxies of a slice, as views, or of a mask [N], as copies."""
         return Galaxies(self.image[rows], self.magnitude[rows], self.redshift[rows], self.object_id[rows])
 
     def share(self, rank: int, world_size: int) -> "Galaxies":

@@ -46,11 +46,11 @@ def encode(galaxies: Galaxies, suffix: str = ".pt") -> bytes:
     """A file's bytes, the same whenever the galaxies are the same.
 
     `.pt`: torch.save of a TensorDataset of image float32, magnitude float64, redshift float64 [N] and object
-    id int64. `.safetensors`: the same columns by name.
+    id int64; redshifts that are unknown are NaN. `.safetensors`: the same columns by name.
     """
-    # Copies, because both formats write arrays without gaps, and torch.save all that is behind a slice.
     columns = {
-        name: getattr(galaxies, name).copy() for name in ("image", "magnitude", "redshift", "object_id")
+        name: np.require(getattr(galaxies, name), requirements=["C", "W"])  # as torch and safetensors want it
+        for name in ("image", "magnitude", "redshift", "object_id")
     }
     if suffix == ".safetensors":
         from safetensors.numpy import save  # noqa: PLC0415 - most files are .pt

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from experiment.clients import Clients
 from experiment.console import Reporter
-from experiment.upload import Upload, partitions_for, sample_files, sync, upload_bundle
+from experiment.sync import Upload, sync
+from experiment.upload import partitions_for, sample_files, upload_bundle
 from inference.dataset import read
 
 

@@ -1,0 +1,78 @@
+"""A preparation with everything around it: progress, the summary for people, delivery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import boto3
+
+from experiment.clients import Clients
+from experiment.console import Reporter
+from experiment.delivery import Bucket, Delivery
+from experiment.errors import DeliveryError
+from experiment.targets import AwsTarget, LocalTarget, Target
+from inference.preparation.blocks import Source
+from inference.preparation.prepare import Options, Preparation
+
+SCHEME = "s3://"
+
+
+@dataclass(frozen=True)
+class Destination:
+    """What of a target uploads go to: a prefix of its deployment's bucket, or ``s3://bucket/prefix``."""
+
+    target: str
+    place: str
+
+    @contextmanager
+    def opened(self, reporter: Reporter) -> Iterator[Bucket]:
+        """The bucket, with clients that reach it; an embedded AWS that this started ends if it fails."""
+        named = self.place.startswith(SCHEME)
+        bucket, _, prefix = self.place.removeprefix(SCHEME).partition("/") if named else ("", "", self.place)
+        if named and not bucket:
+            raise DeliveryError(f"{self.place} names no bucket: write {SCHEME}bucket/prefix")
+        if named and self.target == "aws":  # any bucket that the credentials reach, without a deployment
+            yield Bucket(Clients(boto3.Session()).s3, bucket, prefix.strip("/"))
+            return
+        target: Target = LocalTarget() if self.target == "local" else AwsTarget()
+        done = False
+        try:
+            deployment = target.prepare(reporter)
+            yield Bucket(target.clients.s3, bucket or deployment.bucket, prefix.strip("/"))
+            done = True
+        finally:
+            target.release(abandoned=not done)
+
+
+def prepare(source: Source, options: Options, delivery: Delivery, reporter: Reporter) -> None:
+    """Examine the source, say what was found, and deliver the partitions and the reports.
+
+    Raises DataError when the data cannot be used, DeliveryError when the place cannot.
+    """
+    with reporter.step(f"Checking {source.name}") as step:
+        preparation = Preparation(source, options, lambda count: step.update(note=f"{count:,} objects"))
+    for line in found(preparation):
+        reporter.say(line)
+    delivery.check({folder.name: folder.files for folder in preparation.folders}, options.suffix)
+    with reporter.step("Making partitions", total=preparation.count) as step:
+        delivery.take(preparation.partitions(), preparation.count, step)
+    reports = list(preparation.reports())
+    with reporter.step(f"Writing {', '.join(file.name for file in reports)}", total=len(reports)) as step:
+        delivery.take(reports, len(reports), step)
+
+
+def found(preparation: Preparation) -> Iterator[str]:
+    """What was kept and dropped, and what that makes, line by line."""
+    kept = preparation.survey.kept
+    yield f"{len(kept):,} objects read, {int(kept.sum()):,} kept, {int((~kept).sum()):,} dropped:"
+    for reason, count in preparation.survey.dropped().items():
+        yield f"  {count:>9,}  {reason}"
+    for folder in preparation.folders:
+        different = int(folder.rows.sum())
+        copies = f" (copies of {different:,})" if folder.count > different else ""
+        yield (
+            f"{folder.name}: {folder.count:,} galaxies{copies} in {folder.files:,} "
+            f"partition{'s' if folder.files > 1 else ''} of {folder.per_file:,}"
+        )
