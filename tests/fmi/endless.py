@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import fmi
 
@@ -31,6 +32,18 @@ def ring(comm: fmi.Communicator) -> None:
     comm.recv((comm.rank - 1) % comm.world_size, LIST)
 
 
+def requests(comm: fmi.Communicator) -> None:
+    """Both ways at once."""
+    arriving = comm.Irecv(empty(), (comm.rank - 1) % comm.world_size)
+    leaving = comm.Isend(ones, (comm.rank + 1) % comm.world_size)
+    fmi.waitall([arriving, leaving])
+
+
+def empty(times: int = 1, parts: int = 1) -> NDArray[np.float64]:
+    """Room for so many times the data, or for a part of it."""
+    return np.empty(N * times // parts)
+
+
 OPERATIONS: dict[str, Operation] = {
     "send and recv": ring,
     "barrier": lambda comm: comm.barrier(),
@@ -43,6 +56,25 @@ OPERATIONS: dict[str, Operation] = {
     "allreduce in order": lambda comm: comm.allreduce(ones, ORDERED, LIST),
     "small allreduce": lambda comm: comm.allreduce(1, SUM, INT),
     "scan": lambda comm: comm.scan(ones, SUM, LIST),
+    "bcast of an object": lambda comm: comm.bcast({"bytes": ones.tobytes()}, 1),
+    "Isend and Irecv": requests,
+    "Sendrecv": lambda comm: comm.Sendrecv(
+        ones, (comm.rank + 1) % comm.world_size, empty(), (comm.rank - 1) % comm.world_size
+    ),
+    "Barrier": lambda comm: comm.Barrier(),
+    "Bcast": lambda comm: comm.Bcast(ones.copy(), 1),
+    "Gather": lambda comm: comm.Gather(ones, empty(comm.world_size), 1),
+    "Gatherv": lambda comm: comm.Gatherv(ones, empty(comm.world_size), None, 1),
+    "Scatter": lambda comm: comm.Scatter(ones, empty(1, comm.world_size), 1),
+    "Scatterv": lambda comm: comm.Scatterv(ones, empty(1, comm.world_size), None, 1),
+    "Allgather": lambda comm: comm.Allgather(ones, empty(comm.world_size)),
+    "Allgatherv": lambda comm: comm.Allgatherv(ones, empty(comm.world_size)),
+    "Alltoall": lambda comm: comm.Alltoall(ones, empty()),
+    "Reduce": lambda comm: comm.Reduce(ones, empty(), root=1),
+    "Allreduce": lambda comm: comm.Allreduce(ones, empty()),
+    "Reduce_scatter": lambda comm: comm.Reduce_scatter(ones, empty(1, comm.world_size)),
+    "Scan": lambda comm: comm.Scan(ones, empty()),
+    "Exscan": lambda comm: comm.Exscan(ones, empty()),
 }
 
 

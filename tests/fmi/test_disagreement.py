@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import fmi
@@ -85,6 +86,42 @@ MISMATCHES: dict[
         lambda comm: comm.bcast(None, 0, ints(7)),
         "9 x int64",
         "7 x int64",
+    ),
+    "object or array": (
+        lambda comm: comm.send("text", 1),
+        lambda comm: comm.recv(0, INT),
+        "object",
+        "1 x int64",
+    ),
+    "sizes of arrays": (
+        lambda comm: comm.Bcast(np.ones(9), 0),
+        lambda comm: comm.Bcast(np.ones(8), 0),
+        "9 x float64",
+        "8 x float64",
+    ),
+    "types of arrays": (
+        lambda comm: comm.Allreduce(np.ones(9), np.empty(9)),
+        lambda comm: comm.Allreduce(np.ones(9, np.complex64), np.empty(9, np.complex64)),
+        "float64",
+        "complex64",
+    ),
+    "operations on arrays": (
+        lambda comm: comm.Alltoall(np.ones(4), np.empty(4)),
+        lambda comm: comm.Allgather(np.ones(4), np.empty(8)),
+        "alltoall(",
+        "allgather(",
+    ),
+    "roots for arrays": (
+        lambda comm: comm.Gather(np.ones(4), np.empty(8), 0),
+        lambda comm: comm.Gather(np.ones(4), np.empty(8), 1),
+        "root 0",
+        "root 1",
+    ),
+    "roots for large arrays": (
+        lambda comm: comm.Reduce(np.ones(1 << 20), np.empty(1 << 20), root=0),
+        lambda comm: comm.Reduce(np.ones(1 << 20), np.empty(1 << 20), root=1),
+        "root 0",
+        "root 1",
     ),
 }
 

@@ -7,7 +7,7 @@ import logging
 import resource
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -258,6 +258,36 @@ def test_no_more_clients_wait_than_are_allowed() -> None:
     run(body, Limits(waiting_clients=1))
 
 
+def test_no_more_connections_come_from_one_address_than_are_allowed() -> None:
+    async def body(server: RendezvousServer) -> None:
+        async with visit(server) as first:
+            await until(lambda: len(server.connections) == 1)
+            async with visit(server) as second:
+                assert await second.closed()
+            first.say(b"pair")
+            await first.v1()
+        await until(lambda: not server.connections)
+        async with visit(server) as third:  # the first one's place is free again
+            third.say(b"pair")
+            await third.v1()
+        assert server.metrics.value("refused_total", "address") == 1
+
+    run(body, Limits(connections_per_address=1))
+
+
+def test_no_more_connections_are_open_than_are_allowed() -> None:
+    async def body(server: RendezvousServer) -> None:
+        async with visit(server) as first:
+            await until(lambda: len(server.connections) == 1)
+            async with visit(server) as second:
+                assert await second.closed()
+            first.say(b"pair")
+            await first.v1()
+        assert server.metrics.value("refused_total", "connections") == 1
+
+    run(body, Limits(connections=1))
+
+
 def test_a_full_server_still_pairs_those_it_has() -> None:
     async def body(server: RendezvousServer) -> None:
         async with visit(server) as first, visit(server) as second:
@@ -285,20 +315,38 @@ def test_stopping_dismisses_who_waits() -> None:
     run(body)
 
 
+def spoil(request: bytes, at: int, junk: bytes) -> bytes:
+    """A request with some of its bytes replaced."""
+    at %= len(request)
+    return (request[:at] + junk + request[at + len(junk) :])[:300]
+
+
+names = st.binary(min_size=1, max_size=100).filter(lambda name: b"\0" not in name)
+tokens = st.binary(max_size=36).filter(lambda token: b"\0" not in token)
+flags = st.sampled_from([wire.NO_FLAGS, wire.FLAG_ABORT, wire.FLAG_BELL, wire.FLAG_RING]) | st.binary(
+    min_size=4, max_size=4
+)
+requests = st.builds(wire.encode_v2_request, names | st.just(b"x"), tokens, flags)
+mad = st.binary(min_size=1, max_size=300) | requests | st.builds(spoil, requests, st.integers(0), st.binary())
+
+
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.binary(min_size=1, max_size=300), min_size=1, max_size=6))
-def test_random_bytes_are_survived(pieces: list[bytes]) -> None:
+@given(st.lists(mad, min_size=1, max_size=8), st.booleans())
+def test_mad_clients_are_survived_and_an_honest_pair_still_meets(pieces: list[bytes], at_once: bool) -> None:
     async def body(server: RendezvousServer) -> None:
         logging.getLogger("rendezvous").setLevel(logging.ERROR)
-        for piece in pieces:
-            async with visit(server) as mad:
-                mad.say(piece)
+        async with AsyncExitStack() as stack:
+            for piece in pieces:
+                visitor = await stack.enter_async_context(visit(server))
+                visitor.say(piece)
                 if len(piece) % 2:
-                    mad.writer.write_eof()
-        async with visit(server) as one, visit(server) as two:
-            one.say(wire.encode_v2_request(b"an honest pair"))
-            two.say(wire.encode_v2_request(b"an honest pair"))
-            await one.v2()
+                    visitor.writer.write_eof()
+                if not at_once:
+                    await stack.aclose()
+            one, two = [await stack.enter_async_context(visit(server)) for _ in range(2)]
+            for honest in (one, two):
+                honest.say(wire.encode_v2_request(b"an honest pair"))
+            assert (await one.v2()).status is Status.WAITING
             assert (await one.v2()).peer == two.address
 
     run(body)
