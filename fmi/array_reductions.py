@@ -158,10 +158,10 @@ def _combiner(function: func, array: Array, shape: tuple[int, ...]) -> Combine:
 
     def back(result: object) -> Array:
         array = np.asarray(result)
-        if array.size != math.prod(shape):
-            raise ValueError(f"the custom function returned {array.size} elements, not {math.prod(shape)}")
         if not np.can_cast(array.dtype, dtype, "same_kind"):
             raise TypeError(f"the custom function returned elements of {array.dtype}, not {dtype}")
+        if array.size != math.prod(shape):
+            raise ValueError(f"the custom function returned {array.size} elements, not {math.prod(shape)}")
         return array.reshape(-1)
 
     return combiner(function, like, back)
