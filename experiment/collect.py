@@ -37,11 +37,14 @@ _NOT_IN_CSV = ("traceback", "output_tail", "request_ids")
 
 @dataclass
 class RunRecord:
-    """One run: its row of ``summary.json``, its rows of ``ranks.csv``, and its predictions."""
+    """One run: its row of ``summary.json``, its rows of ``ranks.csv``, its predictions, and what its ranks
+    printed, by rank.
+    """
 
     row: dict[str, Any]
     ranks: list[dict[str, Any]] = field(default_factory=list)
     predictions: pa.Table | None = None
+    output: dict[int, list[str]] = field(default_factory=dict)
 
 
 def collect(target: Target, deployment: Deployment, finished: Finished) -> RunRecord:
@@ -60,6 +63,11 @@ def collect(target: Target, deployment: Deployment, finished: Finished) -> RunRe
             for rank in sorted({*outcomes, *results})
         ],
         predictions=_predictions(finished.execution.spec.run_id, tables),
+        output={
+            rank: found[request].output
+            for rank, outcome in sorted(outcomes.items())
+            if (request := str(outcome.get("request_id"))) in found
+        },
     )
 
 

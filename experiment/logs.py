@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _EVENT_OVERHEAD_BYTES = 26  # what CloudWatch adds to every event when it bills ingestion
 _START = re.compile(r"^START RequestId: (\S+)")
 _REPORT = re.compile(r"^REPORT RequestId: (\S+)")
+_PLATFORM = re.compile(r"^(INIT_START|START|END|REPORT) |^\s*\{.*\"type\": ?\"platform\.")
 _FIELD = re.compile(r"([A-Z][A-Za-z ]*): ([0-9.]+) (ms|MB)")
 _FIELDS = {
     "Duration": "duration_ms",
@@ -64,6 +65,11 @@ class Invocation:
     report: Report | None = None
     lines: list[str] = field(default_factory=list)
     ingested_bytes: int = 0
+
+    @property
+    def output(self) -> list[str]:
+        """What the function itself printed, without Lambda's own lines."""
+        return [line for line in self.lines if not _PLATFORM.match(line)]
 
 
 def parse_report(message: str) -> Report | None:

@@ -26,7 +26,7 @@ class RunSpec:
     memory_mb: int | None
     repetition: int
     source: str = "sample"
-    """Where the input comes from: the built-in sample, or the stem of a payload file."""
+    """Where the input comes from: the built-in sample, or the stem of a payload's or a script's file."""
 
     @property
     def run_id(self) -> str:
@@ -43,16 +43,20 @@ def plan(
     batch_sizes: Sequence[int],
     memory_sizes: Sequence[int],
     runs: int,
+    *,
     payload: Path | None = None,
+    script: Path | None = None,
 ) -> list[RunSpec]:
     """Every combination, repetitions outermost so that a drift of the target touches all settings alike."""
+    file = payload or script
     if payload is None:
         world_sizes = world_sizes or DEFAULT_WORLD_SIZES
+    if file is None:
         batch_sizes = batch_sizes or (DEFAULT_BATCH_SIZE,)
     grid = itertools.product(
         range(1, runs + 1), memory_sizes or (None,), batch_sizes or (None,), world_sizes or (None,)
     )
-    source = "sample" if payload is None else _safe(payload.stem)
+    source = "sample" if file is None else _safe(file.stem)
     specs = [RunSpec(world, batch, memory, repetition, source) for repetition, memory, batch, world in grid]
     return list(dict.fromkeys(specs))  # a value given twice is still one setting
 
@@ -72,6 +76,21 @@ def sample_payload(spec: RunSpec, bucket: str, data_prefix: str, result_path: st
         "data_bucket": bucket,
         "data_prefix": data_prefix,
     }
+
+
+def script_payload(spec: RunSpec, bucket: str, key: str) -> dict[str, Any]:
+    """The input for a world of the one script in the deployment's bucket under ``key``.
+
+    It has no ``result_path``: a script may be content with what it prints.
+    """
+    payload = {
+        "bucket": bucket,
+        "world_size": spec.world_size,
+        "object_type": "script",
+        "S3_object_name": key,
+        "script": f"/tmp/{key}",  # noqa: S108 - the path inside a Lambda function
+    }
+    return with_overrides(payload, spec)
 
 
 def read_payload(path: Path) -> dict[str, Any]:

@@ -1,6 +1,4 @@
-"""The files of an experiment's output folder, rewritten after every run so that nothing earlier is ever
-lost.
-"""
+"""The files of an experiment's output folder; rewritten after every run, so that nothing is ever lost."""
 
 from __future__ import annotations
 
@@ -42,7 +40,7 @@ ROW_KEYS = (
 
 
 class Summary:
-    """``DIR/summary.json``, ``runs.csv``, ``ranks.csv`` and ``predictions.parquet``.
+    """``DIR/summary.json``, ``runs.csv``, ``ranks.csv``, ``predictions.parquet`` and ``logs/``.
 
     Opening a folder that holds results already is refused unless ``resume`` is given; then they are read,
     runs that failed are forgotten when they are made again, and everything else stays.
@@ -88,7 +86,15 @@ class Summary:
         others = self._predictions.filter(pc.not_equal(self._predictions["run_id"], run_id))
         tables = [others] if record.predictions is None else [others, record.predictions]
         self._predictions = pa.concat_tables(tables)
+        for rank, lines in record.output.items():
+            folder = self.log_folder(record)
+            folder.mkdir(parents=True, exist_ok=True)
+            _write(folder / f"{rank}.log", "".join(f"{line}\n" for line in lines).encode())
         self.write()
+
+    def log_folder(self, record: RunRecord) -> Path:
+        """Where a run's ``<rank>.log`` are: what each rank printed."""
+        return self.folder / "logs" / str(record.row["run_id"])
 
     def write(self) -> None:
         """Write all files, each at once: a reader, or the next --resume, never sees half of one.

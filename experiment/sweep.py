@@ -9,26 +9,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiment.collect import collect
+from experiment.collect import RunRecord, collect
 from experiment.console import Reporter
 from experiment.cost import load_prices
-from experiment.plan import RunSpec, read_payload, sample_payload, with_overrides
+from experiment.plan import RunSpec, read_payload, sample_payload, script_payload, with_overrides
 from experiment.report import write_report
 from experiment.runs import Execution, FunctionMemory, Runner, new_execution_id
 from experiment.summary import Summary
 from experiment.table import runs_table
 from experiment.targets import Deployment, Target
-from experiment.upload import partitions_for, upload_bundle, upload_sample
+from experiment.upload import partitions_for, upload_bundle, upload_sample, upload_script
+
+Build = Callable[[RunSpec, str], dict[str, Any]]
+"""Makes an execution's input from its settings and its name."""
+
+_RANKS_SHOWN = 8
+_LINES_SHOWN = 10
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asked for. ``payload`` None means the built-in sample."""
+    """What the command line asked for. Without a ``payload`` or a ``script``: AstroMAE on the sample."""
 
     specs: list[RunSpec]
     output: Path
     resume: bool = False
     payload: Path | None = None
+    script: Path | None = None
 
 
 def run(target: Target, options: Options, reporter: Reporter) -> bool:
@@ -50,7 +57,8 @@ def run(target: Target, options: Options, reporter: Reporter) -> bool:
         deployment = target.prepare(reporter)
         try:
             if todo:
-                _Session(target, deployment, summary, reporter).make(todo, payload)
+                session = _Session(target, deployment, summary, reporter)
+                session.make(todo, session.inputs(todo, payload, options.script))
         finally:
             _conclude(summary, deployment, reporter)
         succeeded = all(summary.succeeded(spec.run_id) for spec in options.specs)
@@ -68,20 +76,39 @@ class _Session:
     summary: Summary
     reporter: Reporter
 
-    def make(self, specs: list[RunSpec], payload: dict[str, Any] | None) -> None:
+    def inputs(self, specs: list[RunSpec], payload: dict[str, Any] | None, script: Path | None) -> Build:
+        """Upload what the runs need; how to make a run's input."""
+        if payload is not None:
+            return lambda spec, _: with_overrides(payload, spec)
+        if script is None:
+            return self._sample_inputs(specs)
+        bucket = self.deployment.bucket
+        key = upload_script(self.target.clients.s3, bucket, script, self.reporter)
+        return lambda spec, _: script_payload(spec, bucket, key)
+
+    def make(self, specs: list[RunSpec], build: Build) -> None:
         """Make these runs one after the other and keep each one's results."""
-        build = self._sample_payloads(specs) if payload is None else None
         runner = Runner(self.target, self.deployment, self.reporter)
         with FunctionMemory(self.target.clients, self.deployment) as memory:
             for spec in specs:
                 name = new_execution_id(spec)
-                content = build(spec, name) if build else with_overrides(payload or {}, spec)
-                finished = runner.run(Execution(spec, name, content, *memory.set(spec.memory_mb)))
+                finished = runner.run(Execution(spec, name, build(spec, name), *memory.set(spec.memory_mb)))
                 if finished.failure:
                     self.reporter.say(f"Run {spec.run_id} {finished.status}: {finished.failure}", "red")
-                self.summary.add(collect(self.target, self.deployment, finished))
+                record = collect(self.target, self.deployment, finished)
+                self.summary.add(record)
+                if finished.execution.mode == "script" and not finished.failure:
+                    self._show_output(record)
 
-    def _sample_payloads(self, specs: list[RunSpec]) -> Callable[[RunSpec, str], dict[str, Any]]:
+    def _show_output(self, record: RunRecord) -> None:
+        """What a script printed, which is often all that it has to say."""
+        for rank, lines in list(record.output.items())[:_RANKS_SHOWN]:
+            for line in lines[-_LINES_SHOWN:]:
+                self.reporter.say(f"  [{rank}] {line}")
+        if record.output:
+            self.reporter.say(f"All of it: {self.summary.log_folder(record)}", "dim")
+
+    def _sample_inputs(self, specs: list[RunSpec]) -> Build:
         """Upload the bundle and the sample; how to make a run's input from them."""
         s3, bucket = self.target.clients.s3, self.deployment.bucket
         partitions = partitions_for(max(spec.world_size or 1 for spec in specs))

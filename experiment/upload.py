@@ -1,6 +1,4 @@
-"""Put the AstroMAE bundle and the sample galaxies into the deployment's bucket, skipping what is there
-already.
-"""
+"""Put what an experiment needs into the deployment's bucket, skipping what is there already."""
 
 from __future__ import annotations
 
@@ -46,6 +44,13 @@ def upload_sample(s3: S3Client, bucket: str, partitions: int, reporter: Reporter
     title = f"Uploading {SAMPLE_SIZE:,} galaxies in {partitions} partitions"
     sync(s3, bucket, f"{prefix}/", uploads, reporter=reporter, title=title)
     return prefix
+
+
+def upload_script(s3: S3Client, bucket: str, script: Path, reporter: Reporter) -> str:
+    """A script of the user's own; returns its key, ``scripts/<file name>``."""
+    key = f"scripts/{script.name}"
+    sync(s3, bucket, key, [Upload(script, key)], reporter=reporter, title=f"Uploading {script.name}")
+    return key
 
 
 def sample_files(partitions: int, reporter: Reporter, cache: Path = LOCAL_STATE / "sample") -> list[Path]:

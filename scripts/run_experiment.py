@@ -26,7 +26,8 @@ examples:
   run_experiment.py --target aws --world-size 2 4 8 16 32 --runs 3 --output results/sweep
   run_experiment.py --target aws --world-size 2 4 8 16 32 --runs 3 --output results/sweep --resume
   run_experiment.py --memory 2048 4096 10240 --world-size 4
-  run_experiment.py --payload my-input.json           your own script and data
+  run_experiment.py --script hello.py --world-size 4  a script of your own; shows what each rank printed
+  run_experiment.py --payload my-input.json           an execution input of your own
 
 exit status: 0 every run succeeded, 1 one failed, 2 bad arguments, 130 interrupted
 """
@@ -48,7 +49,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--runs", type=positive, default=1, metavar="K", help="repetitions of each setting (default: 1)"
     )
-    made.add_argument(
+    instead = made.add_mutually_exclusive_group()
+    instead.add_argument("--script", type=Path, metavar="FILE.py", help="run this instead of AstroMAE")
+    instead.add_argument(
         "--payload", type=Path, metavar="FILE.json", help="execution input instead of the sample"
     )
     made.add_argument("--output", type=Path, metavar="DIR", help="default: results/<date>-<time>")
@@ -70,14 +73,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = made.parse_args(argv)
     if arguments.resume and arguments.output is None:
         made.error("--resume needs the --output that it is to continue")
-    if arguments.payload is not None and not arguments.payload.is_file():
-        made.error(f"--payload {arguments.payload}: there is no such file")
+    for name in ("payload", "script"):
+        path = getattr(arguments, name)
+        if path is not None and not path.is_file():
+            made.error(f"--{name} {path}: there is no such file")
     sizes = (arguments.world_size, arguments.batch_size, arguments.memory)
     options = Options(
-        specs=plan(*sizes, arguments.runs, arguments.payload),
+        specs=plan(*sizes, arguments.runs, payload=arguments.payload, script=arguments.script),
         output=arguments.output or Path("results") / f"{datetime.now():%Y%m%d-%H%M%S}",
         resume=arguments.resume,
         payload=arguments.payload,
+        script=arguments.script,
     )
     target: Target = LocalTarget() if arguments.target == "local" else AwsTarget()
     reporter = Reporter()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from experiment.targets import REPOSITORY
 from tests.e2e.stack import Stack
 
 HELLO = """
@@ -35,6 +36,18 @@ def test_world_of_one_script(stack: Stack, tmp_path: Path, object_type: str) -> 
     )
     assert done.returncode == 0, done.stdout
     assert (row["status"], row["mode"], row["world_size"]) == ("succeeded", "script", 3)
+
+
+def test_the_readme_s_own_script(stack: Stack, tmp_path: Path) -> None:
+    [_, code] = (REPOSITORY / "README.md").read_text().split("```python\n")
+    script = tmp_path / "hello.py"
+    script.write_text(code.split("```")[0])
+    done = stack.experiment(tmp_path / "out", "--script", str(script), "--world-size", "3")
+    assert done.returncode == 0, done.stdout
+    for rank in range(3):
+        line = f"rank {rank} of 3: the sum is 6"
+        assert f"[{rank}] {line}" in done.stdout
+        assert (tmp_path / "out" / "logs" / "hello-w3-1" / f"{rank}.log").read_text() == f"{line}\n"
 
 
 def test_folder_with_data_path(stack: Stack, tmp_path: Path) -> None:

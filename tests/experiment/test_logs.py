@@ -117,3 +117,20 @@ def test_late_reports_are_waited_for() -> None:
 def test_the_wait_is_bounded() -> None:
     logs = LateLogs([])
     assert collect_invocations(logs, {"group": ["missing"]}, 0, timeout_s=0, poll_s=0) == {}  # type: ignore[arg-type]
+
+
+def test_output_is_what_the_function_printed_itself() -> None:
+    start = json.dumps(
+        {"time": "2026-11-21T10:00:00Z", "type": "platform.start", "record": {"requestId": "r"}}
+    )
+    messages = [
+        "INIT_START Runtime Version: python:3.11",
+        start,
+        "hello",
+        '{"type": "galaxy"}',
+        "END RequestId: r",
+    ]
+    events = [
+        {"logStreamName": "s", "timestamp": time, "message": message} for time, message in enumerate(messages)
+    ]
+    assert invocations(events)["r"].output == ["hello", '{"type": "galaxy"}']

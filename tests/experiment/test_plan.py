@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from experiment.errors import PayloadError
-from experiment.plan import RunSpec, mode_of, plan, read_payload, sample_payload, with_overrides
+from experiment.plan import (
+    RunSpec,
+    mode_of,
+    plan,
+    read_payload,
+    sample_payload,
+    script_payload,
+    with_overrides,
+)
 from experiment.runs import new_execution_id
 
 
@@ -26,7 +34,7 @@ def test_a_setting_named_twice_is_made_once() -> None:
 
 
 def test_a_payload_decides_what_the_command_line_leaves_open() -> None:
-    [spec] = plan([], [], [], 1, Path("my input.json"))
+    [spec] = plan([], [], [], 1, payload=Path("my input.json"))
     assert (spec.world_size, spec.batch_size, spec.memory_mb) == (None, None, None)
     assert spec.run_id == "my-input-1"
 
@@ -39,6 +47,16 @@ def test_the_sample_payload_is_the_data_parallel_shape() -> None:
     assert payload["data_prefix"] == "sample/16"
     assert payload["script"].startswith(f"/tmp/{payload['S3_object_name']}/")
     assert mode_of(payload) == "data-parallel"
+
+
+def test_a_script_runs_in_worlds_of_the_usual_sizes_and_needs_no_result_path() -> None:
+    specs = plan([], [], [], 1, script=Path("hello.py"))
+    assert [spec.run_id for spec in specs] == ["hello-w1-1", "hello-w2-1", "hello-w4-1"]
+    payload = script_payload(specs[2], "bucket", "scripts/hello.py")
+    assert payload["world_size"] == 4
+    assert payload["script"] == "/tmp/scripts/hello.py"
+    assert "result_path" not in payload
+    assert mode_of(payload) == "script"
 
 
 def test_a_payload_is_left_as_it_is_but_for_what_was_asked() -> None:

@@ -155,7 +155,7 @@ def payload_file(tmp_path: Path) -> Path:
 def test_a_sweep_goes_on_after_a_failure_and_resumes_only_what_failed(tmp_path: Path) -> None:
     target = FakeTarget()
     payload = payload_file(tmp_path)
-    options = Options(plan([], [], [], 2, payload), tmp_path / "out", payload=payload)
+    options = Options(plan([], [], [], 2, payload=payload), tmp_path / "out", payload=payload)
     target.fakes.stepfunctions.states = [
         {"status": "FAILED", "error": "InputError", "cause": "no"},
         succeeded(),
@@ -178,7 +178,7 @@ def test_a_sweep_goes_on_after_a_failure_and_resumes_only_what_failed(tmp_path: 
 def test_an_interrupted_sweep_keeps_earlier_results_and_reports_them(tmp_path: Path) -> None:
     target = FakeTarget()
     payload = payload_file(tmp_path)
-    options = Options(plan([], [], [512], 2, payload), tmp_path / "out", payload=payload)
+    options = Options(plan([], [], [512], 2, payload=payload), tmp_path / "out", payload=payload)
     target.fakes.stepfunctions.states = [succeeded(), KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
         run(target, options, quiet())
