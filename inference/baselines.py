@@ -19,6 +19,7 @@ from inference.config import ModelError
 from inference.galaxies import Galaxies
 from inference.metrics import Metrics, measure
 from inference.predict import DEFAULT_MODEL
+from inference.torch_engine import TorchEngine
 from inference.train import held_out
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def run(model: Path) -> Iterator[tuple[str, Metrics]]:
         raise ModelError(f"{model}: the file does not say which synthetic galaxies it was trained on.")
     test = held_out(training["seed"])
     yield from compare(synthetic.sample(training["galaxies"], training["seed"]), test)
-    predicted = engine.predict(loaded.model, test, batch_size=512).redshift
+    predicted = engine.predict(TorchEngine(loaded.model), test, batch_size=512).redshift
     yield f"AstroMAE, {model.stem}", measure(predicted, test.redshift)
 
 

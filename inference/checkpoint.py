@@ -1,4 +1,4 @@
-"""AstroMAE checkpoints as safetensors: weights, plus what shapes cannot tell in the file's metadata."""
+"""AstroMAE checkpoints: safetensors, with what shapes cannot tell in the metadata, or a .pt state dict."""
 
 import json
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ def save(model: AstroMAE, path: Path, training: Mapping[str, object]) -> None:
 
 
 def load(path: Path, heads: int | None = None) -> Checkpoint:
-    """Load a safetensors checkpoint for inference (eval mode, no gradients, on the CPU).
+    """Load a checkpoint for inference (eval mode, no gradients, on the CPU): safetensors or a .pt state dict.
 
     Sizes are derived from the weights; the number of heads comes from `heads` or the file's metadata. Raises
     ModelError with one sentence when the file is missing, damaged or does not fit the architecture. A file
@@ -73,11 +73,32 @@ def _load(path: Path, heads: int | None, _mtime_ns: int, _size: int) -> Checkpoi
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if path.suffix in (".pt", ".pth"):
+        return _state_dict(path), {}
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: not a readable safetensors file ({error}).") from error
+
+
+def _state_dict(path: Path) -> dict[str, Tensor]:
+    """A state dict from torch.save; nothing in the file is run."""
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    # A damaged file can make the unpickler stumble in any way.
+    except Exception as error:
+        raise ModelError(
+            f"{path}: not a readable state dict; scripts/convert_checkpoint.py converts pickled models."
+        ) from error
+    return plain_names(loaded, path)
+
+
+def plain_names(loaded: object, path: Path) -> dict[str, Tensor]:
+    """The tensors of a state dict, without the prefix that DataParallel adds. Raises ModelError otherwise."""
+    if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
+        raise ModelError(f"{path}: holds no state dict, which is a dictionary of tensors.")
+    return {str(name).removeprefix("module."): tensor for name, tensor in loaded.items()}
 
 
 def _heads(path: Path, metadata: Mapping[str, str]) -> int:

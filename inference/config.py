@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 DEFAULT_BATCH_SIZE = 512
 """Galaxies that go through the network at once, as in the course's runs."""
 
+NORM_EPSILON = 1e-6
+"""What the network's layer norms add to a variance."""
+
 Shapes = Mapping[str, Sequence[int]]
 
 

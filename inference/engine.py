@@ -1,15 +1,44 @@
-"""The inference loop: batches of galaxies through the network, with honest timings."""
+"""The inference loop: batches of galaxies through an engine, with honest timings. It needs no torch."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from inference.config import DEFAULT_BATCH_SIZE
 from inference.galaxies import Galaxies
-from inference.model import AstroMAE
+
+Redshifts = npt.NDArray[np.float32]
+
+BATCH_SIZES = (32, 64, 128, 256, 512, 1024)
+"""What `choose_batch_size` tries."""
+WORTH_WHILE = 1.02
+"""How much faster a larger batch must be to be worth its memory."""
+
+
+class Engine(Protocol):
+    """A network that is ready to compute."""
+
+    @property
+    def name(self) -> str:
+        """`onnx` or `torch`."""
+
+    @property
+    def device(self) -> str:
+        """`cpu` or `cuda`."""
+
+    @property
+    def precision(self) -> str:
+        """`fp32`, `bf16` or `fp16`: what the matrix products are computed in."""
+
+    @property
+    def threads(self) -> int:
+        """Threads that compute at the same time on the processor."""
+
+    def __call__(self, image: npt.NDArray[np.float32], magnitude: npt.NDArray[np.float64]) -> Redshifts:
+        """Redshifts [N] of images [N, 5, S, S] and magnitudes [N, 5]."""
 
 
 @dataclass
@@ -50,27 +79,13 @@ class Run:
         return self.wall_seconds / self.num_batches if self.num_batches else 0.0
 
 
-def choose_device(name: str) -> str:
-    """`cpu` or `cuda` for auto, cpu or cuda. Raises ValueError when cuda is asked for and absent."""
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("this machine has no CUDA device that PyTorch can use: choose --device cpu.")
-    return name
-
-
-def predict(
-    model: AstroMAE, galaxies: Galaxies, batch_size: int = DEFAULT_BATCH_SIZE, device: str = "cpu"
-) -> Run:
-    """Predict the redshift of every galaxy, in order; `model` must be in eval mode and on `device`."""
+def predict(engine: Engine, galaxies: Galaxies, batch_size: int) -> Run:
+    """Predict the redshift of every galaxy, in order, `batch_size` of them at a time."""
     predicted = np.empty(len(galaxies))
     wall, cpu = time.perf_counter(), time.process_time()
-    with torch.inference_mode():
-        for start in range(0, len(galaxies), batch_size):
-            batch = galaxies[start : start + batch_size]
-            image = torch.from_numpy(batch.image).to(device)
-            magnitude = torch.from_numpy(batch.magnitude).to(device)
-            predicted[start : start + batch_size] = model([image, magnitude]).squeeze(1).cpu().numpy()
+    for start in range(0, len(galaxies), batch_size):
+        batch = galaxies[start : start + batch_size]
+        predicted[start : start + batch_size] = engine(batch.image, batch.magnitude)
     return Run(
         predicted,
         -(-len(galaxies) // batch_size),
@@ -78,3 +93,21 @@ def predict(
         time.process_time() - cpu,
         galaxies.nbytes * 8,
     )
+
+
+def choose_batch_size(engine: Engine, galaxies: Galaxies, sizes: Sequence[int] = BATCH_SIZES) -> int:
+    """Double the batch size as long as that is clearly faster, measured on some of these galaxies.
+
+    Costs two batches of each size tried; sizes beyond the number of galaxies are not.
+    """
+    best, best_rate = sizes[0], 0.0
+    for size in sizes:
+        if size > len(galaxies) and best_rate:
+            break
+        sample = galaxies[:size]
+        predict(engine, sample, size)  # the first batch of a size also allocates its memory
+        rate = predict(engine, sample, size).samples_per_second
+        if rate <= best_rate * WORTH_WHILE:
+            break
+        best, best_rate = size, rate
+    return best

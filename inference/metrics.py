@@ -50,8 +50,12 @@ class Residuals:
 
     @classmethod
     def of(cls, predicted: Array, truth: Array) -> "Residuals":
-        """Compare predicted and true redshifts [N]; rows with an unknown (NaN) truth are left out."""
-        known = ~np.isnan(truth)
+        """Compare predicted and true redshifts [N].
+
+        Left out are rows with an unknown (NaN) truth, and rows for which the network gave no finite number:
+        `results.Predictions.failed` has those.
+        """
+        known = ~np.isnan(truth) & np.isfinite(predicted)
         return cls(truth[known], predicted[known] - truth[known])
 
     @property

@@ -6,9 +6,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from inference.config import ModelConfig
+from inference.config import NORM_EPSILON, ModelConfig
 from inference.inception import InceptionModel, dense
-from inference.vitae import NORM_EPSILON, Block, PatchEmbed, sinusoidal_positions
+from inference.vitae import Block, PatchEmbed, sinusoidal_positions
 
 
 class AstroMAE(nn.Module):

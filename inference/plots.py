@@ -13,12 +13,13 @@ Array = npt.NDArray[np.float64]
 def scatter(truth: Array, predicted: Array, metrics: Metrics, path: Path) -> None:
     """Write a PNG: one point an object, coloured by how many lie near it, with the identity line.
 
-    truth and predicted are [N]; rows with an unknown (NaN) truth are left out.
+    truth and predicted are [N]; rows with an unknown (NaN) truth or without a finite prediction are
+    left out.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    known = ~np.isnan(truth)
+    known = ~np.isnan(truth) & np.isfinite(predicted)
     truth, predicted = truth[known], predicted[known]
     density = local_density(truth, predicted)
     order = np.argsort(density)  # the dense middle is drawn last, on top

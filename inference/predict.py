@@ -4,15 +4,18 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from inference import checkpoint, engine, plots
+from inference import engine, plots
 from inference.config import DEFAULT_BATCH_SIZE, ModelError
 from inference.data_error import DataError
-from inference.dataset import read
+from inference.engines import DEVICES, ENGINES, PRECISIONS, Choice, open_engine
 from inference.metrics import Metrics, measure
 from inference.partitions import partition_files
 from inference.results import Predictions, course_keys
+from inference.sources import FileSource, Source, file_partitions
 
 DEFAULT_MODEL = Path(__file__).parent / "bundle" / "Fine_Tune_Model" / "astromae-small.safetensors"
 EXAMPLE = """\
@@ -33,58 +36,70 @@ def arguments_from(arguments: list[str] | None) -> argparse.Namespace:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--data", type=Path, required=True, help="a .pt file, or a folder of partitions 1.pt, 2.pt, …"
-    )
-    parser.add_argument(
-        "--model", type=Path, default=DEFAULT_MODEL, help="safetensors checkpoint (the small one)"
-    )
-    parser.add_argument("--heads", type=int, help="attention heads, for a checkpoint that does not say")
-    parser.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute (auto)"
-    )
-    parser.add_argument("--batch-size", type=int, default=DEFAULT_BATCH_SIZE, help="galaxies (%(default)s)")
-    parser.add_argument(
-        "--output", type=Path, default=Path("results"), help="folder for the results (%(default)s)"
-    )
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="a .pt file, or a folder of partitions 1.pt, 2.pt, …")
+    add("--model", type=Path, default=DEFAULT_MODEL, help="safetensors, state dict or .onnx (the small one)")
+    add("--heads", type=int, help="attention heads, for a checkpoint that does not say")
+    add("--engine", choices=ENGINES, default="auto", help="what computes (auto: the fastest installed)")
+    add("--device", choices=DEVICES, default="auto", help="where to compute (auto)")
+    add("--precision", choices=PRECISIONS, default="fp32", help="bf16 and fp16 need cuda (%(default)s)")
+    add("--threads", type=int, help="processor cores to use (all)")
+    add("--batch-size", default=str(DEFAULT_BATCH_SIZE), help="galaxies, or auto to measure (%(default)s)")
+    add("--output", type=Path, default=Path("results"), help="folder for the results (%(default)s)")
     given = parser.parse_args(arguments)
-    if given.batch_size < 1:
-        parser.error(f"--batch-size must be at least 1, not {given.batch_size}")
-    if given.heads is not None and given.heads < 1:
-        parser.error(f"--heads must be at least 1, not {given.heads}")
-    try:
-        given.device = engine.choose_device(given.device)
-    except ValueError as error:
-        parser.error(str(error))
+    if given.batch_size != "auto" and (not given.batch_size.isdigit() or int(given.batch_size) < 1):
+        parser.error(f"--batch-size must be at least 1, or auto, not {given.batch_size}")
+    for name in ("heads", "threads"):
+        if getattr(given, name) is not None and getattr(given, name) < 1:
+            parser.error(f"--{name} must be at least 1, not {getattr(given, name)}")
     return given
 
 
-def predict(given: argparse.Namespace) -> Metrics:
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found, and which partitions could not be used."""
+
+    metrics: Metrics
+    predictions: Predictions
+    refused: Sequence[DataError]
+
+
+def predict(given: argparse.Namespace) -> Outcome:
     """Run the command that `arguments_from` understood; raises DataError or ModelError with one sentence."""
     started = time.perf_counter()
-    model = checkpoint.load(given.model, given.heads).model.to(given.device)
-    files = partition_files(given.data) if given.data.is_dir() else [given.data]
-    run, predictions, reading = engine.Run(), Predictions.none(), 0.0
-    for path in files:
-        before = time.perf_counter()
-        galaxies = read(path)
-        reading += time.perf_counter() - before
-        part = engine.predict(model, galaxies, given.batch_size, given.device)
+    chosen = Choice(given.engine, given.device, given.precision, given.threads, given.heads)
+    ready = open_engine(given.model, chosen)
+    source: Source = FileSource(given.data)
+    if given.data.is_dir():
+        source = file_partitions(partition_files(given.data))
+    batch_size = 0 if given.batch_size == "auto" else int(given.batch_size)
+    run, predictions = engine.Run(), Predictions.none()
+    for galaxies in source.parts():
+        batch_size = batch_size or engine.choose_batch_size(ready, galaxies)
+        part = engine.predict(ready, galaxies, batch_size)
         predictions += Predictions.of(galaxies, part)
         run += part
+        if given.data.is_dir():
+            print(f"{len(run.redshift):,} galaxies, {part.samples_per_second:.0f} a second", flush=True)
+        del galaxies  # while it lives, the next partition but one must not
     metrics = measure(predictions.z_pred, predictions.z_true)
-    result = course_keys(run, given.batch_size, given.device) | {
-        "rank": 0,
-        "world_size": 1,
-        "result_path": str(given.output),
-        "data_path": str(given.data),
-        "download_time (seconds)": reading,
-        "total_time (seconds)": time.perf_counter() - started,
-        "metrics": metrics.as_dict(),
-        **metrics.as_dict(),
-    }
+    result = (
+        course_keys(run, batch_size, ready)
+        | predictions.report()
+        | {
+            "rank": 0,
+            "world_size": 1,
+            "result_path": str(given.output),
+            "data_path": str(given.data),
+            "download_time (seconds)": source.waited,
+            "total_time (seconds)": time.perf_counter() - started,
+            "refused_partitions": [str(error) for error in source.refused],
+            "metrics": metrics.as_dict(),
+            **metrics.as_dict(),
+        }
+    )
     _write(given.output, result, predictions, metrics)
-    return metrics
+    return Outcome(metrics, predictions, source.refused)
 
 
 def _write(folder: Path, result: dict[str, object], predictions: Predictions, metrics: Metrics) -> None:
@@ -96,16 +111,27 @@ def _write(folder: Path, result: dict[str, object], predictions: Predictions, me
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 1 after one sentence on stderr when data, model or output are unusable."""
+    """Command line; returns 1 after one sentence on stderr for whatever of data, model or output is unusable.
+
+    Partitions that can be used are predicted also when others cannot.
+    """
     given = arguments_from(arguments)
     try:
-        metrics = predict(given)
+        outcome = predict(given)
     except (DataError, ModelError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{metrics}; results in {given.output}")
-    return 0
+    print(f"{outcome.metrics}; results in {given.output}")
+    if failed := outcome.predictions.failed:
+        shown = ", ".join(str(one) for one in failed[:10]) + (", …" if len(failed) > 10 else "")
+        print(f"warning: no finite prediction for {len(failed)} galaxies: {shown}", file=sys.stderr)
+    for refusal in outcome.refused:
+        print(f"error: {refusal}", file=sys.stderr)
+    return 1 if outcome.refused else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

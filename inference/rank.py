@@ -19,8 +19,7 @@ from inference.environment import RankEnvironment, threads
 from inference.reduce import Alone, World, world_metrics
 
 if TYPE_CHECKING:
-    from inference.engine import Run
-    from inference.model import AstroMAE
+    from inference.engine import Engine, Run
     from inference.results import Predictions
     from inference.sources import CountedS3, Source
 
@@ -104,38 +103,40 @@ def work(
     """
     phases = Phases()
     with phases.measure("import"):
-        import torch  # noqa: PLC0415 - timed: half of a cold start
-
-        from inference import checkpoint, results  # noqa: PLC0415
+        from inference import results  # noqa: PLC0415 - timed: most of a cold start
+        from inference.engines import Choice, open_engine  # noqa: PLC0415
         from inference.metrics import Residuals, measure  # noqa: PLC0415
 
-        torch.set_num_threads(threads(orders.world_size))
-        model = checkpoint.load(model_path).model
+        engine = open_engine(model_path, Choice(device="cpu", threads=threads(orders.world_size)))
     s3, source = open_source(orders)
-    run, predictions = infer(model, source, orders, phases)
+    run, predictions = infer(engine, source, orders, phases)
     s3.put(orders.bucket, orders.key("parquet"), predictions.parquet(orders.rank))
     with phases.measure("reduce"):
         residuals = Residuals.of(predictions.z_pred, predictions.z_true)
         everyone = world_metrics(world, residuals)
     phases.split_setup(messages()["setup_seconds"])
     say(orders, f"metrics of the world: {everyone}")
-    result = results.course_keys(run, orders.batch_size, "cpu") | {
-        "rank": orders.rank,
-        "world_size": orders.world_size,
-        "execution_id": orders.execution_id,
-        "result_path": orders.result_path,
-        "data_path": orders.described_data,
-        "download_time (seconds)": phases.seconds["download"],
-        "bundle_download_time (seconds)": orders.bundle_download_seconds,
-        "s3_num_requests": s3.traffic.requests,
-        "s3_total_time": s3.traffic.seconds,
-        "s3_bytes": s3.traffic.bytes,
-        "fmi": dict(messages()),
-        "metrics": measure(predictions.z_pred, predictions.z_true).as_dict(),
-        "world_metrics": everyone.as_dict(),
-        "phases": phases.seconds,
-        "refused_partitions": [str(error) for error in source.refused],
-    }
+    result = (
+        results.course_keys(run, orders.batch_size, engine)
+        | predictions.report()
+        | {
+            "rank": orders.rank,
+            "world_size": orders.world_size,
+            "execution_id": orders.execution_id,
+            "result_path": orders.result_path,
+            "data_path": orders.described_data,
+            "download_time (seconds)": phases.seconds["download"],
+            "bundle_download_time (seconds)": orders.bundle_download_seconds,
+            "s3_num_requests": s3.traffic.requests,
+            "s3_total_time": s3.traffic.seconds,
+            "s3_bytes": s3.traffic.bytes,
+            "fmi": dict(messages()),
+            "metrics": measure(predictions.z_pred, predictions.z_true).as_dict(),
+            "world_metrics": everyone.as_dict(),
+            "phases": phases.seconds,
+            "refused_partitions": [str(error) for error in source.refused],
+        }
+    )
     s3.put(orders.bucket, orders.key("json"), json.dumps(result, indent=2).encode())
     say(orders, f"wrote {orders.key('json')} and {orders.key('parquet')}")
     return source.refused
@@ -154,7 +155,7 @@ def open_source(orders: RankEnvironment) -> tuple["CountedS3", "Source"]:
 
 
 def infer(
-    model: "AstroMAE", source: "Source", orders: RankEnvironment, phases: Phases
+    engine: "Engine", source: "Source", orders: RankEnvironment, phases: Phases
 ) -> tuple["Run", "Predictions"]:
     """Predict partition by partition; waiting for data counts as the "download" phase."""
     from inference.engine import Run, predict  # noqa: PLC0415
@@ -162,7 +163,7 @@ def infer(
 
     run, predictions = Run(), Predictions.none()
     for galaxies in source.parts():
-        part = predict(model, galaxies, orders.batch_size)
+        part = predict(engine, galaxies, orders.batch_size)
         run += part
         predictions += Predictions.of(galaxies, part)
         del galaxies  # while it lives, the next partition but one must not
@@ -173,6 +174,8 @@ def infer(
         say(orders, f"{len(run.redshift)} galaxies, {run.samples_per_second:.0f} a second")
     else:
         say(orders, "no galaxies for this rank: it only takes part in the reduction")
+    if predictions.failed:
+        say(orders, f"{len(predictions.failed)} galaxies have no finite prediction: see failed_object_ids")
     return run, predictions
 
 

@@ -11,15 +11,20 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from inference.engine import Run
+from inference.engine import Engine, Run
 from inference.galaxies import Galaxies
 
 MEGABYTE = 1e6
+FAILED_LISTED = 1000
+"""Ids of failed objects that go into a result's JSON; the Parquet file has all of them."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """One row an object: object_id int64 [N], z_true float64 [N] (NaN where unknown), z_pred float64 [N]."""
+    """One row an object: object_id int64 [N], z_true float64 [N] (NaN where unknown), z_pred float64 [N].
+
+    An object for which the network gave no finite number keeps its row.
+    """
 
     object_id: npt.NDArray[np.int64]
     z_true: npt.NDArray[np.float64]
@@ -42,8 +47,21 @@ class Predictions:
             np.concatenate([self.z_pred, other.z_pred]),
         )
 
+    @property
+    def failed(self) -> list[int]:
+        """Ids of the objects without a finite prediction."""
+        found: list[int] = self.object_id[~np.isfinite(self.z_pred)].tolist()
+        return found
+
+    def report(self) -> dict[str, Any]:
+        """How many objects have no prediction, and which (the first ones, if there are very many)."""
+        return {"num_failed": len(self.failed), "failed_object_ids": self.failed[:FAILED_LISTED]}
+
     def parquet(self, rank: int = 0) -> bytes:
-        """A Parquet file with the columns object_id, z_true (null where unknown), z_pred and rank (int32)."""
+        """A Parquet file with the columns object_id, z_true, z_pred and rank (int32).
+
+        z_true is null where it is unknown, z_pred where it is not a finite number.
+        """
         import pyarrow as pa  # noqa: PLC0415 - only needed once the predictions are there
         import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -51,7 +69,9 @@ class Predictions:
             {
                 "object_id": pa.array(self.object_id, pa.int64()),
                 "z_true": pa.array(self.z_true, pa.float64(), from_pandas=True),
-                "z_pred": pa.array(self.z_pred, pa.float64()),
+                "z_pred": pa.array(
+                    np.where(np.isfinite(self.z_pred), self.z_pred, np.nan), pa.float64(), from_pandas=True
+                ),
                 "rank": pa.array(np.full(len(self.object_id), rank, np.int32)),
             }
         )
@@ -60,8 +80,8 @@ class Predictions:
         return buffer.getvalue()
 
 
-def course_keys(run: Run, batch_size: int, device: str) -> dict[str, Any]:
-    """The part of a result that the course's scripts read, under its names.
+def course_keys(run: Run, batch_size: int, engine: Engine) -> dict[str, Any]:
+    """The part of a result that the course's scripts read, under its names, and what computed it.
 
     Rates are by the wall clock. `total_cpu_time (seconds)` is processor time over all threads and
     `total_cpu_memory (MB)` the process's resident memory after the run (the course summed its profiler's
@@ -73,7 +93,10 @@ def course_keys(run: Run, batch_size: int, device: str) -> dict[str, Any]:
         "execution_time (seconds/batch)": run.seconds_per_batch,
         "num_batches": run.num_batches,
         "batch_size": batch_size,
-        "device": device,
+        "device": engine.device,
+        "engine": engine.name,
+        "precision": engine.precision,
+        "threads": engine.threads,
         "throughput_bps": run.bits_per_second,
         "sample_persec": run.samples_per_second,
         "cpu_info": cpu_info(),

@@ -19,6 +19,7 @@ from inference.mae import MaskedAutoencoder
 from inference.metrics import Metrics, measure
 from inference.model import AstroMAE
 from inference.normalisation import Normalisation
+from inference.torch_engine import TorchEngine
 
 HELD_OUT = 4096
 """Galaxies on which a new checkpoint is measured, from the same survey with another seed."""
@@ -150,7 +151,7 @@ def _turn(image: Tensor) -> Tensor:
 
 def evaluate(model: AstroMAE, galaxies: Galaxies) -> Metrics:
     """Metrics of `model` (in eval mode, raw inputs) on `galaxies`."""
-    return measure(predict(model, galaxies, batch_size=512).redshift, galaxies.redshift)
+    return measure(predict(TorchEngine(model), galaxies, batch_size=512).redshift, galaxies.redshift)
 
 
 def main(arguments: list[str] | None = None) -> int:

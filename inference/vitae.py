@@ -7,9 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.config import ModelConfig
-
-NORM_EPSILON = 1e-6
+from inference.config import NORM_EPSILON, ModelConfig
 
 
 class PatchEmbed(nn.Module):

@@ -5,9 +5,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
+import pytest
 
-from inference.engine import Run
+from inference.engine import Run, predict
+from inference.galaxies import Galaxies
 from inference.metrics import measure
 from inference.plots import local_density, scatter
 from inference.results import Predictions, course_keys
@@ -19,6 +22,9 @@ COURSE_KEYS = {
     "num_batches",
     "batch_size",
     "device",
+    "engine",
+    "precision",
+    "threads",
     "throughput_bps",
     "sample_persec",
     "cpu_info",
@@ -29,10 +35,25 @@ COURSE_KEYS = {
 }
 
 
+class Silent:
+    """An engine that answers with what it is told to."""
+
+    name, device, precision, threads = "silent", "cpu", "fp32", 1
+
+    def __init__(self, *answers: float) -> None:
+        self.answers = answers
+
+    def __call__(
+        self, image: npt.NDArray[np.float32], magnitude: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float32]:
+        assert len(image) == len(magnitude)
+        return np.array(self.answers[: len(image)], np.float32)
+
+
 def test_rates_are_by_the_clock() -> None:
     run = Run(np.zeros(100), 4, wall_seconds=2.0, cpu_seconds=3.0, bits=1000)
     run += Run(np.zeros(20), 1, wall_seconds=1.0, cpu_seconds=1.0, bits=200)
-    keys = course_keys(run, 25, "cpu")
+    keys = course_keys(run, 25, Silent())
     assert set(keys) == COURSE_KEYS
     assert keys["total_cpu_time (seconds)"] == 4.0
     assert keys["execution_time (seconds/batch)"] == 0.6
@@ -44,7 +65,7 @@ def test_rates_are_by_the_clock() -> None:
 
 
 def test_a_rank_without_samples_has_rates_of_zero() -> None:
-    keys = course_keys(Run(), 512, "cpu")
+    keys = course_keys(Run(), 512, Silent())
     assert keys["sample_persec"] == keys["throughput_bps"] == keys["execution_time (seconds/batch)"] == 0
 
 
@@ -61,6 +82,23 @@ def test_parquet_has_nulls_for_unknown_redshifts() -> None:
     empty = pq.read_table(io.BytesIO(Predictions.none().parquet(rank=1)))
     assert empty.num_rows == 0
     assert empty.schema.equals(table.schema)
+
+
+def test_failed_objects_keep_their_row_and_are_listed(tmp_path: Path) -> None:
+    galaxies = Galaxies(
+        np.zeros((4, 5, 1, 1), np.float32), np.ones((4, 5)), np.array([0.1, 0.2, 0.3, 0.4]), np.arange(10, 14)
+    )
+    run = predict(Silent(0.1, np.nan, np.inf, 0.5), galaxies, batch_size=4)
+    predictions = Predictions.of(galaxies, run)
+    assert predictions.report() == {"num_failed": 2, "failed_object_ids": [11, 12]}
+    table = pq.read_table(io.BytesIO(predictions.parquet())).to_pydict()
+    assert table["object_id"] == [10, 11, 12, 13]
+    assert table["z_pred"] == [pytest.approx(0.1), None, None, 0.5]
+    metrics = measure(predictions.z_pred, predictions.z_true)
+    assert metrics.num_samples == 2
+    assert metrics.mae == pytest.approx(0.05)
+    scatter(predictions.z_true, predictions.z_pred, metrics, tmp_path / "inference.png")
+    json.dumps(predictions.report() | metrics.as_dict(), allow_nan=False)
 
 
 def test_the_picture(tmp_path: Path) -> None:

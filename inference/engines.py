@@ -1,0 +1,120 @@
+"""Which engine computes: what is asked for, what is installed, and what the model's file allows.
+
+Measured (docs/benchmarks/inference.md): on a processor onnxruntime is the fastest, and it starts without
+torch, which is for CUDA and for where onnxruntime is not installed.
+"""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference import exported
+from inference.config import ModelError
+from inference.engine import Engine
+from inference.environment import usable_cores
+
+if TYPE_CHECKING:
+    from inference.onnx_engine import OnnxEngine
+
+ENGINES = ("auto", "onnx", "torch")
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is asked for. `threads` None means every core; `heads` is for checkpoints that do not say."""
+
+    engine: str = "auto"
+    device: str = "auto"
+    precision: str = "fp32"
+    threads: int | None = None
+    heads: int | None = None
+
+
+def open_engine(model: Path, choice: Choice | None = None) -> Engine:
+    """An engine for a checkpoint (.safetensors, or a .pt state dict) or an exported model (.onnx).
+
+    Raises ModelError with one sentence when the model is unusable, or when what is asked for is not possible
+    here. A model that has not changed since is not loaded again, so that a warm Lambda environment pays once.
+    """
+    try:
+        stamp = model.stat()
+    except OSError as error:
+        raise ModelError(f"{model}: cannot read the model file ({error.strerror}).") from error
+    return _open(model, choice or Choice(), stamp.st_mtime_ns, stamp.st_size)
+
+
+@lru_cache(maxsize=1)
+def _open(model: Path, choice: Choice, _mtime_ns: int, _size: int) -> Engine:
+    device = _device(model, choice)
+    if device == "cpu" and choice.precision != "fp32":
+        raise ModelError(f"--precision {choice.precision} needs a CUDA device: use fp32 on a processor.")
+    if choice.engine == "torch" or device == "cuda":
+        return _torch(model, choice, device)
+    if choice.engine == "onnx" or (_installed("onnxruntime") and (_ready(model) or _installed("onnx"))):
+        return _onnx(model, choice)
+    return _torch(model, choice, device)
+
+
+def _device(model: Path, choice: Choice) -> str:
+    """`cpu` or `cuda`. torch, which takes seconds to import, is asked only where there may be a device."""
+    may_be_cuda = choice.engine != "onnx" and model.suffix != exported.SUFFIX
+    if choice.device == "cpu" or (
+        choice.device == "auto" and not (may_be_cuda and shutil.which("nvidia-smi"))
+    ):
+        return "cpu"
+    if not may_be_cuda:
+        raise ModelError("CUDA is for --engine torch and a .safetensors checkpoint: use --device cpu.")
+    from inference.torch_engine import cuda_is_available  # noqa: PLC0415
+
+    if cuda_is_available():
+        return "cuda"
+    if choice.device == "cuda":
+        raise ModelError("this machine has no CUDA device that PyTorch can use: use --device cpu.")
+    return "cpu"
+
+
+def _installed(package: str) -> bool:
+    return find_spec(package) is not None
+
+
+def _ready(model: Path) -> bool:
+    return model.suffix == exported.SUFFIX or exported.exported_path(model).is_file()
+
+
+def _onnx(model: Path, choice: Choice) -> "OnnxEngine":
+    if not _installed("onnxruntime"):
+        raise ModelError("onnxruntime is not installed: pip install onnxruntime, or use --engine torch.")
+    from inference.onnx_engine import OnnxEngine  # noqa: PLC0415
+
+    threads = choice.threads or usable_cores()
+    if model.suffix == exported.SUFFIX:
+        return OnnxEngine(model, threads)
+    if choice.heads is None and exported.exported_path(model).is_file():
+        engine = OnnxEngine(exported.exported_path(model), threads)
+        if engine.metadata.get(exported.SOURCE_KEY) == exported.fingerprint(model):
+            return engine
+    if not _installed("onnx"):
+        raise ModelError(
+            f"{model}: has no exported model beside it that was made from it; make one with "
+            "scripts/export_model.py where the package onnx is installed, or use --engine torch."
+        )
+    from inference.export import export  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder:
+        return OnnxEngine(export(model, choice.heads, Path(folder) / "model.onnx"), threads)
+
+
+def _torch(model: Path, choice: Choice, device: str) -> Engine:
+    if model.suffix == exported.SUFFIX:
+        raise ModelError(f"{model}: --engine torch needs the checkpoint, not the exported model.")
+    from inference import checkpoint  # noqa: PLC0415
+    from inference.torch_engine import TorchEngine  # noqa: PLC0415
+
+    loaded = checkpoint.load(model, choice.heads).model
+    return TorchEngine(loaded, device, choice.precision, choice.threads)

@@ -1,0 +1,37 @@
+"""Write a checkpoint as an ONNX model beside it, for inference without torch."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from inference.config import ModelError
+
+EXAMPLE = """\
+example:
+  python scripts/export_model.py inference/bundle/Fine_Tune_Model/astromae-small.safetensors
+
+writes astromae-small.onnx and astromae-small.onnx.data; onnxruntime needs both, side by side.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns 1 after one sentence on stderr when the checkpoint is unusable."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoint", type=Path, help="a .safetensors checkpoint, or a .pt state dict")
+    parser.add_argument("--heads", type=int, help="attention heads, for a checkpoint that does not say")
+    parser.add_argument("--output", type=Path, help="the .onnx file to write (beside the checkpoint)")
+    given = parser.parse_args(arguments)
+    from inference.export import export  # noqa: PLC0415 - seconds that --help should not take
+
+    try:
+        print(export(given.checkpoint, given.heads, given.output))
+    except (ModelError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,241 @@
+"""Every engine predicts what the plain network predicts, and the right one is chosen."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference import checkpoint, engine, exported
+from inference.config import SMALL, ModelConfig, ModelError
+from inference.engines import Choice, open_engine
+from inference.export import export
+from inference.galaxies import Galaxies
+from inference.model import AstroMAE
+from inference.onnx_engine import OnnxEngine
+from inference.predict import DEFAULT_MODEL
+from inference.torch_engine import TorchEngine
+from tests.inference.test_model import TINY, inputs, scrambled
+
+TOLERANCE = 2e-6
+"""What docs/inference.md promises, in redshift."""
+CONFIGS = [ModelConfig(), replace(ModelConfig(), kernel=3, heads=6), SMALL, replace(TINY, kernel=3)]
+
+
+def plain_and_exact(
+    model: AstroMAE, image: torch.Tensor, magnitude: torch.Tensor
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+    """What the plain network says in single and in double precision."""
+    double = AstroMAE(model.config).double().eval()
+    double.load_state_dict(model.state_dict())
+    with torch.inference_mode():
+        return model([image, magnitude])[:, 0].numpy(), double([image.double(), magnitude])[:, 0].numpy()
+
+
+@pytest.fixture(scope="module", params=CONFIGS, ids=["full", "full, kernel 3", "small", "tiny, kernel 3"])
+def network(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[AstroMAE, Path]:
+    model = scrambled(request.param)
+    path = tmp_path_factory.mktemp("network") / "model.safetensors"
+    checkpoint.save(model, path, {})
+    return model, path
+
+
+@pytest.mark.parametrize("name", ["onnx", "torch"])
+def test_an_engine_predicts_what_the_plain_network_predicts(
+    network: tuple[AstroMAE, Path], name: str
+) -> None:
+    model, path = network
+    ready = open_engine(path, Choice(engine=name, device="cpu", threads=2))
+    image, magnitude = inputs(70)
+    found = ready(image.numpy(), magnitude.numpy())
+    assert (ready.name, ready.device, ready.precision, found.shape) == (name, "cpu", "fp32", (70,))
+    plain, exact = plain_and_exact(model, image, magnitude)
+    assert np.abs(found - plain).max() < TOLERANCE
+    # An untrained network says almost the same of everything, so what it does say apart counts too.
+    assert np.abs(found - exact).max() < 1e-3 * np.std(exact)
+
+
+@pytest.mark.parametrize("name", ["onnx", "torch"])
+def test_the_shipped_network_says_the_same_of_galaxies(survey: Galaxies, name: str) -> None:
+    model = checkpoint.load(DEFAULT_MODEL).model
+    plain, exact = plain_and_exact(model, torch.from_numpy(survey.image), torch.from_numpy(survey.magnitude))
+    found = open_engine(DEFAULT_MODEL, Choice(engine=name, device="cpu"))(survey.image, survey.magnitude)
+    assert np.std(exact) > 0.05
+    assert np.abs(found - plain).max() < TOLERANCE
+    assert np.abs(found - exact).max() < TOLERANCE
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tiny") / "tiny.safetensors"
+    checkpoint.save(scrambled(TINY), path, {})
+    export(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def ready(tiny: Path) -> OnnxEngine:
+    return OnnxEngine(exported.exported_path(tiny), threads=3)
+
+
+@given(count=st.integers(0, 130))
+def test_galaxies_keep_their_order_in_every_batch(ready: OnnxEngine, count: int) -> None:
+    image, magnitude = (tensor.numpy() for tensor in inputs(130))
+    together = ready(image, magnitude)
+    np.testing.assert_allclose(ready(image[:count], magnitude[:count]), together[:count], atol=1e-6)
+
+
+def test_batches_are_counted_and_cover_all(ready: OnnxEngine, survey: Galaxies) -> None:
+    whole = engine.predict(ready, survey[:100], 1000)
+    parts = engine.predict(ready, survey[:100], 33)
+    np.testing.assert_allclose(parts.redshift, whole.redshift, atol=1e-5)
+    assert (whole.num_batches, parts.num_batches) == (1, 4)
+    assert parts.bits == 100 * (5 * 32 * 32 * 32 + 5 * 64)
+
+
+class Clockwork:
+    """An engine that takes as long as it is told to; the clock is the test's."""
+
+    name, device, precision, threads = "clockwork", "cpu", "fp32", 1
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: dict[int, float]) -> None:
+        self.now, self.seconds = 0.0, seconds
+        monkeypatch.setattr("inference.engine.time.perf_counter", lambda: self.now)
+
+    def __call__(
+        self, image: npt.NDArray[np.float32], magnitude: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float32]:
+        assert len(image) == len(magnitude)
+        self.now += self.seconds[len(image)]
+        return np.zeros(len(image), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "count", "expected"),
+    [
+        ({32: 1.0, 64: 1.5, 128: 2.5, 256: 6.0}, 1024, 128),
+        ({32: 1.0, 64: 2.0}, 1024, 32),
+        ({32: 1.0, 64: 1.0}, 100, 64),
+        ({10: 1.0}, 10, 32),
+    ],
+)
+def test_the_fastest_batch_size_is_chosen_by_measuring(
+    monkeypatch: pytest.MonkeyPatch,
+    survey: Galaxies,
+    seconds: dict[int, float],
+    count: int,
+    expected: int,
+) -> None:
+    assert engine.choose_batch_size(Clockwork(monkeypatch, seconds), survey[:count]) == expected
+
+
+def test_the_shipped_export_is_of_the_shipped_checkpoint() -> None:
+    # When this fails: python scripts/export_model.py inference/bundle/Fine_Tune_Model/*.safetensors
+    ready = OnnxEngine(exported.exported_path(DEFAULT_MODEL), threads=1)
+    assert ready.metadata[exported.SOURCE_KEY] == exported.fingerprint(DEFAULT_MODEL)
+    bundle = DEFAULT_MODEL.parents[1]
+    assert sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()) < 10e6
+
+
+def test_an_export_of_another_checkpoint_is_not_used(tiny: Path, tmp_path: Path) -> None:
+    for path in tiny.parent.glob("tiny.*"):
+        shutil.copy(path, tmp_path)
+    other = tmp_path / "tiny.safetensors"
+    model = scrambled(TINY)
+    with torch.no_grad():
+        model.get_parameter("concat_block.2.bias").add_(1.0)
+    checkpoint.save(model, other, {})
+    image, magnitude = (tensor.numpy() for tensor in inputs(3))
+    before, after = (open_engine(path, Choice(engine="onnx"))(image, magnitude) for path in (tiny, other))
+    np.testing.assert_allclose(after, before + 1.0, atol=1e-5)
+
+
+def test_a_model_is_loaded_once_until_it_changes(tiny: Path) -> None:
+    first = open_engine(tiny, Choice(threads=1))
+    assert open_engine(tiny, Choice(threads=1)) is first
+    assert open_engine(tiny, Choice(threads=2)) is not first
+
+
+def test_without_onnxruntime_torch_computes(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.engines._installed", lambda package: package != "onnxruntime")
+    assert open_engine(tiny, Choice(device="cpu", threads=4)).name == "torch"
+    with pytest.raises(ModelError, match="onnxruntime is not installed"):
+        open_engine(tiny, Choice(engine="onnx", threads=4))
+
+
+def test_auto_uses_an_export_that_is_there_without_torch(tiny: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from inference.engines import *\n"
+        f"engine = open_engine(Path({str(tiny)!r}))\n"
+        "print(engine.name, *sorted({'torch', 'onnx'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "onnx\n"
+
+
+@pytest.mark.parametrize(
+    ("choice", "suffix", "message"),
+    [
+        (Choice(precision="bf16", device="cpu"), ".safetensors", "needs a CUDA device"),
+        (Choice(engine="onnx", device="cuda"), ".safetensors", "--device cpu"),
+        (Choice(device="cuda"), ".onnx", "--device cpu"),
+        (Choice(engine="torch"), ".onnx", "needs the checkpoint"),
+    ],
+)
+def test_impossible_choices_say_what_to_change(tiny: Path, choice: Choice, suffix: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        open_engine(tiny.with_suffix(suffix), choice)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without a CUDA device")
+def test_cuda_where_there_is_none(tiny: Path) -> None:
+    with pytest.raises(ModelError, match="no CUDA device"):
+        open_engine(tiny, Choice(device="cuda"))
+
+
+def test_damaged_models_are_named(tiny: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"not a model")
+    with pytest.raises(ModelError, match=r"broken\.onnx") as caught:
+        open_engine(broken)
+    assert "\n" not in str(caught.value)
+    alone = tmp_path / "alone.onnx"
+    shutil.copy(exported.exported_path(tiny), alone)  # without its weights
+    with pytest.raises(ModelError, match=r"alone\.onnx"):
+        open_engine(alone)
+    with pytest.raises(ModelError, match=r"nowhere\.onnx"):
+        open_engine(tmp_path / "nowhere.onnx")
+
+
+def test_the_export_command(tiny: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "scripts/export_model.py"]
+    target = tmp_path / "folder" / "model.onnx"
+    for _ in range(2):  # the second time over the first
+        subprocess.run([*command, str(tiny), "--output", str(target)], check=True, timeout=60)
+    image, magnitude = (tensor.numpy() for tensor in inputs(3))
+    loaded = OnnxEngine(target, threads=1)
+    plain = TorchEngine(checkpoint.load(tiny).model)
+    np.testing.assert_allclose(loaded(image, magnitude), plain(image, magnitude), atol=1e-5)
+    assert json.loads(loaded.metadata["config"]) == TINY.as_dict()
+    weights = target.with_name("model.onnx.data")
+    assert weights.stat().st_size < 2 * tiny.stat().st_size
+    bad = subprocess.run(
+        [*command, str(tmp_path / "nowhere.safetensors")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (bad.returncode, bad.stderr.count("\n")) == (1, 1)
