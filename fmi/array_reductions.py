@@ -61,7 +61,7 @@ class ArrayReductions(Session):
         function, target, array, combine = _operands(sendbuf, recvbuf, op)
         operand = None if sendbuf is IN_PLACE else apart(array, target.flat)
         stage = self._stage(Operation.ALLREDUCE, dtype_code(array.dtype), array.size, function=function)
-        peers = reductions.allreduce_peers(self.rank, self.world_size, array.nbytes, array.size, function)
+        peers = reductions.allreduce_peers(stage, array.nbytes, array.size, function)
         self._run(
             Operation.ALLREDUCE,
             peers,
@@ -92,9 +92,7 @@ class ArrayReductions(Session):
         result = target.flat[: own.size] if in_place else of_size(target.flat, own.size, "recvbuf")
         combine = _combiner(function, total, total.shape)
         stage = self._stage(Operation.REDUCE_SCATTER, dtype_code(total.dtype), total.size, function=function)
-        peers = reductions.reduce_scatter_peers(
-            self.rank, self.world_size, total.nbytes, total.size, function
-        )
+        peers = reductions.reduce_scatter_peers(stage, total.nbytes, total.size, function)
         self._run(
             Operation.REDUCE_SCATTER,
             peers,

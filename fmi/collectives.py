@@ -142,7 +142,7 @@ def scatter(stage: Stage, whole: Array | None, share: Array, root: int) -> None:
 
 def allgather_peers(rank: int, size: int, share_bytes: int) -> list[int]:
     """Whom `allgather` talks to."""
-    return ring_peers(rank, size) if share_bytes >= LARGE_BYTES else barrier_peers(rank, size)
+    return ring_peers(rank, size) if share_bytes >= LARGE_BYTES else dissemination_peers(rank, size)
 
 
 def allgather(stage: Stage, whole: Array) -> None:
@@ -194,15 +194,32 @@ def powers(size: int) -> list[int]:
     return [1 << k for k in range((size - 1).bit_length())]
 
 
-def barrier_peers(rank: int, size: int) -> list[int]:
+def barrier_peers(rank: int, size: int, crowded: bool) -> list[int]:
     """Whom `barrier` talks to."""
-    return [other for d in powers(size) for other in ((rank + d) % size, (rank - d) % size)]
+    return tree_peers(rank, size, 0) if crowded else dissemination_peers(rank, size)
 
 
 def barrier(stage: Stage) -> None:
-    """Dissemination: after round k each rank has heard, directly or not, of 2^k others."""
+    """Wait until every rank is here."""
     nothing = np.empty(0, np.uint8)
-    for distance in powers(stage.size):
+    if stage.channel.crowded:  # up the tree and down again: fewer messages, but twice as many rounds
+        _hear_from_all(stage, nothing)
+        bcast(stage, nothing, 0)
+        return
+    for distance in powers(stage.size):  # after round k each rank has heard, directly or not, of 2^k others
         stage.send((stage.rank + distance) % stage.size, nothing)
         stage.receive((stage.rank - distance) % stage.size, nothing)
     stage.flush()
+
+
+def _hear_from_all(stage: Stage, nothing: Array) -> None:
+    for child in children(stage.rank, stage.size):
+        stage.receive(child, nothing)
+    above = parent(stage.rank)
+    if above is not None:
+        stage.send(above, nothing)
+
+
+def dissemination_peers(rank: int, size: int) -> list[int]:
+    """The ranks at distances that are powers of two."""
+    return [other for d in powers(size) for other in ((rank + d) % size, (rank - d) % size)]

@@ -137,7 +137,7 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
     def barrier(self) -> None:
         """Wait until every rank is here."""
         stage = self._stage(Operation.BARRIER)
-        peers = collectives.barrier_peers(self.rank, self.world_size)
+        peers = collectives.barrier_peers(self.rank, self.world_size, self._channel.crowded)
         self._run(Operation.BARRIER, peers, lambda: collectives.barrier(stage))
 
     Barrier = barrier

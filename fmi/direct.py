@@ -14,13 +14,14 @@ from typing import NoReturn
 from fmi.channel import Channel
 from fmi.company import Company
 from fmi.config import Config
+from fmi.crowd import cores, is_crowded
 from fmi.errors import MismatchError, PeerFailure, Timeout, name_ranks
 from fmi.farewell import part
 from fmi.frames import HEADER_BYTES, NO_CALL, Abort, Call, Frame, Header, Kind, Operation, Waiting, pack_rest
 from fmi.link import SMALL_BYTES, Link, LinkLost
 from fmi.pairing import derive
 from fmi.rendezvous import leave_notes
-from fmi.spin import Spin, cores
+from fmi.spin import Spin, pause
 from fmi.tasks import READ, WRITE, Wait, milliseconds_until, poll
 from fmi.transfer import FORM_MASK, Expected
 
@@ -61,6 +62,7 @@ class Direct(Channel):
         self._urgent: dict[Link, int] = {}
         self._expected: defaultdict[int, deque[Expected]] = defaultdict(deque)
         self._spin = Spin(crowded=world_size > cores())
+        self.crowded = is_crowded(world_size, config.host)
         self._inbox_limit: float = INBOX_LIMIT
         self._calls: deque[Call] = deque([NO_CALL], REMEMBERED_CALLS)
         self._closed = False
@@ -349,6 +351,7 @@ class Direct(Channel):
             return ready
         until = time.monotonic() + self._spin.budget_s
         while not ready and time.monotonic() < until:
+            pause()
             ready = self._poller.poll(0)
         self._spin.looked(bool(ready))
         return ready

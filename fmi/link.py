@@ -28,6 +28,7 @@ from fmi.frames import (
     unpack_header,
     unpack_rest,
 )
+from fmi.spin import pause
 from fmi.transfer import ASIDE, Expected
 from fmi.tune import tune
 
@@ -195,6 +196,7 @@ class Link:
             except BlockingIOError:
                 if time.monotonic() >= until:
                     return None
+                pause()
             except OSError as error:
                 self._end(f"its connection broke: {error.strerror or error}")
                 return None

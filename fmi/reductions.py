@@ -113,15 +113,21 @@ def _goes_around(nbytes: int, count: int, size: int, function: func) -> bool:
     return function.elementwise and nbytes >= RING_BYTES and count >= size > 1
 
 
-def allreduce_peers(rank: int, size: int, nbytes: int, count: int, function: func) -> list[int]:
+def allreduce_peers(stage: Stage, nbytes: int, count: int, function: func) -> list[int]:
     """Whom `allreduce` talks to."""
-    if not function.associative:
-        return gather_peers(rank, size, 0, nbytes) + bcast_peers(rank, size, 0, nbytes)
+    rank, size = stage.rank, stage.size
     if _goes_around(nbytes, count, size, function):
         return ring_peers(rank, size) if size & (size - 1) else halving_peers(rank, size)
+    if _goes_by_root(stage, function):
+        return reduce_peers(rank, size, 0, nbytes, function) + bcast_peers(rank, size, 0, nbytes)
     partner = _fold_partner(rank, size)
     near = [] if partner is None else [partner]
     return near + _doubling_partners(rank, size)
+
+
+def _goes_by_root(stage: Stage, function: func) -> bool:
+    """Whether rank 0 reduces and hands out: twice the rounds of doubling, but fewer messages in all."""
+    return stage.channel.crowded or not function.associative
 
 
 def allreduce(
@@ -142,7 +148,7 @@ def allreduce(
         return
     if array is not None:
         total[...] = array
-    if not function.associative:
+    if _goes_by_root(stage, function):
         reduce(stage, total, total if stage.rank == 0 else None, 0, function=function, combine=combine)
         bcast(stage, total, 0)
     else:
@@ -226,11 +232,11 @@ def ring_reduce(stage: Stage, operands: Sequence[Array], chunks: Sequence[Array]
         outgoing = chunks[index]
 
 
-def reduce_scatter_peers(rank: int, size: int, nbytes: int, count: int, function: func) -> list[int]:
+def reduce_scatter_peers(stage: Stage, nbytes: int, count: int, function: func) -> list[int]:
     """Whom `reduce_scatter` talks to."""
-    if _goes_around(nbytes, count, size, function):
-        return ring_peers(rank, size)
-    return allreduce_peers(rank, size, nbytes, count, function)
+    if _goes_around(nbytes, count, stage.size, function):
+        return ring_peers(stage.rank, stage.size)
+    return allreduce_peers(stage, nbytes, count, function)
 
 
 def reduce_scatter(

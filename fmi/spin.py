@@ -1,33 +1,38 @@
 """How long to look again and again for a message before going to sleep for it.
 
-Waking a sleeping process takes longer than most small messages, so looking for a moment first pays where the
-rank has a core of its own. It costs the others where it has not, and nobody can tell for sure: a function may
-share its core with strangers. So the moment is short, it shrinks whenever looking was in vain, and grows
-again when messages turn out to come soon after the rank went to sleep.
+Waking a sleeping process takes longer than most small messages, so looking for a moment first pays. Between
+two looks the core is offered to whoever else wants it, which may be the very rank that is awaited; so it
+pays also where ranks outnumber cores. The moment is short, it shrinks whenever looking was in vain, as a
+function may share its core with strangers or be billed for little of it, and it grows again when messages
+turn out to come soon after the rank went to sleep.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 # Longer than a message takes between two functions, shorter than anyone would notice.
 LONGEST_S = 200e-6
 SHORTEST_S = 10e-6
 
+give_way: Callable[[], None] | None = getattr(os, "sched_yield", None)
+
 
 class Spin:
-    """The budget of one rank.
+    """The patience of one rank.
 
     Args:
-        crowded: there are more ranks than cores here, so looking takes a core from whoever is awaited.
+        crowded: ranks outnumber cores here, so that looking without giving way would keep a core from
+            whoever is awaited.
 
     Attributes:
         budget_s: how long to look before sleeping, 0 to sleep at once.
     """
 
     def __init__(self, crowded: bool = False) -> None:
-        self._crowded = crowded
-        self.budget_s = 0.0 if crowded else LONGEST_S
+        self._allowed = give_way is not None or not crowded
+        self.budget_s = LONGEST_S if self._allowed else 0.0
 
     def looked(self, found: bool) -> None:
         """What looking for the budget came to."""
@@ -38,12 +43,11 @@ class Spin:
 
     def slept(self, seconds: float) -> None:
         """Something came after that much sleep: with a little patience it would have come while looking."""
-        if not self._crowded and seconds < LONGEST_S:
+        if self._allowed and seconds < LONGEST_S:
             self.budget_s = max(SHORTEST_S, min(LONGEST_S, self.budget_s * 2))
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def pause() -> None:
+    """Between two looks: offer the core to others, where the system lets a process do that."""
+    if give_way:
+        give_way()

@@ -107,7 +107,7 @@ class TypedCalls(Session):
         function, array, combine, restore = _operand(obj, function, kind)
         total = np.empty_like(array)
         stage = self._typed(Operation.ALLREDUCE, kind, function=function)
-        peers = reductions.allreduce_peers(self.rank, self.world_size, array.nbytes, array.size, function)
+        peers = reductions.allreduce_peers(stage, array.nbytes, array.size, function)
 
         def action() -> Value:
             reductions.allreduce(stage, total, function, combine, array)

@@ -172,6 +172,7 @@ def test_one_rank_with_another_root_is_found_before_any_deadline(
     def body(comm: fmi.Communicator) -> None:
         ROOTED[operation](comm, 1 if comm.rank == 1 else 0)
         comm.barrier()  # a rank whose part was only to send may be done before the others notice
+        comm.barrier()  # and the one that notices may have told the others already that it is in the barrier
 
     everyone = world(size)
     started = time.monotonic()
