@@ -17,11 +17,21 @@ if TYPE_CHECKING:
     from fmi.buffers import IN_PLACE
     from fmi.channel import Channel, World
     from fmi.communicator import Communicator, hints
-    from fmi.errors import CommunicatorClosed, ConfigError, FMIError, MismatchError, PeerFailure, Timeout
+    from fmi.errors import (
+        ChannelError,
+        CommunicatorClosed,
+        ConfigError,
+        FMIError,
+        MismatchError,
+        PeerFailure,
+        Timeout,
+    )
     from fmi.functions import BAND, BOR, BXOR, LAND, LOR, LXOR, MAX, MIN, PROD, SUM, func, op
     from fmi.lifecycle import abort_world, finalize, from_env
     from fmi.registry import register_channel
     from fmi.request import Request, waitall, waitany
+    from fmi.storage import Storage
+    from fmi.store import Store
     from fmi.values import datatypes, types
 
 __all__ = [
@@ -37,6 +47,7 @@ __all__ = [
     "PROD",
     "SUM",
     "Channel",
+    "ChannelError",
     "Communicator",
     "CommunicatorClosed",
     "ConfigError",
@@ -44,6 +55,8 @@ __all__ = [
     "MismatchError",
     "PeerFailure",
     "Request",
+    "Storage",
+    "Store",
     "Timeout",
     "World",
     "abort_world",
@@ -63,11 +76,21 @@ _MODULES = {
     "buffers": ("IN_PLACE",),
     "channel": ("Channel", "World"),
     "communicator": ("Communicator", "hints"),
-    "errors": ("CommunicatorClosed", "ConfigError", "FMIError", "MismatchError", "PeerFailure", "Timeout"),
+    "errors": (
+        "ChannelError",
+        "CommunicatorClosed",
+        "ConfigError",
+        "FMIError",
+        "MismatchError",
+        "PeerFailure",
+        "Timeout",
+    ),
     "functions": ("BAND", "BOR", "BXOR", "LAND", "LOR", "LXOR", "MAX", "MIN", "PROD", "SUM", "func", "op"),
     "request": ("Request", "waitall", "waitany"),
     "lifecycle": ("abort_world", "finalize", "from_env"),
     "registry": ("register_channel",),
+    "storage": ("Storage",),
+    "store": ("Store",),
     "values": ("datatypes", "types"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from fmi.config import Config
@@ -44,7 +44,11 @@ class Channel(abc.ABC):
         setup_seconds: time spent in `connect`.
         bytes_sent, bytes_received: bytes of the messages so far, headers included.
         crowded: whether the ranks are known to outnumber the cores that they share; alike on every rank.
+        on_wait: whatever waits for peers calls this with them about once a second, if it is set: beside
+            other channels something may have happened there that ends the wait.
     """
+
+    on_wait: Callable[[Iterable[int]], None] | None = None
 
     def __init__(self) -> None:
         self.setup_seconds = 0.0
@@ -131,6 +135,14 @@ class Channel(abc.ABC):
 
     def rest(self) -> None:  # noqa: B027 - most channels have nothing to do
         """The operation is over: finish what was begun beside it, as nothing goes on until the next one."""
+
+    def awaits(self, peer: int) -> Call | None:  # noqa: ARG002 - for channels that can tell
+        """In which call a peer waits here for this rank, with nothing on its way to it; None if it does not.
+
+        Takes in what has come without waiting, and answers peers that want to meet this rank here. Raises
+        PeerFailure or MismatchError if that is what has come.
+        """
+        return None
 
     @abc.abstractmethod
     def abort(self, abort: Abort) -> None:

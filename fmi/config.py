@@ -96,13 +96,13 @@ def resolve(source: Source, environment: Mapping[str, str] | None = None, overri
     secret = choose("FMI_SECRET", content.get("secret"), "")
     return Config(
         host=str(choose("RENDEZVOUS_HOST", direct.get("host"), "127.0.0.1")),
-        port=_whole(choose("RENDEZVOUS_PORT", direct.get("port"), DEFAULT_PORT), "port", 1, 65535),
+        port=whole_number(choose("RENDEZVOUS_PORT", direct.get("port"), DEFAULT_PORT), "port", 1, 65535),
         secret=secret if isinstance(secret, bytes) else str(secret).encode(),
-        setup_s=_whole(direct.get("setup_timeout", max_timeout), "setup_timeout", 1) / 1000,
-        peer_s=_whole(direct.get("peer_timeout", DEFAULT_PEER_TIMEOUT_MS), "peer_timeout", 1) / 1000,
-        stall_s=_whole(direct.get("stall_timeout", max_timeout), "stall_timeout", 1) / 1000,
-        protocol=_whole(direct.get("protocol", 2), "protocol", 1, 2),
-        probe_bytes=_whole(direct.get("probe_bytes", DEFAULT_PROBE_BYTES), "probe_bytes", 0, 1 << 24),
+        setup_s=whole_number(direct.get("setup_timeout", max_timeout), "setup_timeout", 1) / 1000,
+        peer_s=whole_number(direct.get("peer_timeout", DEFAULT_PEER_TIMEOUT_MS), "peer_timeout", 1) / 1000,
+        stall_s=whole_number(direct.get("stall_timeout", max_timeout), "stall_timeout", 1) / 1000,
+        protocol=whole_number(direct.get("protocol", 2), "protocol", 1, 2),
+        probe_bytes=whole_number(direct.get("probe_bytes", DEFAULT_PROBE_BYTES), "probe_bytes", 0, 1 << 24),
         channels=channels,
         model=content.get("model") or {},
     )
@@ -123,6 +123,11 @@ def is_on(value: object) -> bool:
     return str(value).lower() in ("true", "1", "yes")
 
 
+def seconds(settings: Mapping[str, Any], name: str, default: float) -> float:
+    """A limit that is given in milliseconds. Raises ConfigError."""
+    return whole_number(settings[name], name, 1) / 1000 if name in settings else default
+
+
 def _enabled(backends: object) -> dict[str, Mapping[str, Any]]:
     if not isinstance(backends, Mapping) or not all(isinstance(each, Mapping) for each in backends.values()):
         raise ConfigError('the FMI configuration needs {"backends": {"Direct": {"host": ..., "port": ...}}}')
@@ -134,7 +139,8 @@ def _enabled(backends: object) -> dict[str, Mapping[str, Any]]:
     return enabled
 
 
-def _whole(value: object, name: str, low: int, high: int | None = None) -> int:
+def whole_number(value: object, name: str, low: int, high: int | None = None) -> int:
+    """A setting that may be text, or a ConfigError that names it."""
     try:
         number = int(str(value))
     except ValueError:

@@ -4,6 +4,7 @@
     ├── ConfigError (also ValueError)    the configuration or an environment variable is missing or wrong
     ├── Timeout (also TimeoutError)      a deadline passed; `missing` names the ranks that did not come
     ├── PeerFailure                      rank `rank` died, left or gave up; every rank that needs it gets this
+    ├── ChannelError                     a service that carries messages (Redis, S3) refused or is not there
     ├── MismatchError                    two ranks called different operations, or with different arguments
     └── CommunicatorClosed               the communicator was closed before this call
 
@@ -22,6 +23,10 @@ class FMIError(RuntimeError):
 
 class ConfigError(FMIError, ValueError):
     """The configuration is missing something or has something wrong; the message says what to change."""
+
+
+class ChannelError(FMIError):
+    """A service that carries messages (Redis, S3) cannot be reached or refused; the message says which."""
 
 
 class Timeout(FMIError, TimeoutError):  # noqa: N818 - the name in the interface

@@ -13,7 +13,7 @@ from fmi.errors import ConfigError
 Factory = Callable[[World, Mapping[str, Any]], Channel]
 
 # Imported when first used: a world that talks over TCP needs no Redis client.
-_BUILTIN = {"Direct": "fmi.background"}
+_BUILTIN = {"Direct": "fmi.background", "Redis": "fmi.redis_store", "S3": "fmi.s3_store"}
 _registered: dict[str, Factory] = {}
 
 

@@ -61,10 +61,10 @@ class World:
 
     _names = iter(range(1_000_000))
 
-    def __init__(self, size: int, address: Address, name: str = "", **direct: int) -> None:
+    def __init__(self, size: int, where: Address | dict[str, Any], name: str = "", **direct: int) -> None:
         self.size = size
         self.name = name or f"world {next(self._names)}"
-        self.config = config_for(address, **direct)
+        self.config = config_for(where, **direct) if isinstance(where, Address) else where
         self.comms = [fmi.Communicator(rank, size, self.config, self.name) for rank in range(size)]
         self._pool = ThreadPoolExecutor(size)
 

@@ -1,0 +1,343 @@
+"""A channel over anything that keeps named bytes: Redis, S3, a folder that all ranks see.
+
+Messages are written under keys that only the world's ranks can guess, and read by whoever they are for; the
+writer never waits for the reader. A rank that waits also hears that the world has failed, that the peer has
+left, or that the peer waits for this rank in its turn, and it answers whoever wants to meet it.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+from fmi.channel import Channel, World
+from fmi.config import seconds
+from fmi.errors import ChannelError, MismatchError, PeerFailure, Timeout, name_ranks
+from fmi.frames import HEADER_BYTES, NO_CALL, Abort, Call, Header, Kind, Operation, Waiting, unpack_header
+from fmi.letters import Letters, abort_key, count_pieces, cut
+from fmi.meeting import Meetings
+from fmi.presence import ALIVE_S
+from fmi.seal import Seal
+from fmi.store import Known, Store
+
+# A rank that has waited this long says so to whom it waits for.
+PATIENCE_S = 0.5
+# A wait is interrupted this often to look at whatever nobody tells of.
+LOOK_EVERY_S = 1.0
+FIRST_RING_S = 0.1
+LAST_RING_S = 5.0
+# A rank that failed before it met this one may have been of an earlier run, unless it was as recent as this.
+NOTE_AGE_S = 60.0
+
+_ABORT = struct.Struct("!16sdI")
+_NO_NONCE = bytes(16)
+_log = logging.getLogger("fmi")
+
+
+class Storage(Channel):
+    """The ranks of one world write to each other through a store.
+
+    Args:
+        world: who this rank is.
+        store: where everything is kept; the channel closes it.
+        settings: the channel's part of the configuration; `peer_timeout` and `stall_timeout` (milliseconds)
+            stand in for the world's.
+    """
+
+    def __init__(self, world: World, store: Store, settings: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._rank, self._size = world.rank, world.size
+        self._store = store
+        self._seal = Seal(world.config.secret, world.name)
+        self._meetings = Meetings(world, store, self._seal)
+        self._told = abort_key(self._seal.prefix, world.rank)
+        self._peer_s = seconds(settings, "peer_timeout", world.config.peer_s)
+        self._stall_s = seconds(settings, "stall_timeout", world.config.stall_s)
+        self._known: dict[str, bytes] = {}
+        self._outbox: dict[str, tuple[bytes | memoryview, ...]] = {}
+        self._used: list[str] = []
+        self._early: dict[str, bytes] = {}
+        self._was_told = False
+        self._closed = False
+
+    def connect(self, peers: Iterable[int]) -> None:
+        """Exchange greetings with the peers that this rank has not met yet, side by side.
+
+        Raises:
+            Timeout: names the ranks that did not come within the limit for waiting for a peer.
+            MismatchError: a peer is in a world of another size.
+        """
+        missing = {peer for peer in peers if not self._meetings.has_met(peer)}
+        if not missing:
+            return
+        started = time.monotonic()
+        until = started + self._peer_s
+        self._meetings.greet(missing)
+        pause, ring_at = FIRST_RING_S, started + FIRST_RING_S
+        while missing := {peer for peer in missing if not self._meetings.has_met(peer)}:
+            now = time.monotonic()
+            if now >= until:
+                limit = f"{self._peer_s:g} s"
+                raise Timeout(
+                    f"rank {self._rank} waited {limit} for {name_ranks(missing)} to connect", missing
+                )
+            if now >= ring_at:
+                self._meetings.ring(missing)
+                pause = min(2 * pause, LAST_RING_S)
+                ring_at = now + pause
+            self._listen(self._meetings.watched(missing), min(ring_at, until), missing)
+        self.setup_seconds += time.monotonic() - started
+
+    # Messages
+
+    def post(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> None:
+        """Start sending; the payload must not change until `flush` returns."""
+        letters = self._meetings.letters[peer]
+        if letters.left:
+            raise PeerFailure(peer, f"it closed its communicator before {call} of rank {self._rank}")
+        header = Header(Kind.DATA, call, form, len(payload))
+        pieces = list(cut(header, payload, self._store.piece_bytes))
+        self._outbox.update(zip(letters.outgoing_keys(call, len(pieces)), pieces, strict=True))
+        self.bytes_sent += HEADER_BYTES + len(payload)
+
+    def flush(self) -> None:
+        """Write everything posted; storage takes it whether or not the receiver is there."""
+        while self._outbox:
+            batch: dict[str, bytes] = {}
+            size = 0
+            while self._outbox and size < self._store.batch_bytes:
+                key = next(iter(self._outbox))
+                batch[key] = self._seal.close(key, *self._outbox.pop(key))
+                size += len(batch[key])
+            self._store.put_all(batch)
+
+    def receive(self, peer: int, call: Call, into: memoryview) -> int:
+        """Wait for the peer's next message; returns its form.
+
+        Raises:
+            Timeout: the peer did not send in time, or stopped in the middle of the message.
+            MismatchError: the peer is in another call than this rank, or waits for it as well.
+        """
+        header, content = self._first_piece(peer, call)
+        if header.length != len(into):
+            raise MismatchError(
+                f"rank {self._rank} in {call} expects {len(into)} bytes, but rank {peer} sent {header.length}"
+            )
+        self._fill(peer, call, content, into)
+        return header.form
+
+    def take(self, peer: int, call: Call) -> tuple[int, memoryview]:
+        """Wait for the peer's next message, however long; its form and its payload. Raises as `receive`."""
+        header, content = self._first_piece(peer, call)
+        into = memoryview(bytearray(header.length))
+        self._fill(peer, call, content, into)
+        return header.form, into
+
+    def is_here(self, peer: int, call: Call) -> bool:
+        """Whether `receive` would find the message at once."""
+        if peer not in self._meetings.letters:
+            self._meetings.greet([peer])
+        if not self._meetings.has_met(peer):
+            self._meetings.read([peer])
+            return False
+        key = self._meetings.letters[peer].incoming_key(call)
+        if key not in self._early:
+            self._early.update(self._store.get_all([key]))
+        return key in self._early
+
+    def _first_piece(self, peer: int, call: Call) -> tuple[Header, memoryview]:
+        self.flush()
+        letters = self._meetings.letters[peer]
+        key = letters.incoming_key(call)
+        if key in self._early:
+            first = self._open(peer, key, self._early.pop(key))
+        else:
+            first = self._await(letters, call, [key], self._peer_s, "sent nothing")[key]
+        header = unpack_header(first)
+        if header.call != call:
+            raise MismatchError(f"rank {self._rank} is in {call}, but rank {peer} sent it {header.call}")
+        return header, first[HEADER_BYTES:]
+
+    def _fill(self, peer: int, call: Call, content: memoryview, into: memoryview) -> None:
+        """Complete the message whose first piece is there, and count it."""
+        letters = self._meetings.letters[peer]
+        size = self._store.piece_bytes
+        into[: len(content)] = content
+        self._used.append(letters.incoming_key(call))
+        starts = {letters.incoming_key(call, n): n * size for n in range(1, count_pieces(len(into), size))}
+        self._used += starts
+        missing = list(starts)
+        while missing:
+            batch = missing[: max(1, self._store.batch_bytes // size)]
+            found = self._await(letters, call, batch, self._stall_s, "stopped in the middle of a message")
+            for key, piece in found.items():
+                into[starts[key] : starts[key] + len(piece)] = piece
+                missing.remove(key)
+        if call.operation is not Operation.SEND:
+            letters.received += 1
+        self.bytes_received += HEADER_BYTES + len(into)
+
+    def _await(
+        self, letters: Letters, call: Call, keys: list[str], limit_s: float, fault: str
+    ) -> dict[str, memoryview]:
+        """Wait until at least one of the peer's pieces is there."""
+        peer = letters.greeting.peer
+        started = time.monotonic()
+        said_so = suspicious = False
+        while True:
+            state = letters.their_state
+            watched = {**dict.fromkeys(keys), state: self._known.get(state)}
+            until = started + (limit_s if said_so else min(limit_s, PATIENCE_S))
+            found = self._listen(watched, until, [peer])
+            if state in found:
+                self._hear_state(letters, found.pop(state))
+            if found:
+                return {key: self._open(peer, key, data) for key, data in found.items()}
+            if suspicious:
+                self._complain(letters, call)
+            # What the peer wrote before it left or began to wait is there by now, so look once more.
+            suspicious = letters.left or bool(letters.awaits) or not self._meetings.gives_signs(peer)
+            now = time.monotonic()
+            if now >= started + limit_s and not suspicious:
+                raise Timeout(f"rank {self._rank} in {call}: rank {peer} {fault} for {limit_s:g} s", [peer])
+            if not said_so and now >= started + PATIENCE_S:
+                said_so = True
+                header, payload = Waiting(call, letters.received).frame()
+                self._store.put(letters.my_state, self._seal.close(letters.my_state, header.pack(), payload))
+
+    def _complain(self, letters: Letters, call: Call) -> None:
+        peer = letters.greeting.peer
+        if letters.left:
+            raise PeerFailure(peer, f"it closed its communicator while rank {self._rank} was in {call}")
+        if letters.awaits:
+            raise MismatchError(
+                f"rank {self._rank} is in {call}, but rank {peer} waits for it in {letters.awaits}"
+            )
+        if not self._meetings.gives_signs(peer):
+            raise PeerFailure(peer, f"its process ended: it has given no sign of life for {ALIVE_S:g} s")
+
+    def _open(self, peer: int, key: str, data: bytes) -> memoryview:
+        content = self._seal.open(key, data)
+        if content is None:
+            raise PeerFailure(peer, "a message of it was changed in storage: its seal is wrong")
+        return content
+
+    # Waiting
+
+    def _listen(self, watched: Known, until: float, peers: Iterable[int]) -> dict[str, bytes]:
+        """Wait for news under these keys, for a moment; take in what everyone is told meanwhile."""
+        bell = self._meetings.bell
+        others = {key: self._known.get(key) for key in (self._told, bell)}
+        found = self._store.watch(watched, others, min(until, time.monotonic() + LOOK_EVERY_S))
+        for key in others.keys() & found.keys():
+            self._known[key] = found[key]
+        if not found and peers and self.on_wait is not None:
+            self.on_wait(peers)
+        if self._told in found:
+            self._hear_abort(found.pop(self._told))
+        self._meetings.hear_all(peers, found)  # before the bell, which has newer greetings read
+        if bell in found:
+            self._meetings.answer(found.pop(bell))
+        return found
+
+    def _hear_state(self, letters: Letters, data: bytes) -> None:
+        self._known[letters.their_state] = data
+        content = self._seal.open(letters.their_state, data)
+        if content is not None:
+            letters.hear_state(content)
+
+    def _hear_abort(self, data: bytes) -> None:
+        content = self._seal.open(self._told, data)
+        if content is None:
+            return
+        nonce, written, sender = _ABORT.unpack_from(content)
+        if nonce == self._meetings.nonce or (nonce == _NO_NONCE and time.time() - written < NOTE_AGE_S):
+            self._was_told = True
+            _raise(Abort.unpack(bytes(content[_ABORT.size :]), sender))
+
+    def awaits(self, peer: int) -> Call | None:
+        """In which call a peer waits here for this rank, with nothing on its way to it."""
+        self._listen({}, time.monotonic(), ())
+        if not self._meetings.has_met(peer):
+            return None
+        letters = self._meetings.letters[peer]
+        self._read_states([letters])
+        return letters.awaits
+
+    def _read_states(self, correspondence: Iterable[Letters]) -> None:
+        by_key = {letters.their_state: letters for letters in correspondence}
+        for key, data in self._store.get_all(by_key).items():
+            self._hear_state(by_key[key], data)
+
+    # Ending
+
+    def rest(self) -> None:
+        """Forget what was received."""
+        used, self._used = self._used, []
+        self._store.delete_all(used)
+
+    def abort(self, abort: Abort) -> None:
+        """Tell every other rank, unless one of them has told everybody already, and close."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if not self._was_told:
+                self._tell(abort)
+            self._leave()
+        except ChannelError as error:
+            _log.warning("rank %d could not tell the others that it gave up: %s", self._rank, error)
+        finally:
+            self._end()
+
+    def _tell(self, abort: Abort) -> None:
+        notes = {}
+        for peer in range(self._size):
+            if peer != self._rank:
+                met = self._meetings.has_met(peer)
+                nonce = self._meetings.letters[peer].greeting.theirs if met else _NO_NONCE
+                key = abort_key(self._seal.prefix, peer)
+                notes[key] = self._seal.close(key, _ABORT.pack(nonce, time.time(), self._rank), abort.pack())
+        self._store.put_all(notes)
+
+    def close(self) -> None:
+        """Write what was posted, say goodbye, and forget what nobody will read any more."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self.flush()
+            self._leave()
+        finally:
+            self._end()
+
+    def _leave(self) -> None:
+        """Say goodbye. Of two that have met, the one that leaves last forgets what both wrote."""
+        unmet = [peer for peer in self._meetings.letters if not self._meetings.has_met(peer)]
+        self._meetings.read(unmet)
+        met = self._meetings.met()
+        bye = Header(Kind.BYE, NO_CALL, 0, 0).pack()
+        self._store.put_all({each.my_state: self._seal.close(each.my_state, bye) for each in met})
+        self._read_states(met)
+        over = [each for each in met if each.left]
+        mine = [
+            self._meetings.letters[peer].my_greeting for peer in unmet if not self._meetings.has_met(peer)
+        ]
+        written = [key for each in over for key in each.lasting_keys()]
+        unread = [
+            key for key in self._store.keys(f"{self._seal.prefix}/") if any(each.owns(key) for each in over)
+        ]
+        self._store.delete_all({*self._used, *mine, *written, *unread, self._told, self._meetings.bell})
+
+    def _end(self) -> None:
+        self._meetings.close()
+        self._store.close()
+
+
+def _raise(abort: Abort) -> NoReturn:
+    if abort.mismatch:
+        raise MismatchError(abort.reason)
+    raise PeerFailure(abort.rank, abort.reason)
