@@ -4,6 +4,8 @@
     host 1 ── router 1 ──┼── the public network, where the rendezvous server runs
     host 2 (public) ─────┘
 
+A host may also be behind the router of an earlier one.
+
 Hosts have no way to each other but through their routers, and no router lets in what nobody behind it has
 asked for. Needs root, `ip` and `nft`.
 """
@@ -37,10 +39,12 @@ class Host:
     Attributes:
         nat: what its router does to outgoing connections; None for a host with a public address of its own.
         forward: further rules for what the router passes on.
+        behind: number of the earlier host whose router this one shares.
     """
 
     nat: str | None = PORT_PRESERVING
     forward: str = ""
+    behind: int | None = None
 
 
 def why_not() -> str | None:
@@ -99,15 +103,27 @@ class Network:
             inner = stack.enter_context(_namespace(f"{self._name}-host{number}"))
             if host.nat is None:
                 self._plug_in(inner, public, number)
-                continue
-            router = stack.enter_context(_namespace(f"{self._name}-router{number}"))
-            self._plug_in(router, public, number)
-            _cable(router, "lan", f"192.168.{number}.1/24", inner, "eth0")
-            _ip(inner, f"address add 192.168.{number}.2/24 dev eth0")
-            _ip(inner, f"route add default via 192.168.{number}.1")
-            _run(["ip", "netns", "exec", router, "sysctl", "-qw", "net.ipv4.ip_forward=1"])
-            _run(["ip", "netns", "exec", router, "sysctl", "-qw", "net.netfilter.nf_conntrack_acct=1"])
-            _configure(router, _router_rules(host))
+            elif host.behind is None:
+                self._add_router(stack, inner, public, number)
+            else:
+                self._join_lan(inner, f"{self._name}-router{host.behind}", host.behind, number)
+
+    def _add_router(self, stack: contextlib.ExitStack, inner: str, public: str, number: int) -> None:
+        router = stack.enter_context(_namespace(f"{self._name}-router{number}"))
+        self._plug_in(router, public, number)
+        _ip(router, "link add name lan type bridge")
+        _ip(router, f"address add 192.168.{number}.1/24 dev lan")
+        _ip(router, "link set lan up")
+        for setting in ("net.ipv4.ip_forward=1", "net.netfilter.nf_conntrack_acct=1"):
+            _run(["ip", "netns", "exec", router, "sysctl", "-qw", setting])
+        _configure(router, _router_rules(self._hosts[number]))
+        self._join_lan(inner, router, number, number)
+
+    def _join_lan(self, inner: str, router: str, lan: int, number: int) -> None:
+        port = f"lan{number}"
+        _cable(inner, "eth0", f"192.168.{lan}.{100 + number}/24", router, port)
+        _ip(router, f"link set {port} master lan")
+        _ip(inner, f"route add default via 192.168.{lan}.1")
 
     def _plug_in(self, namespace: str, public: str, number: int) -> None:
         port = f"port{number}"

@@ -104,11 +104,18 @@ def test_a_world_forms_through_real_nats(hosts: list[Host], tmp_path: Path) -> N
     assert_all_heard_all(run_world(hosts, tmp_path))
 
 
-@pytest.mark.parametrize("other", [NATTED, SYMMETRIC], ids=["a NAT", "another symmetric NAT"])
-def test_a_symmetric_nat_cannot_be_punched_and_the_error_says_so(other: Host, tmp_path: Path) -> None:
-    for rank, outcome in enumerate(
-        run_world([SYMMETRIC, other], tmp_path, peer_timeout=4_000, setup_timeout=1_000)
-    ):
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        pytest.param([SYMMETRIC, NATTED], id="a symmetric NAT and another NAT"),
+        pytest.param([SYMMETRIC, SYMMETRIC], id="two symmetric NATs"),
+        pytest.param([NATTED, Host(behind=0)], id="two hosts behind one NAT that does not turn them round"),
+    ],
+)
+def test_where_no_hole_can_be_punched_the_error_names_the_rank_and_says_so(
+    hosts: list[Host], tmp_path: Path
+) -> None:
+    for rank, outcome in enumerate(run_world(hosts, tmp_path, peer_timeout=4_000, setup_timeout=1_000)):
         assert outcome.result["error"] in ("Timeout", "PeerFailure"), outcome
         assert f"rank {1 - rank}" in outcome.result["text"]
         assert "no connection to 203.0.113.1" in outcome.result["text"]

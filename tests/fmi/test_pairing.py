@@ -205,8 +205,7 @@ def test_an_impostor_that_knows_the_name_is_refused_and_the_honest_rank_still_pa
             sock.close()
             assert pool.submit(second.allreduce, 2, SUM, INT).result(PATIENCE_S) == 3
             assert mine.result(PATIENCE_S) == 3
-    if len(says) > 1:
-        assert "rank 0 refused" in caplog.text
+    assert ("rank 0 refused" if len(says) > 1 else "ended during the handshake") in caplog.text
 
 
 def test_a_world_with_another_secret_is_never_met(address: Address) -> None:
@@ -226,6 +225,18 @@ def test_a_corpse_of_an_earlier_run_is_not_paired_with(address: Address) -> None
     corpse.sock.close()
     with World(2, address, "corpse") as everyone:
         assert everyone.run(lambda comm: comm.allreduce(1, SUM, INT)) == [2, 2]
+
+
+def test_a_frozen_rank_of_an_earlier_run_costs_one_attempt(
+    address: Address, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is connected to the server, so it gets paired; but it never comes."""
+    caplog.set_level(logging.INFO, "fmi")
+    frozen = Outsider(address)
+    frozen.ask(derive(SECRET, "frozen", 0, 1, 2).name)
+    with frozen.sock, World(2, address, "frozen", setup_timeout=300) as everyone:
+        assert everyone.run(lambda comm: comm.allreduce(1, SUM, INT)) == [2, 2]
+    assert f"no connection to 127.0.0.1:{frozen.port} came about" in caplog.text
 
 
 def test_the_first_protocol_version_pairs_too(world: Callable[..., World]) -> None:
