@@ -77,7 +77,7 @@ def load(content: Bytes, name: str) -> object:
         raise DataError(f"{name}: cannot be used, {_plain(error)}; nothing from it was run.") from error
     # The directory of a damaged archive can be wrong in any way; all of them mean the same to its owner.
     except Exception as error:
-        raise DataError(f"{name}: is damaged ({_plain(error)}).") from error
+        raise DataError(f"{name}: is truncated or damaged ({_plain(error)}).") from error
 
 
 class _Archive:

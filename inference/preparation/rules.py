@@ -3,7 +3,7 @@
 - Pixels: an image with a pixel that is not finite, within the central 32 x 32.
 - Photometry: a magnitude that is not finite or at least 90 in size. Surveys mark what was not measured with
   such numbers: -9999 in SDSS, 99 and -99 in SExtractor's catalogues.
-- Redshift: not finite, below -0.01 or above 20. No galaxy is known beyond a blueshift of 0.002 or a redshift
+- Redshift: not finite, below -0.01 or above 20. No galaxy is known beyond a blueshift of 0.003 or a redshift
   of 15. A source without any redshift keeps its galaxies: they can be predicted, not judged.
 - Duplicates: an object id that came before, which would put a galaxy into more than one part of the split.
 - Outliers: a colour (u-g, g-r, r-i, i-z) beyond Tukey's outer fences, that is more than three interquartile
