@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import overload
 
 from fmi import blobs, collectives
 from fmi.array_messages import ArrayMessages
@@ -76,6 +77,12 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
         """Number of ranks."""
         return self.world_size
 
+    @overload
+    def split(self, color: int, key: int = 0) -> Communicator: ...
+    @overload
+    def split(self, color: None, key: int = 0) -> None: ...
+    @overload
+    def split(self, color: int | None, key: int = 0) -> Communicator | None: ...
     def split(self, color: int | None, key: int = 0) -> Communicator | None:
         """A communicator for each color; all ranks call this together.
 
@@ -105,9 +112,7 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
 
     def dup(self) -> Communicator:
         """A communicator of the same ranks with messages of its own; all ranks call this together."""
-        child = self.split(0, self.rank)
-        assert child is not None  # noqa: S101 - only the color None gets none
-        return child
+        return self.split(0, self.rank)
 
     def hint(self, hint: hints) -> None:
         """Prefer speed or price where there is a choice of channels."""
