@@ -62,6 +62,9 @@ class Request(Generic[Result]):
             self._result, self._finish = self._finish(), None
         return self._result  # type: ignore[return-value]
 
+    Test = test
+    Wait = wait
+
 
 def waitall(requests: Iterable[Request[Any]], timeout: float | None = None) -> list[Any]:
     """Wait for all requests; their results, in order.
