@@ -103,7 +103,11 @@ class Company:
                 helper.resume(ready)
         self._rings = [ring for ring in self._rings if not ring.done]
         for peer, pairing in list(self._pairings.items()):
-            pairing.resume(ready)
+            try:
+                pairing.resume(ready)
+            except BaseException:
+                del self._pairings[peer]
+                raise
             if pairing.done:
                 del self._pairings[peer]
                 assert pairing.result is not None  # noqa: S101 - a pairing ends with a socket or raises

@@ -15,7 +15,7 @@ from fmi.channel import Channel
 from fmi.company import Company
 from fmi.config import Config
 from fmi.crowd import cores, is_crowded
-from fmi.errors import MismatchError, PeerFailure, Timeout, name_ranks
+from fmi.errors import FMIError, MismatchError, PeerFailure, Timeout, name_ranks
 from fmi.farewell import part
 from fmi.frames import HEADER_BYTES, NO_CALL, Abort, Call, Frame, Header, Kind, Operation, Waiting, pack_rest
 from fmi.link import SMALL_BYTES, Link, LinkLost
@@ -30,6 +30,8 @@ from fmi.transfer import FORM_MASK, Expected
 INBOX_LIMIT = 64 << 20
 FAREWELL_S = 30.0
 ABORT_FAREWELL_S = 1.0
+# A rank that is pairing with this one at the moment of an abort would not look for a note for seconds.
+ABORT_PAIRING_S = 0.2
 # A rank that has waited this long tells whom it waits for, and lets others pair with it meanwhile.
 LISTEN_AFTER_S = 0.1
 LATE_PAIRING_S = 1.0
@@ -428,6 +430,11 @@ class Direct(Channel):
         """Send an abort to connected peers, and leave notes for those that wait, or will wait, to pair."""
         if self._closed:
             return
+        self._company.stop_listening()
+        until = time.monotonic() + ABORT_PAIRING_S
+        while self._company.pending and time.monotonic() < until:
+            with contextlib.suppress(FMIError):  # they tell what this rank knows: that the world has failed
+                self._wait(until)
         strangers = self._strangers()
         self._close(Kind.ABORT, abort.pack(), ABORT_FAREWELL_S)
         secret, name = self._config.secret, self._comm_name

@@ -172,7 +172,7 @@ def test_an_error_in_a_custom_function_is_its_own_here_and_a_peer_failure_there(
         def divide(a: int, b: int) -> int:
             return a // 0 if comm.rank == 1 else a + b
 
-        comm.allreduce(1, fmi.func(fmi.op.custom, divide), INT)
+        comm.scan(1, fmi.func(fmi.op.custom, divide), INT)  # in which rank 1 calls the function
         comm.barrier()
 
     everyone = world(3)
