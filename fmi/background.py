@@ -100,7 +100,7 @@ class BackgroundDirect(Direct):
 
     def rest(self) -> None:
         """Finish pairing with ranks that rang meanwhile, unless requests go on with it anyway."""
-        if not self.outstanding:
+        if not self._company.idle and not self.outstanding:
             super().rest()
 
     def _add_link(self, peer: int, sock: socket.socket) -> None:

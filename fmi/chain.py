@@ -7,12 +7,22 @@ The chain starts at the root and goes up the ranks, around the end of the world.
 from __future__ import annotations
 
 from fmi.functions import Combine
-from fmi.segments import receive_beside, receive_segments, segments, send_segments
+from fmi.segments import SEGMENT_BYTES, receive_beside, receive_segments, segments, send_segments
 from fmi.stage import Stage
 from fmi.values import Array
 
-# From here on each of a few ranks gets a segment of its own to work on.
-CHAIN_BYTES = 512 * 1024
+# Up to here there is but one segment, and nothing to do side by side.
+CHAIN_BYTES = SEGMENT_BYTES
+
+
+def is_chain_faster(size: int, nbytes: int) -> bool:
+    """Whether the chain takes fewer turns than a binomial tree in which every rank forwards the whole.
+
+    Along the chain the last of k segments leaves the root after k turns and has p - 2 more ranks to pass;
+    in the tree every level takes as many turns as there are segments.
+    """
+    count = -(-nbytes // SEGMENT_BYTES)
+    return count + size - 2 < count * (size - 1).bit_length()
 
 
 def chain_peers(rank: int, size: int, root: int) -> list[int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fmi.chain import CHAIN_BYTES, chain_bcast, chain_peers
+from fmi.chain import chain_bcast, chain_peers, is_chain_faster
 from fmi.shares import exchange_peers, gatherv, ring_allgather, ring_peers, scatterv, star_peers
 from fmi.stage import Stage
 from fmi.values import Array
@@ -50,12 +50,12 @@ def tree_peers(rank: int, size: int, root: int) -> list[int]:
 
 def bcast_peers(rank: int, size: int, root: int, nbytes: int) -> list[int]:
     """Whom `bcast` talks to."""
-    return chain_peers(rank, size, root) if nbytes >= CHAIN_BYTES else tree_peers(rank, size, root)
+    return chain_peers(rank, size, root) if is_chain_faster(size, nbytes) else tree_peers(rank, size, root)
 
 
 def bcast(stage: Stage, array: Array, root: int) -> None:
     """Fill every rank's array with the root's."""
-    if array.nbytes >= CHAIN_BYTES:
+    if is_chain_faster(stage.size, array.nbytes):
         chain_bcast(stage, array, root)
         return
     place = (stage.rank - root) % stage.size

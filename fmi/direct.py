@@ -35,6 +35,9 @@ ABORT_PAIRING_S = 0.2
 # A rank that has waited this long tells whom it waits for, and lets others pair with it meanwhile.
 LISTEN_AFTER_S = 0.1
 LATE_PAIRING_S = 1.0
+# Who waits for a connected rank may really be waiting for one that never came. Whoever waits for that one
+# itself gives up first, and its abort names the right one.
+HEARSAY_S = 1.0
 # So many of its last collective calls a rank can name when another turns out to have been in a different one.
 REMEMBERED_CALLS = 16
 
@@ -77,7 +80,7 @@ class Direct(Channel):
         Raises:
             Timeout: names the ranks that did not come within the limit for waiting for a peer.
         """
-        wanted = {peer for peer in peers if peer not in self._links}
+        wanted = set(peers).difference(self._links)
         if wanted:
             self._pair_with(wanted)
 
@@ -263,8 +266,9 @@ class Direct(Channel):
                     link.peer, f"it closed its communicator while rank {self._rank} was in {call}"
                 )
             limit = self._config.stall_s if link.midway else self._config.peer_s
-            until = max(started, link.last_progress if link.midway else started) + limit
-            if time.monotonic() >= until:
+            begun = max(started, link.last_progress) if link.midway else started + HEARSAY_S
+            until = begun + limit
+            if time.monotonic() >= until and not self._has_more(link):
                 what = "stopped in the middle of a message" if link.midway else "sent nothing"
                 raise Timeout(
                     f"rank {self._rank} in {call}: rank {link.peer} {what} for {limit:g} s", [link.peer]
@@ -277,6 +281,12 @@ class Direct(Channel):
                 break
             self._wait(self._listen_in_time(started, min(until, deadline)), look)
         self._awaited = None
+
+    def _has_more(self, link: Link) -> bool:
+        """Whether something came that was too little to be told of."""
+        before = link.last_progress
+        self._guarded(link, link.pump)
+        return link.last_progress > before
 
     def _heed(self, link: Link) -> None:
         """Read from this link however much there is that nobody has asked for: what is wanted lies behind."""

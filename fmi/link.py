@@ -38,6 +38,9 @@ SMALL_BYTES = STAGE_BYTES - HEADER_BYTES
 JOIN_BYTES = 32 * 1024
 # Some systems refuse to move more than 2 GiB at once.
 PIECE_BYTES = 1 << 30
+# Poll reports a large payload in pieces of this size: waking up for every packet costs more.
+# Elsewhere than on Linux a receive buffer need not have room for so much.
+WAKE_BYTES = 1 << 20 if sys.platform == "linux" else 1
 _SO_NWRITE = 0x1024  # macOS: bytes not yet acknowledged
 _NOTHING = memoryview(b"")
 
@@ -95,6 +98,7 @@ class Link:
         self._posted: memoryview | None = None
         self._posted_for: Call | None = None
         self._recv_into = sock.recv_into
+        self._mark = 1
         tune(sock)
 
     def fileno(self) -> int:
@@ -248,9 +252,19 @@ class Link:
             while self._read():
                 pass
         except BlockingIOError:
-            return
+            pass
         except OSError as error:
             self._end(f"its connection broke: {error.strerror or error}")
+        missing = 1 if self._header is None else len(self._payload) - self._filled
+        if missing > 1 or self._mark > 1:
+            self._set_mark(max(1, min(missing, WAKE_BYTES)))
+
+    def _set_mark(self, mark: int) -> None:
+        """Have poll report this link when so many bytes are there, or when it ends."""
+        if mark != self._mark:
+            self._mark = mark
+            with contextlib.suppress(OSError):
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, mark)
 
     def _read(self) -> bool:
         """One read; False when the socket had less than was asked for."""

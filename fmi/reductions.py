@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fmi.chain import CHAIN_BYTES, chain_peers, chain_reduce
+from fmi.chain import chain_peers, chain_reduce, is_chain_faster
 from fmi.collectives import (
     bcast,
     bcast_peers,
@@ -38,7 +38,7 @@ def reduce_peers(rank: int, size: int, root: int, nbytes: int, function: func) -
     """Whom `reduce` talks to."""
     if not function.associative:
         return gather_peers(rank, size, root, nbytes)
-    if function.elementwise and nbytes >= CHAIN_BYTES:
+    if _goes_along_chain(size, nbytes, function):
         return chain_peers(rank, size, root)
     if function.commutative:
         return tree_peers(rank, size, root)
@@ -55,7 +55,7 @@ def reduce(
     """
     if not function.associative:
         _gather_and_fold(stage, array, total, root, combine)
-    elif function.elementwise and array.nbytes >= CHAIN_BYTES:
+    elif _goes_along_chain(stage.size, array.nbytes, function):
         chain_reduce(stage, array, total, root, combine)
     elif function.commutative:
         _tree_reduce(stage, array, total, root, combine)
@@ -63,6 +63,12 @@ def reduce(
         _tree_reduce(stage, array, total, 0, combine)
     else:
         _reduce_elsewhere(stage, array, total, root, combine)
+
+
+def _goes_along_chain(size: int, nbytes: int, function: func) -> bool:
+    """Of two ranks the chain saves the root a copy."""
+    pays = nbytes >= RING_BYTES if size == 2 else is_chain_faster(size, nbytes)
+    return function.elementwise and pays
 
 
 def _gather_and_fold(stage: Stage, array: Array, total: Array | None, root: int, combine: Combine) -> None:

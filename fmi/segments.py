@@ -14,7 +14,7 @@ from fmi.functions import Combine
 from fmi.stage import Stage
 from fmi.values import Array
 
-SEGMENT_BYTES = 256 * 1024
+SEGMENT_BYTES = 2 << 20
 
 
 def segments(array: Array) -> list[Array]:
@@ -41,10 +41,9 @@ def receive_segments(stage: Stage, peer: int, array: Array) -> Iterator[Array]:
 
 def exchange(stage: Stage, to: int, outgoing: Array, source: int, incoming: Array) -> None:
     """Send one array and fill another one."""
-    stage.prepare(source, segments(incoming)[0])
-    send_segments(stage, to, outgoing)
-    for _ in receive_segments(stage, source, incoming):
-        pass
+    stage.prepare(source, incoming)
+    stage.send(to, outgoing)
+    stage.receive(source, incoming)
     stage.flush()
 
 

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.fmi import machine, plot, report
+from benchmarks.fmi.cases import CASES
 from benchmarks.fmi.results import Results
 from benchmarks.fmi.runner import FULL, QUICK, columns, measure
 from benchmarks.fmi.worlds import MCA, ROOT
@@ -29,6 +30,7 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, help="rounds instead of the usual number")
     parser.add_argument("--ranks", type=int, nargs="+", help="only these numbers of ranks, such as 2 4")
+    parser.add_argument("--only", nargs="+", default=[""], help="only cases with one of these in their name")
     parser.add_argument("--output", type=Path, help="folder for fmi.md, fmi.png and fmi.svg")
     given = parser.parse_args()
     plan = QUICK if given.quick else FULL
@@ -39,6 +41,7 @@ def main() -> int:
             sizes=[n for n in plan.sizes if n in given.ranks],
             setups=[n for n in plan.setups if n in given.ranks],
         )
+    plan = plan._replace(cases=[case for case in CASES if any(word in case.label for word in given.only)])
     peers = machine.peers_are_here()
     if not peers:
         print(

@@ -35,6 +35,7 @@ class Plan(NamedTuple):
         most: repetitions of one case, system and round.
         sizes: worlds for operations.
         setups: worlds for setting up.
+        cases: operations.
     """
 
     rounds: int
@@ -42,6 +43,7 @@ class Plan(NamedTuple):
     most: int
     sizes: Sequence[int]
     setups: Sequence[int]
+    cases: Sequence[Case] = CASES
 
 
 FULL = Plan(5, 0.5, 300, (2, 4, 8), (2, 4, 8, 16, 32))
@@ -105,7 +107,7 @@ def _measure_size(
         each.set_up()
         size = each.size
     repetitions: dict[tuple[Column, Case], int] = {}
-    for round_number, case in itertools.product(range(plan.rounds), CASES):
+    for round_number, case in itertools.product(range(plan.rounds), plan.cases):
         if size not in case.ranks:
             continue
         if round_number == 0:
@@ -142,6 +144,8 @@ def _measure_setups(
         worlds = {
             name: stack.enter_context(World(name, size, rendezvous)) for name in wanted if name != "mpi"
         }
+        for world in worlds.values():
+            world.set_up()  # what is imported at the first time is there from now on
         for _ in range(plan.rounds):
             for name in wanted:
                 key = (systems[name], size, SETUP)
