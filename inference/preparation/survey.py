@@ -64,14 +64,15 @@ def examine(source: Source, *, drop_outliers: bool = True, report: Callable[[int
 
     Raises DataError when nothing could be read.
     """
-    ids, magnitudes, redshifts, reasons = [], [], [], []
+    ids, magnitudes, redshifts, reasons, count = [], [], [], [], 0
     for block in source.blocks():
         ids.append(block.galaxies.object_id)
         magnitudes.append(block.galaxies.magnitude)
         redshifts.append(block.galaxies.redshift)
         reasons.append(rules.judge(block))
-        report(sum(map(len, ids)))
-    if not sum(map(len, ids)):
+        count += len(block)
+        report(count)
+    if not count:
         raise DataError(f"{source.name}: holds no galaxies.")
     object_id, magnitude = np.concatenate(ids), np.concatenate(magnitudes)
     reason = rules.judge_redshifts(np.concatenate(reasons), np.concatenate(redshifts))
