@@ -10,7 +10,7 @@ TARGET ?= local
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run bench bench-fmi test lint format deploy destroy clean
+.PHONY: help setup run bench bench-fmi bench-inference test lint format deploy destroy clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -41,10 +41,13 @@ $(VENV)/.ready-bench: $(VENV)/.ready
 run: setup ## the whole chain on the embedded AWS; ARGS="--world-size 8 --batch-size 256"
 	@exec $(PY) scripts/run_experiment.py --target $(TARGET) $(ARGS)
 
-bench: bench-fmi ## every benchmark; writes docs/benchmarks
+bench: bench-fmi bench-inference ## every benchmark; writes docs/benchmarks
 
 bench-fmi: $(VENV)/.ready-bench ## FMI beside gloo, MPI and a bare socket; ARGS=--quick for a short run
 	@exec $(PY) -m benchmarks.fmi $(ARGS)
+
+bench-inference: $(VENV)/.ready-bench ## AstroMAE inference beside the course's way; ARGS=--quick for a short run
+	@exec $(PY) -m benchmarks.inference $(ARGS)
 
 test: $(VENV)/.ready-dev ## every test; ARGS="tests/fmi -k reduce"
 	@exec $(PY) -m pytest $(ARGS)

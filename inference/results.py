@@ -2,7 +2,6 @@
 
 import io
 import platform
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import psutil
 
 from inference.engine import Engine, Run
 from inference.galaxies import Galaxies
+from inference.memory import peak_memory
 
 MEGABYTE = 1e6
 FAILED_LISTED = 1000
@@ -117,11 +117,3 @@ def cpu_info() -> Mapping[str, Any]:
         "platform": platform.platform(),
         "cores": psutil.cpu_count() or 1,
     }
-
-
-def peak_memory() -> float:
-    """Most resident memory that this process has had, in bytes."""
-    import resource  # noqa: PLC0415 - absent where there is no POSIX
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak if sys.platform == "darwin" else peak * 1024)

@@ -1,0 +1,1 @@
+"""AstroMAE inference, ours and the course's way, side by side."""
