@@ -69,6 +69,7 @@ class BackgroundDirect(Direct):
 
     def advance(self) -> None:
         """Let everything go on that can without waiting. Raises what any operation may."""
+        self._feel_pulse()
         if self._company.idle:
             self._handle(self._poller.poll(0))
         else:
@@ -79,8 +80,8 @@ class BackgroundDirect(Direct):
         """What has to happen before `advance` is worth while."""
         links = {fd: self._events(link) for fd, link in self._by_descriptor.items()}
         if self._company.idle:
-            return Wait(links, math.inf)
-        wait = self._company.wait(math.inf)
+            return Wait(links, self._pulse.due)
+        wait = self._company.wait(self._pulse.due)
         return Wait({**wait.sockets, **links}, wait.until)
 
     def complete(self, transfer: Transfer, until: float = math.inf) -> None:

@@ -20,6 +20,7 @@ from fmi.farewell import part
 from fmi.frames import HEADER_BYTES, NO_CALL, Abort, Call, Frame, Header, Kind, Operation, Waiting, pack_rest
 from fmi.link import SMALL_BYTES, Link, LinkLost
 from fmi.pairing import derive
+from fmi.pulse import SILENCE_S, Pulse
 from fmi.rendezvous import leave_notes
 from fmi.spin import Spin, pause
 from fmi.tasks import READ, WRITE, Wait, milliseconds_until, poll
@@ -66,6 +67,7 @@ class Direct(Channel):
         self._awaited: Link | None = None
         self._urgent: dict[Link, int] = {}
         self._expected: defaultdict[int, deque[Expected]] = defaultdict(deque)
+        self._pulse = Pulse()
         self._spin = Spin(crowded=world_size > cores())
         self.crowded = is_crowded(world_size, config.host)
         self._inbox_limit: float = INBOX_LIMIT
@@ -347,6 +349,8 @@ class Direct(Channel):
             until: the time.
             look: look for a moment before sleeping.
         """
+        self._feel_pulse()
+        until = min(until, self._pulse.due)
         if self._company.idle:
             self._handle((look and self._look()) or self._sleep(until))
             return
@@ -355,6 +359,11 @@ class Direct(Channel):
         ready = poll(Wait({**wait.sockets, **links}, wait.until))
         self._handle([(fd, ready[fd]) for fd in links if fd in ready])
         self._company.advance(ready)
+
+    def _feel_pulse(self) -> None:
+        link = self._pulse.lost(self._by_descriptor.values())
+        if link:
+            self._lose(link, LinkLost(f"its host has answered nothing for {SILENCE_S:g} s"))
 
     def _look(self) -> list[tuple[int, int]]:
         """What is ready now or within the moment in which looking is cheaper than sleeping."""

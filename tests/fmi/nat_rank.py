@@ -1,6 +1,7 @@
-"""A rank behind a NAT: `python -m tests.fmi.nat_rank`. It prints one line of JSON: a result, or an error.
+"""A rank behind a NAT: `python -m tests.fmi.nat_rank [OPERATION]`. It prints a result or an error as JSON.
 
-It talks to every other rank, in both directions, with more than a probe's worth of data.
+It talks to every other rank, in both directions, with more than a probe's worth of data. Then it goes on
+with the operation of `tests.fmi.endless`, if one is given, until that fails.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 import numpy as np
 
 import fmi
+from tests.fmi.endless import OPERATIONS, loop
 
 DOUBLES = fmi.types(fmi.datatypes.double_list, 1 << 16)
 
@@ -32,9 +34,15 @@ def main() -> None:
     started = time.monotonic()
     try:
         with fmi.from_env() as comm:
-            print(json.dumps({"heard": sorted(talk(comm)), "seconds": time.monotonic() - started}))
+            say(heard=sorted(talk(comm)), seconds=time.monotonic() - started)
+            for operation in sys.argv[1:]:
+                loop(comm, OPERATIONS[operation])
     except fmi.FMIError as error:
-        print(json.dumps({"error": type(error).__name__, "text": str(error)}))
+        say(error=type(error).__name__, text=str(error))
+
+
+def say(**result: object) -> None:
+    print(json.dumps(result), flush=True)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,10 @@ class Network:
         """How the rendezvous server sees a host."""
         return f"203.0.113.{10 + number}"
 
+    def cut_off(self, number: int) -> None:
+        """Have a host's router lose every packet from now on, without a word to anybody."""
+        _configure(f"{self._name}-router{number}", "insert rule ip filter through drop")
+
     def _build(self, stack: contextlib.ExitStack) -> None:
         public = stack.enter_context(_namespace(f"{self._name}-public"))
         _ip(public, "link add name bridge0 type bridge")

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.fmi.networks import PORT_RANDOM, SERVER, Host, Network, why_not
+from tests.fmi.ranks import line
 
 PORT = 10000
 PATIENCE_S = 60.0
@@ -57,22 +58,31 @@ def server(network: Network) -> Iterator[None]:
 
 def run_world(hosts: list[Host], folder: Path, **direct: int) -> list[Outcome]:
     """One rank a host, all through one server; what each ends with."""
-    settings = {"enabled": "true", "host": SERVER, "port": PORT, "peer_timeout": 45_000, **direct}
-    config = folder / "fmi.json"
-    config.write_text(json.dumps({"backends": {"Direct": settings}, "secret": "behind the NAT"}))
-    with Network(hosts) as network, server(network), contextlib.ExitStack() as stack:
-        ranks = []
-        for rank in range(len(hosts)):
-            process = stack.enter_context(_rank(network, rank, len(hosts), config))
-            stack.callback(process.kill)
-            ranks.append(process)
+    with Network(hosts) as network, ranks_on(network, len(hosts), folder, **direct) as ranks:
         spoken = [process.communicate(timeout=PATIENCE_S) for process in ranks]
     return [Outcome(json.loads(out or '{"error": "it died", "text": ""}'), log) for out, log in spoken]
 
 
-def _rank(network: Network, rank: int, size: int, config: Path) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def ranks_on(
+    network: Network, size: int, folder: Path, *arguments: str, **direct: int
+) -> Iterator[list[subprocess.Popen[str]]]:
+    """Rank n of a world runs on host n, until the context ends."""
+    settings = {"enabled": "true", "host": SERVER, "port": PORT, "peer_timeout": 45_000, **direct}
+    config = folder / "fmi.json"
+    config.write_text(json.dumps({"backends": {"Direct": settings}, "secret": "behind the NAT"}))
+    with server(network), contextlib.ExitStack() as stack:
+        ranks = []
+        for rank in range(size):
+            process = stack.enter_context(_rank(network, rank, size, config, *arguments))
+            stack.callback(process.kill)
+            ranks.append(process)
+        yield ranks
+
+
+def _rank(network: Network, rank: int, size: int, config: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*network.inside(rank), sys.executable, "-m", "tests.fmi.nat_rank"],
+        [*network.inside(rank), sys.executable, "-m", "tests.fmi.nat_rank", *arguments],
         env={**os.environ, "RANK": str(rank), "WORLD_SIZE": str(size), "FMI_CONFIG": str(config)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -130,3 +140,15 @@ def test_a_connection_that_stalls_is_replaced(tmp_path: Path) -> None:
     outcomes = run_world([Host(forward=first_stalls), NATTED], tmp_path, setup_timeout=1_500)
     assert_all_heard_all(outcomes)
     assert "stalled during the handshake" in outcomes[0].log
+
+
+def test_a_host_that_vanishes_without_a_word_is_a_failure_long_before_any_deadline(tmp_path: Path) -> None:
+    """As a function's does when it reaches its time limit: no packet says that it is gone."""
+    with Network([NATTED, NATTED]) as network, ranks_on(network, 2, tmp_path, "barrier") as ranks:
+        for rank in ranks:
+            assert "heard" in json.loads(line(rank))
+        network.cut_off(1)
+        for number, rank in enumerate(ranks):
+            failure = json.loads(line(rank))
+            assert failure["error"] == "PeerFailure"
+            assert f"rank {1 - number} failed" in failure["text"]
