@@ -5,13 +5,13 @@ from __future__ import annotations
 from fmi.buffers import Buffer, Incoming, apart, outgoing
 from fmi.dtypes import dtype_code
 from fmi.frames import Operation
+from fmi.messages import Messages
 from fmi.request import Request
-from fmi.session import Session
 from fmi.stage import as_bytes
 from fmi.values import Array, Form
 
 
-class ArrayMessages(Session):
+class ArrayMessages(Messages):
     """Send, Recv, Sendrecv, Isend and Irecv.
 
     Between two ranks messages arrive in the order in which they were sent; there are no tags. Both sides have

@@ -11,13 +11,13 @@ from fmi.dtypes import OBJECT
 from fmi.folds import fold
 from fmi.frames import Operation
 from fmi.functions import func
+from fmi.messages import Messages
 from fmi.objects import decode, encode
 from fmi.request import Request
-from fmi.session import Session
 from fmi.values import Value
 
 
-class ObjectCalls(Session):
+class ObjectCalls(Messages):
     """Objects are copied as they are sent, so they may change at once; each receiver gets its own."""
 
     def isend(self, obj: object, dest: int) -> Request[None]:

@@ -12,7 +12,7 @@ from fmi.tasks import combine, poll
 from fmi.transfer import Transfer
 
 if TYPE_CHECKING:
-    from fmi.session import Session
+    from fmi.messages import Messages
 
 Result = TypeVar("Result")
 
@@ -24,7 +24,7 @@ class Request(Generic[Result]):
     error in the background closes the communicator, as in any operation, and comes out of `wait` and `test`.
     """
 
-    def __init__(self, session: Session, transfer: Transfer, finish: Callable[[], Result]) -> None:
+    def __init__(self, session: Messages, transfer: Transfer, finish: Callable[[], Result]) -> None:
         self._session = session
         self._transfer = transfer
         self._finish: Callable[[], Result] | None = finish

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import copy
-import math
 import operator
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -20,15 +18,11 @@ from fmi.dtypes import NO_DTYPE
 from fmi.errors import CommunicatorClosed, FMIError, MismatchError, PeerFailure, Timeout
 from fmi.frames import NO_ROOT, SEQUENCE_MASK, Abort, Call, Operation
 from fmi.functions import func
-from fmi.loopback import Loopback
 from fmi.progress import Progress
 from fmi.registry import open_channel
 from fmi.stage import Stage
-from fmi.tasks import Wait
-from fmi.transfer import Expected, Transfer
 
 Result = TypeVar("Result")
-Begun = TypeVar("Begun", bound=Transfer)
 ABORT_PATIENCE_S = 0.05
 # Looked up by number in every call, which is faster than through the member.
 _NAMES = [operation.name.lower() for operation in Operation]
@@ -56,11 +50,9 @@ class Session:
             require_secret(config)
         self._channel: Channel = open_channel(World(self.rank, self.world_size, name, config))
         self._sequence = 0
-        self._messages: dict[tuple[str, int], int] = {}
         self._busy = threading.Lock()
         self._lock = threading.RLock()
         self._progress: Progress | None = None
-        self._loopback = Loopback(self.rank)
         self._config = config
         self._failure: BaseException | None = None
         self._operations: dict[str, dict[str, float]] = {}
@@ -140,92 +132,6 @@ class Session:
         call = Call(operation, self._sequence, dtype, elements, root, code)
         return Stage(self._channel, call, self.rank, self.world_size, form)
 
-    # Messages and requests
-
-    def _message(self, direction: str, peer: int, dtype: int, elements: int = 0) -> Call:
-        """The next message to or from a peer; both sides count alike."""
-        sequence = self._messages.get((direction, peer), 0)
-        self._messages[direction, peer] = (sequence + 1) & SEQUENCE_MASK
-        return Call(Operation.SEND, sequence, dtype, elements)
-
-    def _start(self, peer: int, dtype: int, elements: int, payload: memoryview, form: int = 0) -> Transfer:
-        """Start sending as a request."""
-
-        def action() -> Transfer:
-            call = self._message("to", peer, dtype, elements)
-            if peer == self.rank:
-                return self._loopback.start(call, payload, form)
-            return self._channel.start(peer, call, payload, form)
-
-        return self._begin("isend", action)
-
-    def _expect(self, peer: int, dtype: int, elements: int, into: memoryview | None) -> Expected:
-        """Start receiving as a request."""
-
-        def action() -> Expected:
-            call = self._message("from", peer, dtype, elements)
-            if peer == self.rank:
-                return self._loopback.expect(call, into)
-            return self._channel.expect(peer, call, into)
-
-        return self._begin("irecv", action)
-
-    def _begin(self, name: str, action: Callable[[], Begun]) -> Begun:
-        started = time.perf_counter()
-        self._enter(name)
-        try:
-            transfer = action()
-            if self._channel.outstanding:
-                self._have_progress()
-        except BaseException as error:
-            self._end(error, _as_abort(error, self.rank, name))
-            raise
-        finally:
-            self._leave()
-        self._count(name, 0, time.perf_counter() - started)
-        return transfer
-
-    def _have_progress(self) -> None:
-        if self._progress is None:
-            self._progress = Progress(self._channel, self._lock, _failer(self))
-        else:
-            self._progress.wake()
-
-    def advance_requests(self) -> None:
-        """Move on, without waiting, what requests of this communicator have under way."""
-        self._attend("test", self._channel.advance)
-
-    def complete_request(self, transfer: Transfer, timeout: float | None) -> None:
-        """Wait for one request, see `Request.wait`."""
-        if transfer.peer == self.rank:
-            self._loopback.complete(transfer)
-            return
-        until = math.inf if timeout is None else time.monotonic() + timeout
-        self._attend("wait", lambda: self._channel.complete(transfer, until))
-        if not transfer.done:
-            raise Timeout(f"{transfer.call} was not over within {timeout:g} s", [transfer.peer])
-
-    def waiting(self) -> Wait:
-        """What has to happen before `advance_requests` is worth while."""
-        with self._lock:
-            return self._channel.waiting()
-
-    @property
-    def patience_s(self) -> float:
-        """How long a rank is waited for, in seconds."""
-        return self._config.peer_s
-
-    def _attend(self, name: str, action: Callable[[], None]) -> None:
-        self._enter(name)
-        try:
-            action()
-            self._channel.rest()
-        except BaseException as error:
-            self._end(error, _as_abort(error, self.rank, name))
-            raise
-        finally:
-            self._leave()
-
     # Every call
 
     def _run(
@@ -246,7 +152,7 @@ class Session:
             channel.flush()
             channel.rest()
         except BaseException as error:
-            self._end(error, _as_abort(error, self.rank, name))
+            self._end(error, as_abort(error, self.rank, name))
             raise
         finally:
             self._leave()
@@ -300,18 +206,6 @@ class Session:
             raise ValueError(f"{name} is this rank itself ({rank}); a rank does not send to itself")
 
 
-def _failer(session: Session) -> Callable[[BaseException], None]:
-    """What the thread calls, which must not keep a forgotten communicator alive."""
-    reference = weakref.ref(session)
-
-    def fail(error: BaseException) -> None:
-        session = reference()
-        if session:
-            session._end(error, _as_abort(error, session.rank, "a request"))
-
-    return fail
-
-
 def whole(value: object, name: str) -> int:
     """An integer argument, or a TypeError that names it."""
     try:
@@ -324,7 +218,7 @@ def _describe(error: BaseException | None) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _as_abort(error: BaseException, rank: int, operation: str) -> Abort:
+def as_abort(error: BaseException, rank: int, operation: str) -> Abort:
     """What the other ranks are told about an error of this one: who failed first, and why."""
     if isinstance(error, PeerFailure):
         return Abort(error.rank, error.reason)

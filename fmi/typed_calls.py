@@ -10,12 +10,12 @@ from fmi import collectives, reductions
 from fmi.dtypes import dtype_code
 from fmi.frames import NO_ROOT, Operation
 from fmi.functions import Combine, as_func, combiner, func, op
-from fmi.session import Session
+from fmi.messages import Messages
 from fmi.stage import Stage, as_bytes
 from fmi.values import Array, Form, Value, types
 
 
-class TypedCalls(Session):
+class TypedCalls(Messages):
     """What `Communicator` does in the calls with a type; it documents them."""
 
     def _send_typed(self, obj: object, dest: int, kind: types) -> None:
