@@ -40,7 +40,7 @@ def test_a_pair_whose_connections_all_stall_is_named_and_told_why() -> None:
     box = MiddleboxServer(stalls=1000, after_bytes=30_000)
     with (
         serving(server=box) as server,
-        World(2, server.address, setup_timeout=200, peer_timeout=1_000) as everyone,
+        World(2, server.address, setup_timeout=200, peer_timeout=3_000) as everyone,
     ):
         errors = everyone.errors(total)
     assert any(isinstance(error, fmi.Timeout) for error in errors)
@@ -48,7 +48,7 @@ def test_a_pair_whose_connections_all_stall_is_named_and_told_why() -> None:
         assert isinstance(error, fmi.Timeout | fmi.PeerFailure)
         assert f"rank {1 - rank}" in str(error)
     timeout = next(error for error in errors if isinstance(error, fmi.Timeout))
-    assert "the connection stalled during the handshake" in str(timeout)
+    assert "during the handshake" in str(timeout)
 
 
 def test_a_connection_that_stalls_later_is_a_timeout_that_names_the_peer() -> None:
