@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fmi.buffers import IN_PLACE
     from fmi.channel import Channel, World
-    from fmi.communicator import Communicator, hints
+    from fmi.choice import hints
+    from fmi.communicator import Communicator
     from fmi.errors import (
         ChannelError,
         CommunicatorClosed,
@@ -75,7 +76,8 @@ __all__ = [
 _MODULES = {
     "buffers": ("IN_PLACE",),
     "channel": ("Channel", "World"),
-    "communicator": ("Communicator", "hints"),
+    "choice": ("hints",),
+    "communicator": ("Communicator",),
     "errors": (
         "ChannelError",
         "CommunicatorClosed",

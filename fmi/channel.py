@@ -11,11 +11,15 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fmi.config import Config
 from fmi.frames import Abort, Call, Frame, Header, Kind
 from fmi.tasks import Wait
 from fmi.transfer import Expected, Transfer
+
+if TYPE_CHECKING:  # the model behind it counts what the operations send, over this module
+    from fmi.choice import hints
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,9 @@ class Channel(abc.ABC):
             form, payload = self.receive(peer, call, into), into
         expected.frame = Frame(Header(Kind.DATA, call, form, len(payload)), payload)
         expected.done = True
+
+    def prefer(self, hint: hints) -> None:  # noqa: B027 - where there is a choice
+        """Prefer speed or price from now on; every rank is told at the same point."""
 
     # Ending
 

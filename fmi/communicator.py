@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import enum
+import dataclasses
 from typing import overload
 
 from fmi import blobs, collectives
 from fmi.array_messages import ArrayMessages
 from fmi.array_moves import ArrayMoves
 from fmi.array_reductions import ArrayReductions
+from fmi.choice import Chooser, Explanation, hints
 from fmi.config import Config, Source, resolve
 from fmi.dtypes import OBJECT
 from fmi.frames import Operation
@@ -18,13 +19,6 @@ from fmi.objects import decode, encode
 from fmi.session import whole
 from fmi.typed_calls import TypedCalls
 from fmi.values import Value, types
-
-
-class hints(enum.Enum):  # noqa: N801 - the original interface's name
-    """What to prefer where there is a choice of channels."""
-
-    fast = 1
-    cheap = 2
 
 
 class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayReductions):
@@ -61,6 +55,7 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
         self.faas_memory = whole(faas_memory, "faas_memory")
         self._hint = hints.fast
         settings = config if isinstance(config, Config) else resolve(config)
+        settings = dataclasses.replace(settings, faas_memory=self.faas_memory)
         super().__init__(peer_id, num_peers, settings, comm_name)
         self._families = 0
 
@@ -119,6 +114,30 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
         if not isinstance(hint, hints):
             raise TypeError(f"a hint is fmi.hints.fast or fmi.hints.cheap, not {hint!r}")
         self._hint = hint
+        self._channel.prefer(hint)
+
+    def explain(self, operation: str, nbytes: int | None) -> Explanation:
+        """The model's table of channels for one call: time, price, and which one it would go over.
+
+        Args:
+            operation: its lower-case name, such as "allreduce".
+            nbytes: size of what one rank passes (everything for scatter and alltoall); None for objects, of
+                which not every rank knows the size.
+
+        Returns:
+            An `Explanation`; print it.
+
+        Raises:
+            ValueError: there is no such operation, or the size is negative.
+        """
+        names = [each.name.lower() for each in Operation if each is not Operation.NONE]
+        if operation not in names:
+            raise ValueError(f"there is no operation {operation!r}; name one of {', '.join(names)}")
+        if nbytes is not None and whole(nbytes, "nbytes") < 0:
+            raise ValueError(f"nbytes is not negative, but {nbytes} is")
+        chooser = Chooser(self._config.channels, self._config.model, self.world_size, self.faas_memory)
+        chooser.hint = self._hint
+        return chooser.explain(Operation[operation.upper()], nbytes)
 
     # Point to point
 

@@ -46,6 +46,7 @@ class Config:
         probe_bytes: a new connection carries this much both ways before it is used.
         channels: the enabled channels' names and settings, in the configuration's order.
         model: latency and price constants for choosing a channel.
+        faas_memory: memory of each rank's function in MiB, for the prices.
     """
 
     host: str
@@ -58,6 +59,7 @@ class Config:
     probe_bytes: int = DEFAULT_PROBE_BYTES
     channels: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"Direct": {}}, repr=False)
     model: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    faas_memory: int = 128
 
 
 def load(source: Source) -> dict[str, Any]:

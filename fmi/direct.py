@@ -39,6 +39,8 @@ LATE_PAIRING_S = 1.0
 # Who waits for a connected rank may really be waiting for one that never came. Whoever waits for that one
 # itself gives up first, and its abort names the right one.
 HEARSAY_S = 1.0
+# A wait is interrupted this often to look at other channels, if there are any.
+LOOK_BESIDE_S = 1.0
 # So many of its last collective calls a rank can name when another turns out to have been in a different one.
 REMEMBERED_CALLS = 16
 
@@ -72,6 +74,7 @@ class Direct(Channel):
         self.crowded = is_crowded(world_size, config.host)
         self._inbox_limit: float = INBOX_LIMIT
         self._calls: deque[Call] = deque([NO_CALL], REMEMBERED_CALLS)
+        self._look_beside_at = 0.0
         self._closed = False
 
     # Connecting
@@ -351,6 +354,8 @@ class Direct(Channel):
         """
         self._feel_pulse()
         until = min(until, self._pulse.due)
+        if self.on_wait is not None:
+            until = self._beside_others(until)
         if self._company.idle:
             self._handle((look and self._look()) or self._sleep(until))
             return
@@ -364,6 +369,32 @@ class Direct(Channel):
         link = self._pulse.lost(self._by_descriptor.values())
         if link:
             self._lose(link, LinkLost(f"its host has answered nothing for {SILENCE_S:g} s"))
+
+    def _beside_others(self, until: float) -> float:
+        """Where there are other channels, wake up and look at them as often as `Channel.on_wait` says."""
+        now = time.monotonic()
+        if now >= self._look_beside_at:
+            self._look_beside_at = now + LOOK_BESIDE_S
+            peers = {self._awaited.peer} if self._awaited else self._company.pending
+            assert self.on_wait is not None  # noqa: S101 - this is called only where it is set
+            self.on_wait(peers)
+        return min(until, self._look_beside_at)
+
+    def awaits(self, peer: int) -> Call | None:
+        """In which call a peer waits here for this rank, with nothing on its way to it."""
+        self._company.listen()
+        ready_by = time.monotonic() + (LISTEN_AFTER_S if self._company.pending else 0.0)
+        hook, self.on_wait = self.on_wait, None
+        try:
+            self._wait(ready_by, look=False)
+        finally:
+            self.on_wait = hook
+        link = self._links.get(peer)
+        if link is None:
+            return None
+        if link.left:
+            raise PeerFailure(peer, "it closed its communicator")
+        return link.waiting.call if link.waiting and link.waiting.received == link.sent else None
 
     def _look(self) -> list[tuple[int, int]]:
         """What is ready now or within the moment in which looking is cheaper than sleeping."""

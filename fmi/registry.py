@@ -44,9 +44,18 @@ def known_channels() -> list[str]:
 
 
 def open_channel(world: World) -> Channel:
-    """The channel that the configuration enables. Raises ConfigError for a name that nobody registered."""
-    name, settings = next(iter(world.config.channels.items()))
-    return _factory(name)(world, settings)
+    """The channel that the configuration enables, or a switch over several.
+
+    Raises:
+        ConfigError: nobody registered a channel of that name, or its settings are wrong.
+    """
+    factories = {name: _factory(name) for name in world.config.channels}
+    channels = {name: make(world, world.config.channels[name]) for name, make in factories.items()}
+    if len(channels) == 1:
+        return next(iter(channels.values()))
+    from fmi.switch import Switch  # noqa: PLC0415 - the model is needed only where there is a choice
+
+    return Switch(world, channels)
 
 
 def _factory(name: str) -> Factory:
