@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="SHARE",
         help="shares of train, validation and test, or none (default: 70 15 15; none with --repeat-to)",
     )
-    made.add_argument("--seed", type=int, default=0, help="of the split (default: 0)")
+    made.add_argument("--seed", type=seed, default=0, help="of the split (default: 0)")
     made.add_argument(
         "--normalise",
         nargs="?",
@@ -78,11 +78,18 @@ def parser() -> argparse.ArgumentParser:
 
 
 def size(text: str) -> tuple[str, int]:
-    """A size such as 25MB: its text, which names a folder, and its bytes."""
+    """A size such as 25MB: its name, which is its folder's, and its bytes."""
     try:
-        return text.strip(), parse_size(text)
+        return "".join(text.upper().split()), parse_size(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def seed(text: str) -> int:
+    """A seed, from 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
+    return int(text)
 
 
 def shares(made: argparse.ArgumentParser, given: Sequence[str]) -> tuple[float, ...] | None:
@@ -111,7 +118,7 @@ def options(made: argparse.ArgumentParser, given: argparse.Namespace) -> Options
             "--normalise without a split needs the normalisation.json of the training data: give its path"
         )
     return Options(
-        sizes=given.size,
+        sizes=list(dict.fromkeys(given.size)),
         suffix=f".{given.format}",
         shares=split,
         seed=given.seed,

@@ -44,8 +44,9 @@ class NpzFile:
                 return {name: file[name] for name in file.files if name.lower() in LEADING}
         except OSError as error:
             raise DataError(f"{self.name}: cannot be read ({error.strerror or error}).") from error
-        # NumPy's word for an array of Python objects, which are a pickle; nothing of it is run.
-        except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        # ValueError: an array of Python objects, which are a pickle; nothing of it is run. MemoryError: NumPy
+        # makes room for as many numbers as a header claims before it reads the first.
+        except (ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
             first = next(iter(str(error).splitlines()), type(error).__name__)
             raise DataError(f"{self.name}: is damaged or holds more than arrays ({first}).") from error
         except (AttributeError, TypeError) as error:  # a lone .npy array under another name

@@ -29,7 +29,7 @@ class Hdf5File:
                 for start in range(0, count, ROWS):
                     part = {name: found[start : start + ROWS] for name, found in datasets.items()}
                     yield block(Columns.named(part, self.name), self.name, start)
-        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        except (OSError, RuntimeError, KeyError, MemoryError, TypeError, ValueError) as error:
             if isinstance(error, DataError):
                 raise
             first = next(iter(str(error).splitlines()), type(error).__name__)

@@ -66,7 +66,7 @@ def run(*arguments: object) -> int:
 
 def test_a_folder_of_partitions(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    arguments = ("--data", data, "--output", out, "--size", "1MB", "512KB", "--keep-outliers")
+    arguments = ("--data", data, "--output", out, "--size", "1MB", "512 kb", "1mb", "--keep-outliers")
     assert run(*arguments) == 0
     printed = capsys.readouterr().out
     assert "150 objects read, 149 kept, 1 dropped:" in printed
@@ -134,6 +134,7 @@ def test_bad_data_is_one_sentence(
         (["--data", "x.pt"], "give --output, --upload or both"),
         (["--data", "x.pt", "--output", "o", "--size", "25"], "not a size such as 25MB"),
         (["--data", "x.pt", "--output", "o", "--size", "5GB"], "at most 4GB"),
+        (["--data", "x.pt", "--output", "o", "--seed", "-1"], "at least 0"),
         (["--data", "x.pt", "--output", "o", "--split", "50", "50"], "three shares"),
         (["--data", "x.pt", "--output", "o", "--split", "0", "50", "50"], "the first above 0"),
         (["--data", "x.pt", "--output", "o", "--split", "1", "nan", "1"], "three shares"),

@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -269,6 +270,16 @@ def test_a_lone_array_is_no_npz_file(tmp_path: Path) -> None:
     with (tmp_path / "a.npz").open("wb") as file:
         np.save(file, np.zeros(3))
     with pytest.raises(DataError, match=r"a\.npz: is not an \.npz file"):
+        read([tmp_path / "a.npz"])
+
+
+def test_a_header_that_claims_more_numbers_than_memory_holds(tmp_path: Path) -> None:
+    header = np.lib.format.magic(1, 0) + (118).to_bytes(2, "little")
+    header += b"{'descr': '<f8', 'fortran_order': False, 'shape': (100000000000000, 5)}".ljust(117) + b"\n"
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
+        for name in ("image", "magnitude"):
+            file.writestr(f"{name}.npy", header + bytes(80))
+    with pytest.raises(DataError, match=r"a\.npz: is damaged or holds more than arrays"):
         read([tmp_path / "a.npz"])
 
 
