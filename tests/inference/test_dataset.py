@@ -210,7 +210,7 @@ def test_a_zip_of_something_else(tmp_path: Path) -> None:
         read(path)
 
 
-@given(st.integers(1, 40), st.integers(1, 40))
+@given(st.integers(1, 12), st.integers(1, 12))
 def test_partitions_cover_all_in_order(total: int, parts: int) -> None:
     import tempfile
 
