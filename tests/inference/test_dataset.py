@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import TensorDataset
@@ -210,6 +210,7 @@ def test_a_zip_of_something_else(tmp_path: Path) -> None:
         read(path)
 
 
+@settings(max_examples=25)  # each writes files
 @given(st.integers(1, 12), st.integers(1, 12))
 def test_partitions_cover_all_in_order(total: int, parts: int) -> None:
     import tempfile
