@@ -10,7 +10,7 @@ from fmi import reductions
 from fmi.buffers import IN_PLACE, Buffer, Incoming, InPlace, apart, of_size, outgoing, same_type, shape_of
 from fmi.dtypes import dtype_code
 from fmi.frames import Operation
-from fmi.functions import SUM, Combine, as_func, combiner, func, op
+from fmi.functions import SUM, Combine, as_func, combiner, elementwise_combiner, func, op
 from fmi.portions import Counts, portions
 from fmi.session import Session
 from fmi.values import Array
@@ -147,6 +147,8 @@ def _operand(sendbuf: Buffer | InPlace, target: Incoming | None) -> Array:
 
 def _combiner(function: func, array: Array, shape: tuple[int, ...]) -> Combine:
     """The reduction's step over flat arrays; a function of the user's sees them in their shape."""
+    if function.elementwise:
+        return elementwise_combiner(function.kind)
     dtype = array.dtype
 
     def like(flat: Array) -> Array:

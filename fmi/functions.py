@@ -54,6 +54,10 @@ class func:  # noqa: N801 - the original interface's name
         associative: whether f(f(a, b), c) == f(a, f(b, c)). If not, the reduction goes strictly from rank 0
             to the last rank: f(f(f(x0, x1), x2), x3).
 
+    Attributes:
+        elementwise: the result of a slice is the slice of the result, so that large arrays can be cut up.
+        code: one byte that tells whether two ranks reduce in the same way.
+
     The others do what NumPy does with arrays of that type: sums and products of integers wrap around, the
     sum of bools is their `or`, a NaN wins max and min.
     """
@@ -76,16 +80,8 @@ class func:  # noqa: N801 - the original interface's name
         self.function = function
         self.commutative = builtin or bool(commutative)
         self.associative = builtin or bool(associative)
-
-    @property
-    def elementwise(self) -> bool:
-        """Whether the result of a slice is the slice of the result, so that large arrays can be cut up."""
-        return self.kind is not op.custom
-
-    @property
-    def code(self) -> int:
-        """One byte that tells whether two ranks reduce in the same way."""
-        return self.kind.value | self.commutative << 4 | self.associative << 5
+        self.elementwise = builtin
+        self.code = kind.value | self.commutative << 4 | self.associative << 5
 
     @property
     def name(self) -> str:
@@ -146,18 +142,23 @@ def combiner(
         like: turns a flat array into what a custom function expects.
         back: turns a custom function's result into a flat array, or raises.
     """
-    if function.elementwise:
-        ufunc = function.ufunc()
+    custom = function.function
+    if custom is None:
+        return elementwise_combiner(function.kind)
 
-        def combine(left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> None:
-            ufunc(left, right, out=out)
+    def combine(left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> None:
+        out[...] = back(custom(like(left), like(right)))
 
-    else:
-        custom = function.function
-        assert custom is not None  # noqa: S101 - the constructor saw to it
+    return combine
 
-        def combine(left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> None:
-            out[...] = back(custom(like(left), like(right)))
+
+@functools.cache
+def elementwise_combiner(kind: op) -> Combine:
+    """The reduction step of a built-in kind."""
+    ufunc = _UFUNCS[kind]
+
+    def combine(left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> None:
+        ufunc(left, right, out=out)
 
     return combine
 
