@@ -14,21 +14,27 @@ from typing import Any
 
 import pytest
 
-from tests.fmi.networks import PORT_RANDOM, SERVER, Host, Network, why_not
+from tests.fmi.networks import PORT_RANDOM, SERVER, Host, Network, NotAllowed, realm
 from tests.fmi.ranks import line
 
 PORT = 10000
 PATIENCE_S = 60.0
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _namespaces() -> None:
-    """CI sets COSMIC_REQUIRE_NAT=1 where it has seen that namespaces are allowed: no silent skip there."""
-    reason = why_not()
-    if reason and os.environ.get("COSMIC_REQUIRE_NAT") == "1":
-        pytest.fail(f"COSMIC_REQUIRE_NAT is 1, but {reason}")
-    if reason:
-        pytest.skip(reason)
+@pytest.fixture(scope="module")
+def enter() -> Iterator[list[str]]:
+    """Where networks can be made.
+
+    CI sets COSMIC_REQUIRE_NAT=1 where it has seen that namespaces are allowed: no silent skip there.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            realm_ = stack.enter_context(realm())
+        except NotAllowed as reason:
+            if os.environ.get("COSMIC_REQUIRE_NAT") == "1":
+                pytest.fail(f"COSMIC_REQUIRE_NAT is 1, but {reason}")
+            pytest.skip(str(reason))
+        yield realm_
 
 
 @dataclass(frozen=True)
@@ -56,9 +62,9 @@ def server(network: Network) -> Iterator[None]:
             process.kill()
 
 
-def run_world(hosts: list[Host], folder: Path, **direct: int) -> list[Outcome]:
+def run_world(enter: list[str], hosts: list[Host], folder: Path, **direct: int) -> list[Outcome]:
     """One rank a host, all through one server; what each ends with."""
-    with Network(hosts) as network, ranks_on(network, len(hosts), folder, **direct) as ranks:
+    with Network(hosts, enter) as network, ranks_on(network, len(hosts), folder, **direct) as ranks:
         spoken = [process.communicate(timeout=PATIENCE_S) for process in ranks]
     return [Outcome(json.loads(out or '{"error": "it died", "text": ""}'), log) for out, log in spoken]
 
@@ -110,8 +116,8 @@ NATTED, PUBLIC, SYMMETRIC = Host(), Host(nat=None), Host(nat=PORT_RANDOM)
         pytest.param([SYMMETRIC, PUBLIC], id="a symmetric NAT and a public host"),
     ],
 )
-def test_a_world_forms_through_real_nats(hosts: list[Host], tmp_path: Path) -> None:
-    assert_all_heard_all(run_world(hosts, tmp_path))
+def test_a_world_forms_through_real_nats(enter: list[str], hosts: list[Host], tmp_path: Path) -> None:
+    assert_all_heard_all(run_world(enter, hosts, tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -123,28 +129,32 @@ def test_a_world_forms_through_real_nats(hosts: list[Host], tmp_path: Path) -> N
     ],
 )
 def test_where_no_hole_can_be_punched_the_error_names_the_rank_and_says_so(
-    hosts: list[Host], tmp_path: Path
+    enter: list[str], hosts: list[Host], tmp_path: Path
 ) -> None:
-    for rank, outcome in enumerate(run_world(hosts, tmp_path, peer_timeout=4_000, setup_timeout=1_000)):
+    for rank, outcome in enumerate(
+        run_world(enter, hosts, tmp_path, peer_timeout=4_000, setup_timeout=1_000)
+    ):
         assert outcome.result["error"] in ("Timeout", "PeerFailure"), outcome
         assert f"rank {1 - rank}" in outcome.result["text"]
         assert "no connection to 203.0.113.1" in outcome.result["text"]
 
 
-def test_a_connection_that_stalls_is_replaced(tmp_path: Path) -> None:
+def test_a_connection_that_stalls_is_replaced(enter: list[str], tmp_path: Path) -> None:
     """As seen on AWS: a punched connection carries its first kilobytes and then nothing more."""
     first_stalls = """
         iifname "lan" tcp dport != 10000 ct state new numgen inc mod 1000 == 0 ct mark set 1
         ct mark 1 ct bytes > 20000 drop
     """
-    outcomes = run_world([Host(forward=first_stalls), NATTED], tmp_path, setup_timeout=1_500)
+    outcomes = run_world(enter, [Host(forward=first_stalls), NATTED], tmp_path, setup_timeout=1_500)
     assert_all_heard_all(outcomes)
     assert "stalled during the handshake" in outcomes[0].log
 
 
-def test_a_host_that_vanishes_without_a_word_is_a_failure_long_before_any_deadline(tmp_path: Path) -> None:
+def test_a_host_that_vanishes_without_a_word_is_a_failure_long_before_any_deadline(
+    enter: list[str], tmp_path: Path
+) -> None:
     """As a function's does when it reaches its time limit: no packet says that it is gone."""
-    with Network([NATTED, NATTED]) as network, ranks_on(network, 2, tmp_path, "barrier") as ranks:
+    with Network([NATTED, NATTED], enter) as network, ranks_on(network, 2, tmp_path, "barrier") as ranks:
         for rank in ranks:
             assert "heard" in json.loads(line(rank))
         network.cut_off(1)
