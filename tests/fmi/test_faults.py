@@ -18,7 +18,7 @@ import fmi
 from fmi.values import Value
 from fmi.wire import Address
 from tests.fmi.ranks import line, rank_process
-from tests.fmi.worlds import BIG, PATIENCE_S, World, config_for, serving
+from tests.fmi.worlds import BIG, PATIENCE_S, World, config_for, open_files, serving
 
 INT = fmi.types(fmi.datatypes.int)
 DOUBLE = fmi.types(fmi.datatypes.double)
@@ -309,10 +309,6 @@ def test_one_operation_at_a_time(world: Callable[..., World]) -> None:
         comm.allreduce(1, fmi.func(fmi.op.custom, nested), INT)
 
     assert all(isinstance(error, fmi.FMIError) for error in world(2).errors(body))
-
-
-def open_files() -> int:
-    return len(os.listdir("/dev/fd"))  # noqa: PTH208 - the descriptor of the listing itself is counted alike
 
 
 def test_no_descriptor_or_thread_is_left_behind() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ import pytest
 import fmi
 from fmi.direct import INBOX_LIMIT
 from fmi.wire import Address
-from tests.fmi.worlds import PATIENCE_S, World, config_for
+from tests.fmi.worlds import PATIENCE_S, World, config_for, open_files
 
 BIG = 64 << 20
 
@@ -245,7 +244,8 @@ def test_fifty_communicators_leave_no_descriptor_or_thread_behind(address: Addre
             assert fmi.waitall(requests) == [1, 0, None, None]
 
     use("first")
-    files, threads = len(os.listdir("/dev/fd")), threading.active_count()  # noqa: PTH208
+    files, threads = open_files(), threading.active_count()
     for number in range(50):
         use(f"communicator {number}")
-    assert (len(os.listdir("/dev/fd")), threading.active_count()) == (files, threads)  # noqa: PTH208
+    assert open_files() <= files
+    assert threading.active_count() <= threads
