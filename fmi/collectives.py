@@ -8,6 +8,9 @@ Trees are binomial, their places counted from the root. Small messages take the 
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+
 import numpy as np
 
 from fmi.chain import chain_bcast, chain_peers, is_chain_faster
@@ -29,7 +32,8 @@ def parent(place: int) -> int | None:
     return place & (place - 1) if place else None
 
 
-def children(place: int, size: int) -> list[int]:
+@functools.cache
+def children(place: int, size: int) -> tuple[int, ...]:
     """Ascending; a child at distance d heads a subtree of up to d ranks."""
     limit = place & -place if place else size
     found = []
@@ -37,18 +41,19 @@ def children(place: int, size: int) -> list[int]:
     while distance < limit and place + distance < size:
         found.append(place + distance)
         distance *= 2
-    return found
+    return tuple(found)
 
 
-def tree_peers(rank: int, size: int, root: int) -> list[int]:
+@functools.cache
+def tree_peers(rank: int, size: int, root: int) -> tuple[int, ...]:
     """The ranks next to this one in the tree."""
     place = (rank - root) % size
     above = parent(place)
-    near = children(place, size) if above is None else [above, *children(place, size)]
-    return [(other + root) % size for other in near]
+    near = children(place, size) if above is None else (above, *children(place, size))
+    return tuple((other + root) % size for other in near)
 
 
-def bcast_peers(rank: int, size: int, root: int, nbytes: int) -> list[int]:
+def bcast_peers(rank: int, size: int, root: int, nbytes: int) -> Sequence[int]:
     """Whom `bcast` talks to."""
     return chain_peers(rank, size, root) if is_chain_faster(size, nbytes) else tree_peers(rank, size, root)
 
@@ -67,7 +72,7 @@ def bcast(stage: Stage, array: Array, root: int) -> None:
     stage.flush()
 
 
-def gather_peers(rank: int, size: int, root: int, share_bytes: int) -> list[int]:
+def gather_peers(rank: int, size: int, root: int, share_bytes: int) -> Sequence[int]:
     """Whom `gather` and `scatter` talk to."""
     if share_bytes >= LARGE_BYTES:
         return star_peers(rank, size, root)
@@ -140,7 +145,7 @@ def scatter(stage: Stage, whole: Array | None, share: Array, root: int) -> None:
     stage.flush()
 
 
-def allgather_peers(rank: int, size: int, share_bytes: int) -> list[int]:
+def allgather_peers(rank: int, size: int, share_bytes: int) -> Sequence[int]:
     """Whom `allgather` talks to."""
     return ring_peers(rank, size) if share_bytes >= LARGE_BYTES else dissemination_peers(rank, size)
 
@@ -167,7 +172,7 @@ def allgather(stage: Stage, whole: Array) -> None:
     whole[rank * count :], whole[: rank * count] = held[:after], held[after:]
 
 
-def alltoall_peers(rank: int, size: int) -> list[int]:
+def alltoall_peers(rank: int, size: int) -> Sequence[int]:
     """Whom `alltoall` talks to."""
     return exchange_peers(rank, size)
 
@@ -189,12 +194,13 @@ def shares(whole: Array, size: int) -> list[Array]:
     return [whole[rank * count : (rank + 1) * count] for rank in range(size)]
 
 
-def powers(size: int) -> list[int]:
+@functools.cache
+def powers(size: int) -> tuple[int, ...]:
     """The powers of two below the size of the world."""
-    return [1 << k for k in range((size - 1).bit_length())]
+    return tuple(1 << k for k in range((size - 1).bit_length()))
 
 
-def barrier_peers(rank: int, size: int, crowded: bool) -> list[int]:
+def barrier_peers(rank: int, size: int, crowded: bool) -> Sequence[int]:
     """Whom `barrier` talks to."""
     return tree_peers(rank, size, 0) if crowded else dissemination_peers(rank, size)
 
@@ -220,6 +226,7 @@ def _hear_from_all(stage: Stage, nothing: Array) -> None:
         stage.send(above, nothing)
 
 
-def dissemination_peers(rank: int, size: int) -> list[int]:
+@functools.cache
+def dissemination_peers(rank: int, size: int) -> tuple[int, ...]:
     """The ranks at distances that are powers of two."""
-    return [other for d in powers(size) for other in ((rank + d) % size, (rank - d) % size)]
+    return tuple(other for d in powers(size) for other in ((rank + d) % size, (rank - d) % size))

@@ -129,14 +129,15 @@ class Direct(Channel):
     def post(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> None:
         """Start sending; the payload must not change until `flush` returns."""
         link = self._links[peer]
-        self._enter(call)
+        if call is not self._calls[-1]:
+            self._enter(call)
         if link.abort or link.left:
             self._refuse(link, call)
         size = len(payload)
         link.sent += 1
+        self.bytes_sent += HEADER_BYTES + size
         if not self._push(link, call.prefix + pack_rest(form, size), payload):
             self._urgent[link] = link.queued
-        self.bytes_sent += HEADER_BYTES + size
 
     def _refuse(self, link: Link, call: Call) -> NoReturn:
         self._check(link)
@@ -150,7 +151,7 @@ class Direct(Channel):
         if not sent:
             self._unsent.add(link)
             self._watch(link)
-        elif link in self._unsent:
+        elif self._unsent and link in self._unsent:
             self._unsent.discard(link)
             self._watch(link)
         return sent
@@ -185,11 +186,13 @@ class Direct(Channel):
             MismatchError: the peer is in another call than this rank.
         """
         link = self._links[peer]
-        self._enter(call)
-        if len(into) <= SMALL_BYTES and link.even and not link.aside:
+        if call is not self._calls[-1]:
+            self._enter(call)
+        size = len(into)
+        if size <= SMALL_BYTES and link.even and not link.aside:
             form = self._receive_small(link, call, into)
             if form is not None:
-                self.bytes_received += HEADER_BYTES + len(into)
+                self.bytes_received += HEADER_BYTES + size
                 return form & FORM_MASK
         if not link.has(call):
             link.post(call, into)
@@ -237,7 +240,6 @@ class Direct(Channel):
             form = link.receive(call.prefix, into)
             if form is None and self._spin.budget_s and link.even and not self._unsent:
                 form = link.receive(call.prefix, into, time.monotonic() + self._spin.budget_s)
-                self._spin.looked(form is not None)
         except LinkLost as lost:
             self._lose(link, lost)
         return form
@@ -405,7 +407,6 @@ class Direct(Channel):
         while not ready and time.monotonic() < until:
             pause()
             ready = self._poller.poll(0)
-        self._spin.looked(bool(ready))
         return ready
 
     def _sleep(self, until: float) -> list[tuple[int, int]]:

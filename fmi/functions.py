@@ -111,14 +111,17 @@ LXOR = func(op.lxor)
 BAND = func(op.band)
 BOR = func(op.bor)
 BXOR = func(op.bxor)
+_BUILTINS = {function.kind: function for function in (SUM, PROD, MAX, MIN, LAND, LOR, LXOR, BAND, BOR, BXOR)}
 
 
 def as_func(function: object) -> func:
     """Take an `fmi.func` or a built-in `fmi.op` for what it means. Raises TypeError for anything else."""
     if isinstance(function, func):
         return function
-    if isinstance(function, op):
-        return func(function)
+    if isinstance(function, op) and function in _BUILTINS:
+        return _BUILTINS[function]
+    if function is op.custom:
+        return func(op.custom)  # says what is missing
     raise TypeError(f"the function is an fmi.func or an fmi.op, such as fmi.SUM, not {function!r}")
 
 

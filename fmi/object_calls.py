@@ -144,7 +144,7 @@ class ObjectCalls(Messages):
             raise ValueError(f"there are {len(objs)} objects for {self.world_size} ranks")
         return [encode(each) for each in objs]
 
-    def _tree_peers(self, root: int) -> list[int]:
+    def _tree_peers(self, root: int) -> Sequence[int]:
         return collectives.tree_peers(self.rank, self.world_size, root)
 
 

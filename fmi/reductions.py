@@ -6,6 +6,7 @@ ranks know alike: size of the world, number of elements, root and function.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 
@@ -34,7 +35,7 @@ from fmi.values import Array
 RING_BYTES = 64 * 1024
 
 
-def reduce_peers(rank: int, size: int, root: int, nbytes: int, function: func) -> list[int]:
+def reduce_peers(rank: int, size: int, root: int, nbytes: int, function: func) -> Sequence[int]:
     """Whom `reduce` talks to."""
     if not function.associative:
         return gather_peers(rank, size, root, nbytes)
@@ -43,7 +44,7 @@ def reduce_peers(rank: int, size: int, root: int, nbytes: int, function: func) -
     if function.commutative:
         return tree_peers(rank, size, root)
     peers = tree_peers(rank, size, 0)
-    return peers + [other for me, other in ((0, root), (root, 0)) if rank == me != other]
+    return [*peers, *(other for me, other in ((0, root), (root, 0)) if rank == me != other)]
 
 
 def reduce(
@@ -119,21 +120,31 @@ def _goes_around(nbytes: int, count: int, size: int, function: func) -> bool:
     return function.elementwise and nbytes >= RING_BYTES and count >= size > 1
 
 
-def allreduce_peers(stage: Stage, nbytes: int, count: int, function: func) -> list[int]:
+def allreduce_peers(stage: Stage, nbytes: int, count: int, function: func) -> Sequence[int]:
     """Whom `allreduce` talks to."""
-    rank, size = stage.rank, stage.size
+    # A function of the user's would be kept alive by the cache, with all that it refers to.
+    peers = _known_allreduce_peers if function.elementwise else _allreduce_peers
+    return peers(stage.rank, stage.size, stage.channel.crowded, nbytes=nbytes, count=count, function=function)
+
+
+def _allreduce_peers(
+    rank: int, size: int, crowded: bool, *, nbytes: int, count: int, function: func
+) -> Sequence[int]:
     if _goes_around(nbytes, count, size, function):
         return ring_peers(rank, size) if size & (size - 1) else halving_peers(rank, size)
-    if _goes_by_root(stage, function):
-        return reduce_peers(rank, size, 0, nbytes, function) + bcast_peers(rank, size, 0, nbytes)
+    if _goes_by_root(crowded, function):
+        return [*reduce_peers(rank, size, 0, nbytes, function), *bcast_peers(rank, size, 0, nbytes)]
     partner = _fold_partner(rank, size)
-    near = [] if partner is None else [partner]
-    return near + _doubling_partners(rank, size)
+    partners = _doubling_partners(rank, size)
+    return partners if partner is None else (partner, *partners)
 
 
-def _goes_by_root(stage: Stage, function: func) -> bool:
+_known_allreduce_peers = functools.lru_cache(1024)(_allreduce_peers)
+
+
+def _goes_by_root(crowded: bool, function: func) -> bool:
     """Whether rank 0 reduces and hands out: twice the rounds of doubling, but fewer messages in all."""
-    return stage.channel.crowded or not function.associative
+    return crowded or not function.associative
 
 
 def allreduce(
@@ -154,7 +165,7 @@ def allreduce(
         return
     if array is not None:
         total[...] = array
-    if _goes_by_root(stage, function):
+    if _goes_by_root(stage.channel.crowded, function):
         reduce(stage, total, total if stage.rank == 0 else None, 0, function=function, combine=combine)
         bcast(stage, total, 0)
     else:
@@ -171,10 +182,11 @@ def _fold_partner(rank: int, size: int) -> int | None:
     return rank ^ 1 if rank < 2 * _extra(size) else None
 
 
-def _doubling_partners(rank: int, size: int) -> list[int]:
+@functools.cache
+def _doubling_partners(rank: int, size: int) -> tuple[int, ...]:
     extra = _extra(size)
     if rank < 2 * extra and rank % 2 == 0:
-        return []
+        return ()
     place = rank // 2 if rank < 2 * extra else rank - extra
     partners = []
     distance = 1
@@ -182,7 +194,7 @@ def _doubling_partners(rank: int, size: int) -> list[int]:
         other = place ^ distance
         partners.append(2 * other + 1 if other < extra else other + extra)
         distance *= 2
-    return partners
+    return tuple(partners)
 
 
 def _doubling_allreduce(stage: Stage, total: Array, combine: Combine) -> None:
@@ -238,7 +250,7 @@ def ring_reduce(stage: Stage, operands: Sequence[Array], chunks: Sequence[Array]
         outgoing = chunks[index]
 
 
-def reduce_scatter_peers(stage: Stage, nbytes: int, count: int, function: func) -> list[int]:
+def reduce_scatter_peers(stage: Stage, nbytes: int, count: int, function: func) -> Sequence[int]:
     """Whom `reduce_scatter` talks to."""
     if _goes_around(nbytes, count, stage.size, function):
         return ring_peers(stage.rank, stage.size)
@@ -255,9 +267,9 @@ def reduce_scatter(
         allreduce(stage, total, function, combine)
 
 
-def scan_peers(rank: int, size: int, function: func) -> list[int]:
+def scan_peers(rank: int, size: int, function: func) -> Sequence[int]:
     """Whom `scan` talks to."""
-    distances = powers(size) if function.associative else [1]
+    distances = powers(size) if function.associative else (1,)
     return [other for d in distances for other in (rank - d, rank + d) if 0 <= other < size]
 
 

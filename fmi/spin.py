@@ -2,9 +2,9 @@
 
 Waking a sleeping process takes longer than most small messages, so looking for a moment first pays. Between
 two looks the core is offered to whoever else wants it, which may be the very rank that is awaited; so it
-pays also where ranks outnumber cores. The moment is short, it shrinks whenever looking was in vain, as a
-function may share its core with strangers or be billed for little of it, and it grows again when messages
-turn out to come soon after the rank went to sleep.
+pays also where ranks outnumber cores. The moment is short, and it shrinks whenever it was followed by a long
+sleep, as a function may share its core with strangers or be billed for little of it; it grows again when
+messages turn out to come soon.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Callable
 # Longer than a message takes between two functions, shorter than anyone would notice.
 LONGEST_S = 200e-6
 SHORTEST_S = 10e-6
+# Whoever sleeps longer waits for something that takes its time: another rank that computes, or is away.
+LONG_SLEEP_S = 1e-3
 
 give_way: Callable[[], None] | None = getattr(os, "sched_yield", None)
 
@@ -34,16 +36,11 @@ class Spin:
         self._allowed = give_way is not None or not crowded
         self.budget_s = LONGEST_S if self._allowed else 0.0
 
-    def looked(self, found: bool) -> None:
-        """What looking for the budget came to."""
-        if found:
-            self.budget_s = min(LONGEST_S, self.budget_s * 2)
-        else:
-            self.budget_s = self.budget_s / 2 if self.budget_s >= 2 * SHORTEST_S else 0.0
-
     def slept(self, seconds: float) -> None:
-        """Something came after that much sleep: with a little patience it would have come while looking."""
-        if self._allowed and seconds < LONGEST_S:
+        """Looking was in vain, and something came after that much sleep."""
+        if seconds >= LONG_SLEEP_S:
+            self.budget_s = self.budget_s / 2 if self.budget_s >= 2 * SHORTEST_S else 0.0
+        elif self._allowed:
             self.budget_s = max(SHORTEST_S, min(LONGEST_S, self.budget_s * 2))
 
 

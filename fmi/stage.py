@@ -11,7 +11,7 @@ from fmi.frames import Call
 from fmi.values import Array
 
 
-@dataclass
+@dataclass(slots=True)
 class Stage:
     """One call of one collective on one rank."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -139,7 +139,7 @@ class TypedCalls(Messages):
         code, count = dtype_code(kind.dtype), kind.count
         return self._stage(operation, code, count, root=root, function=function, form=form)
 
-    def _gather_peers(self, root: int, share: Array) -> list[int]:
+    def _gather_peers(self, root: int, share: Array) -> Sequence[int]:
         return collectives.gather_peers(self.rank, self.world_size, root, share.nbytes)
 
 
