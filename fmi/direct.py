@@ -70,6 +70,7 @@ class Direct(Channel):
         self._urgent: dict[Link, int] = {}
         self._expected: defaultdict[int, deque[Expected]] = defaultdict(deque)
         self._pulse = Pulse()
+        self._prepared: dict[int, memoryview] = {}
         self._spin = Spin(crowded=world_size > cores())
         self.crowded = is_crowded(world_size, config.host)
         self._inbox_limit: float = INBOX_LIMIT
@@ -194,6 +195,7 @@ class Direct(Channel):
             if form is not None:
                 self.bytes_received += HEADER_BYTES + size
                 return form & FORM_MASK
+        into = self._prepared.pop(peer, into)  # the same memory, but what `_accept` can tell
         if not link.has(call):
             link.post(call, into)
             self._guarded(link, link.pump)
@@ -249,6 +251,7 @@ class Direct(Channel):
         link = self._links.get(peer)
         if link and link.even and len(into) > SMALL_BYTES:
             link.post(call, into)
+            self._prepared[peer] = into
 
     def _await_frame(
         self,

@@ -8,7 +8,7 @@ Each rank sends and receives the array twice at most, as around the ring, but in
 from __future__ import annotations
 
 from fmi.functions import Combine
-from fmi.segments import exchange, exchange_combine
+from fmi.segments import combine_received, receive_beside, send_segments
 from fmi.stage import Stage
 from fmi.values import Array
 
@@ -21,20 +21,35 @@ def halving_peers(rank: int, size: int) -> list[int]:
 def halving_allreduce(stage: Stage, array: Array, total: Array, combine: Combine) -> None:
     """Fill the total with all ranks' arrays combined; the array may be the total itself.
 
-    Every element is combined on one rank and copied from there, so all ranks get the same bits.
+    Every element is combined on one rank and copied from there, so all ranks get the same bits. Nothing is
+    flushed between the rounds: what comes back from a rank depends on all that was sent to it.
     """
-    start, end = 0, array.size
-    rounds: list[tuple[int, slice, slice]] = []
+    rounds = _rounds(stage, array.size)
+    incoming = [receive_beside(stage, other, array[mine]) for other, mine, _ in rounds]
     source = array
+    for (other, mine, theirs), received in zip(rounds, incoming, strict=True):
+        send_segments(stage, other, source[theirs])
+        combine_received(received, source[mine], total[mine], combine)
+        source = total
+    for other, _, theirs in rounds:
+        stage.prepare(other, total[theirs])
+    for other, mine, theirs in reversed(rounds):
+        stage.send(other, total[mine])
+        stage.receive(other, total[theirs])
+    stage.flush()
+
+
+def _rounds(stage: Stage, count: int) -> list[tuple[int, slice, slice]]:
+    """With whom in each round, which part of the array stays here, and which one goes there."""
+    rounds = []
+    start, end = 0, count
     for distance in _distances(stage.size):
         other, middle = stage.rank ^ distance, (start + end) // 2
         halves = slice(start, middle), slice(middle, end)
-        mine, theirs = halves if stage.rank < other else reversed(halves)
-        exchange_combine(stage, other, source[theirs], other, source[mine], out=total[mine], combine=combine)
+        mine, theirs = halves if stage.rank < other else halves[::-1]
         rounds.append((other, mine, theirs))
-        start, end, source = mine.start, mine.stop, total
-    for other, mine, theirs in reversed(rounds):
-        exchange(stage, other, total[mine], other, total[theirs])
+        start, end = mine.start, mine.stop
+    return rounds
 
 
 def _distances(size: int) -> list[int]:

@@ -267,7 +267,10 @@ class Link:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, mark)
 
     def _read(self) -> bool:
-        """One read; False when the socket had less than was asked for."""
+        """One read; False when the socket had less than was asked for, or a large payload is complete.
+
+        The next one's buffer may be posted before it is read.
+        """
         if self._header is not None:
             return self._read_payload()
         posted = self._posted
@@ -285,7 +288,7 @@ class Link:
         if self._came(count):
             self._filled += count
             self._deliver_if_complete()
-        return count == len(into)
+        return count == len(into) and self._header is not None
 
     def _read_posted(self, posted: memoryview) -> bool:
         """Read a header and, if it is the right one, its payload straight to where it belongs."""
@@ -303,7 +306,7 @@ class Link:
         else:
             spilled = bytes(posted[: max(filled, 0)])
             self._take_in(memoryview(bytes(self._lone_header) + spilled)[:count])
-        return filled == len(posted)
+        return self._header is not None and filled == PIECE_BYTES
 
     def _came(self, count: int) -> bool:
         """Note the progress; a read of nothing is the end of the stream."""

@@ -26,7 +26,7 @@ from fmi.collectives import (
 )
 from fmi.functions import Combine, func
 from fmi.halving import halving_allreduce, halving_peers
-from fmi.segments import exchange_combine
+from fmi.segments import combine_received, receive_beside, send_segments
 from fmi.shares import ring_allgather, ring_peers
 from fmi.stage import Stage
 from fmi.values import Array
@@ -238,16 +238,11 @@ def ring_reduce(stage: Stage, operands: Sequence[Array], chunks: Sequence[Array]
     outgoing = operands[(rank - 1) % size]
     for step in range(1, size):
         index = (rank - step - 1) % size
-        exchange_combine(
-            stage,
-            (rank + 1) % size,
-            outgoing,
-            (rank - 1) % size,
-            operands[index],
-            out=chunks[index],
-            combine=combine,
-        )
+        received = receive_beside(stage, (rank - 1) % size, operands[index])
+        send_segments(stage, (rank + 1) % size, outgoing)
+        combine_received(received, operands[index], chunks[index], combine)
         outgoing = chunks[index]
+    stage.flush()
 
 
 def reduce_scatter_peers(stage: Stage, nbytes: int, count: int, function: func) -> Sequence[int]:

@@ -40,32 +40,31 @@ def receive_segments(stage: Stage, peer: int, array: Array) -> Iterator[Array]:
 
 
 def exchange(stage: Stage, to: int, outgoing: Array, source: int, incoming: Array) -> None:
-    """Send one array and fill another one."""
+    """Send one array and fill another one. What is sent must not change until `flush`."""
     stage.prepare(source, incoming)
     stage.send(to, outgoing)
     stage.receive(source, incoming)
-    stage.flush()
 
 
-def exchange_combine(
-    stage: Stage, to: int, outgoing: Array, source: int, mine: Array, *, out: Array, combine: Combine
-) -> None:
-    """Send one array, receive one like `mine`, and put the two combined into `out`, which may be `mine`."""
-    send_segments(stage, to, outgoing)
-    pieces = receive_beside(stage, source, mine)
-    for piece, into, received in zip(segments(mine), segments(out), pieces, strict=True):
-        combine(received, piece, into)
-    stage.flush()
+def combine_received(received: Iterator[Array], mine: Array, out: Array, combine: Combine) -> None:
+    """Put an array and what is received beside it together into `out`, which may be the array itself."""
+    for theirs, piece, into in zip(received, segments(mine), segments(out), strict=True):
+        combine(theirs, piece, into)
 
 
 def receive_beside(stage: Stage, peer: int, like: Array) -> Iterator[Array]:
     """Receive an array of the size of `like`, segment by segment, into buffers that are used in turn.
 
     A segment may still be being sent on when the next one is asked for, but not the next but one: that is
-    then coming into the same buffer.
+    then coming into the same buffer. The first segment may come as soon as this was called.
     """
     sizes = [piece.size for piece in segments(like)]
     buffers = [np.empty(sizes[0], like.dtype) for _ in sizes[:3]]
+    stage.prepare(peer, buffers[0])
+    return _receive_in_turn(stage, peer, sizes, buffers)
+
+
+def _receive_in_turn(stage: Stage, peer: int, sizes: list[int], buffers: list[Array]) -> Iterator[Array]:
     for index, size in enumerate(sizes):
         received = buffers[index % 3][:size]
         stage.receive(peer, received)

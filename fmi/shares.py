@@ -65,3 +65,4 @@ def ring_allgather(stage: Stage, parts: Sequence[Array]) -> None:
             (rank - 1) % size,
             parts[(rank - step - 1) % size],
         )
+    stage.flush()
