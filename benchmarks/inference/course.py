@@ -9,9 +9,9 @@ every operator that contains it. The newer script has the same loop without prof
 import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-
-os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # or the profiler writes a line at each start and stop
 
 import torch
 from torch import nn
@@ -26,6 +26,7 @@ def lambda_loop(model: nn.Module, data: TensorDataset) -> tuple[list[torch.Tenso
     predictions, profiled = [], 0.0
     for image, magnitude, *_ in DataLoader(data, batch_size=BATCH_SIZE):
         with (
+            _silence(),
             profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler,
             record_function("model_inference"),
             torch.no_grad(),
@@ -34,6 +35,19 @@ def lambda_loop(model: nn.Module, data: TensorDataset) -> tuple[list[torch.Tenso
         profiled += profiler.key_averages().total_average().cpu_time_total / 1e6
         gc.collect()
     return predictions, profiled
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Without what the profiler writes to the standard error at each start and stop, from C++."""
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
 
 
 def newer_loop(model: nn.Module, data: TensorDataset) -> list[torch.Tensor]:
