@@ -295,7 +295,7 @@ def test_ranks_that_disagree_both_get_an_error_that_names_both_sides(
 dtypes = st.sampled_from(["int8", "uint16", "int64", "float32", "complex128"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data(), size=st.sampled_from(SIZES), dtype=dtypes)
 def test_any_sequence_of_operations_agrees_with_numpy(
     kept_worlds: dict[int, World], data: st.DataObject, size: int, dtype: str

@@ -55,7 +55,7 @@ def same(left: Any, right: Any) -> bool:  # noqa: ANN401
 
 
 @given(objects)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_objects_come_out_as_they_went_in(obj: object) -> None:
     assert same(decode(encode(obj)), obj)
 
