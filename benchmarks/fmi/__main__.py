@@ -48,20 +48,22 @@ def main() -> int:
             "mpi4py or Open MPI is missing: only FMI and sockets are measured; make bench-fmi installs both"
         )
     compared = columns(peers, machine.default_congestion())
+    load = os.getloadavg()[0]
     samples, mpi = measure(plan, compared, lambda text: print(text, file=sys.stderr, flush=True))
     results = Results(samples, [column.title for column in compared], os.cpu_count() or 1)
-    arguments = " ".join(sys.argv[1:])
+    arguments = " ".join(["--quick"] * given.quick + [f"--rounds {given.rounds}"] * bool(given.rounds))
     command = f'make bench-fmi ARGS="{arguments}"' if arguments else "make bench-fmi"
     text = report.document(
         results,
         command=command,
         rounds=plan.rounds,
-        machine=machine.describe(),
+        machine=[*machine.describe(), f"load average before the run {load:.1f}"],
         mca=" ".join(MCA),
         mpi=mpi,
     )
     print(text)
-    folder = given.output or (None if given.quick else ROOT / "docs" / "benchmarks")
+    is_part = given.quick or given.ranks or given.only != [""]
+    folder = given.output or (None if is_part else ROOT / "docs" / "benchmarks")
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "fmi.md").write_text(text)

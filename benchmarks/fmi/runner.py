@@ -47,7 +47,7 @@ class Plan(NamedTuple):
 
 
 FULL = Plan(5, 0.5, 300, (2, 4, 8), (2, 4, 8, 16, 32))
-QUICK = Plan(2, 0.1, 50, (2, 4, 8), (2, 4, 8))
+QUICK = Plan(2, 0.1, 50, (2, 4, 8), (2, 4, 8, 16, 32))
 
 
 def columns(peers: bool, default: str) -> list[Column]:
