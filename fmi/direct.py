@@ -36,6 +36,7 @@ ABORT_PAIRING_S = 0.2
 # A rank that has waited this long tells whom it waits for, and lets others pair with it meanwhile.
 LISTEN_AFTER_S = 0.1
 LATE_PAIRING_S = 1.0
+LOOK_UP_EVERY_S = 0.1
 # Who waits for a connected rank may really be waiting for one that never came. Whoever waits for that one
 # itself gives up first, and its abort names the right one.
 HEARSAY_S = 1.0
@@ -71,6 +72,7 @@ class Direct(Channel):
         self._expected: defaultdict[int, deque[Expected]] = defaultdict(deque)
         self._pulse = Pulse()
         self._prepared: dict[int, memoryview] = {}
+        self._look_up_at = 0.0
         self._spin = Spin(crowded=world_size > cores())
         self.crowded = is_crowded(world_size, config.host)
         self._inbox_limit: float = INBOX_LIMIT
@@ -132,6 +134,7 @@ class Direct(Channel):
         link = self._links[peer]
         if call is not self._calls[-1]:
             self._enter(call)
+        self._look_up()
         if link.abort or link.left:
             self._refuse(link, call)
         size = len(payload)
@@ -139,6 +142,13 @@ class Direct(Channel):
         self.bytes_sent += HEADER_BYTES + size
         if not self._push(link, call.prefix + pack_rest(form, size), payload):
             self._urgent[link] = link.queued
+
+    def _look_up(self) -> None:
+        """Take in what has come, now and then: a rank that only sends has to hear of failures too."""
+        now = time.monotonic()
+        if now >= self._look_up_at:
+            self._look_up_at = now + LOOK_UP_EVERY_S
+            self._handle(self._poller.poll(0))
 
     def _refuse(self, link: Link, call: Call) -> NoReturn:
         self._check(link)
@@ -452,7 +462,7 @@ class Direct(Channel):
     def _lose(self, link: Link, lost: LinkLost) -> NoReturn:
         self._forget(link)
         with contextlib.suppress(LinkLost):
-            link.pump()  # an abort may have come in just before the connection broke
+            link.pump(math.inf)  # an abort may have come in just before the connection broke
         self._check(link)
         reason = "it closed its communicator" if link.left else str(lost)
         raise PeerFailure(link.peer, reason) from lost

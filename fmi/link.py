@@ -36,6 +36,8 @@ STAGE_BYTES = 16 * 1024
 SMALL_BYTES = STAGE_BYTES - HEADER_BYTES
 # Up to here copying a payload behind its header costs less than handing two pieces to the kernel.
 JOIN_BYTES = 32 * 1024
+# A peer may send as fast as this rank reads; others have to get their turn.
+PUMP_BYTES = 8 << 20
 # Some systems refuse to move more than 2 GiB at once.
 PIECE_BYTES = 1 << 30
 # Poll reports a large payload in pieces of this size: waking up for every packet costs more.
@@ -85,6 +87,7 @@ class Link:
         self.sent = 0
         self.received = 0
         self.waiting: Waiting | None = None
+        self._quota: float = 0
         self.last_progress = time.monotonic()
         self.sending = False
         self._outbox: deque[memoryview] = deque()
@@ -246,10 +249,11 @@ class Link:
         self.inbox_bytes -= len(frame.payload)
         expected.frame = frame
 
-    def pump(self) -> None:
-        """Read what is there. Raises LinkLost when the peer is gone without a goodbye."""
+    def pump(self, limit: float = PUMP_BYTES) -> None:
+        """Read what is there, up to a limit. Raises LinkLost when the peer is gone without a goodbye."""
+        self._quota = limit
         try:
-            while self._read():
+            while self._read() and self._quota > 0:
                 pass
         except BlockingIOError:
             pass
@@ -312,6 +316,7 @@ class Link:
         """Note the progress; a read of nothing is the end of the stream."""
         if count:
             self.last_progress = time.monotonic()
+            self._quota -= count
             return True
         self._end("its process ended" if not self.midway else "its process ended in the middle of a message")
         return False
