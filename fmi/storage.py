@@ -210,6 +210,9 @@ class Storage(Channel):
 
     def _complain(self, letters: Letters, call: Call) -> None:
         peer = letters.greeting.peer
+        told = self._store.get(self._told)
+        if told is not None:  # why the peer has left is looked at less often than that it has
+            self._hear_abort(told)
         if letters.left:
             raise PeerFailure(peer, f"it closed its communicator while rank {self._rank} was in {call}")
         if letters.awaits:

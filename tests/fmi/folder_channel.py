@@ -1,4 +1,4 @@
-"""A channel of one's own: the example of docs/fmi.md, word for word."""
+"""A channel of one's own: the example of docs/fmi-channels.md, word for word."""
 
 from pathlib import Path
 from uuid import uuid4

@@ -1,0 +1,149 @@
+"""`python -m fmi`: see that a world works, how fast it is, and calibrate the model that chooses channels.
+
+Without RANK and WORLD_SIZE in the environment a world of processes is started on this machine, with a
+rendezvous server of its own. With them, as in a function, this process takes part as that rank.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from types import FrameType
+from typing import Any
+
+from fmi import calibrate, smoke
+from fmi.communicator import Communicator
+from fmi.config import Config, load, resolve
+from fmi.errors import ConfigError, FMIError
+from fmi.launch import rendezvous_server, run_ranks
+
+EXAMPLES = """examples:
+  python -m fmi hello --ranks 4
+  python -m fmi pingpong
+  python -m fmi bench --ranks 8
+  python -m fmi ring --channel Redis --set host=127.0.0.1
+  python -m fmi bench --channel S3 --set bucket_name=my-bucket
+  python -m fmi calibrate --config fmi.json --output fmi.json
+"""
+PROGRAMS: dict[str, Callable[[Communicator], None]] = {
+    "hello": smoke.hello,
+    "ring": smoke.ring,
+    "pingpong": smoke.pingpong,
+    "bench": smoke.bench,
+}
+INTERRUPTED = 130
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fmi",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("program", choices=[*PROGRAMS, "calibrate"], help="what to run")
+    parser.add_argument("--ranks", type=int, default=2, help="processes to start here (default 2)")
+    parser.add_argument("--config", default=os.environ.get("FMI_CONFIG") or None, help="an fmi.json")
+    parser.add_argument("--channel", help="enable this channel alone")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of --channel, such as host=..., bucket_name=... or endpoint_url=...",
+    )
+    parser.add_argument("--output", help="calibrate: where to write (default: --config, or ./fmi.json)")
+    arguments = parser.parse_args(argv)
+    if arguments.ranks < 1:
+        parser.error("--ranks is at least 1")
+    if arguments.program in ("pingpong", "calibrate") and arguments.ranks < 2:
+        parser.error(f"{arguments.program} needs two ranks: --ranks 2")
+    if arguments.set and not arguments.channel:
+        parser.error("--set needs --channel, whose settings it gives")
+    if any("=" not in each for each in arguments.set):
+        parser.error("--set takes NAME=VALUE")
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit status 0 when all went well, 1 when something failed, 2 for bad arguments, 130 after Ctrl-C."""
+    arguments = parse(argv)
+    is_rank = bool(os.environ.get("RANK") and os.environ.get("WORLD_SIZE"))
+    signal.signal(signal.SIGTERM, _interrupt)  # so that what was started is ended, and the others are told
+    try:
+        content = _content(arguments)
+        return _take_part(arguments, content) if is_rank else _launch(arguments, content, argv)
+    except FMIError as error:
+        print(f"{_who(is_rank)}{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _who(is_rank: bool) -> str:
+    return f"rank {os.environ['RANK']}: " if is_rank else ""
+
+
+def _content(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The configuration, with the channel that was asked for alone enabled."""
+    content = load(arguments.config)
+    if arguments.channel:
+        given = dict(each.split("=", 1) for each in arguments.set)
+        settings = {**content.get("backends", {}).get(arguments.channel, {}), **given, "enabled": "true"}
+        content["backends"] = {arguments.channel: settings}
+    return content
+
+
+def _launch(arguments: argparse.Namespace, content: Mapping[str, Any], argv: list[str] | None) -> int:
+    ranks = 2 if arguments.program == "calibrate" else arguments.ranks
+    with ExitStack() as stack:
+        environment: dict[str, str] = {}
+        if "Direct" in resolve(content).channels and not os.environ.get("RENDEZVOUS_HOST"):
+            environment = stack.enter_context(rendezvous_server())
+        return run_ranks(sys.argv[1:] if argv is None else argv, ranks, environment)
+
+
+def _take_part(arguments: argparse.Namespace, content: Mapping[str, Any]) -> int:
+    settings = resolve(content, override=True)
+    if arguments.program == "calibrate":
+        _calibrate(arguments, settings)
+    else:
+        with _communicator(settings, "") as comm:
+            PROGRAMS[arguments.program](comm)
+    return 0
+
+
+def _communicator(settings: Config, suffix: str) -> Communicator:
+    try:
+        rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+        return Communicator(rank, size, settings, os.environ.get("FMI_COMM_NAME", "fmi") + suffix)
+    except ValueError as error:
+        raise ConfigError(f"RANK and WORLD_SIZE do not name a rank: {error}") from None
+
+
+def _calibrate(arguments: argparse.Namespace, settings: Config) -> None:
+    measured = {}
+    is_first = False
+    for name, channel in settings.channels.items():
+        alone = dataclasses.replace(settings, channels={name: channel})
+        with _communicator(alone, f" / {name}") as comm:
+            if comm.size < 2:
+                raise ConfigError("calibrate needs a world of two ranks")
+            is_first = comm.rank == 0
+            measured[name] = calibrate.constants_of(comm)
+    if is_first:
+        path = calibrate.output_path(arguments.config, arguments.output)
+        base = load(arguments.config)
+        calibrate.write(path, calibrate.with_constants(base, measured))
+        print(json.dumps(measured, indent=2), f"written to {path}", sep="\n", flush=True)
