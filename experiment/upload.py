@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 BUNDLE = REPOSITORY / "inference" / "bundle"
-_SAMPLE_SOURCES = tuple(
-    f"inference/{name}.py" for name in ("synthetic", "spectra", "profiles", "galaxies", "partitions")
+_SAMPLE_SOURCES = (
+    "inference/atlas.json",
+    "inference/cosmology.py",
+    "inference/galaxies.py",
+    "inference/partitions.py",
+    "inference/population.py",
+    "inference/profiles.py",
+    "inference/spectra.py",
+    "inference/synthetic.py",
 )
 
 
@@ -31,7 +38,7 @@ def upload_bundle(s3: S3Client, bucket: str, reporter: Reporter) -> None:
     """The script and the model, below ``Anomaly Detection/``."""
     files = [path for path in sorted(BUNDLE.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
     if not any(path.suffix == ".safetensors" for path in files):
-        raise TargetError(f"there is no model below {BUNDLE}: make one with `python -m inference.train`")
+        raise TargetError(f"there is no model below {BUNDLE}: make one as docs/checkpoint.md says")
     uploads = [Upload(path, f"{BUNDLE_PREFIX}/{path.relative_to(BUNDLE).as_posix()}") for path in files]
     sync(s3, bucket, f"{BUNDLE_PREFIX}/", uploads, reporter=reporter, title="Uploading the AstroMAE bundle")
 

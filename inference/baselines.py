@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from inference import checkpoint, engine, synthetic
+from inference import checkpoint, synthetic
 from inference.config import ModelError
 from inference.galaxies import Galaxies
 from inference.metrics import Metrics, measure
 from inference.predict import DEFAULT_MODEL
-from inference.torch_engine import TorchEngine
-from inference.train import held_out
+from inference.training.evaluation import evaluate
+from inference.training.parts import held_out
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -94,8 +94,7 @@ def run(model: Path) -> Iterator[tuple[str, Metrics]]:
         raise ModelError(f"{model}: the file does not say which synthetic galaxies it was trained on.")
     test = held_out(training["seed"])
     yield from compare(synthetic.sample(training["galaxies"], training["seed"]), test)
-    predicted = engine.predict(TorchEngine(loaded.model), test, batch_size=512).redshift
-    yield f"AstroMAE, {model.stem}", measure(predicted, test.redshift)
+    yield f"AstroMAE, {model.stem}", evaluate(loaded.model, test)
 
 
 def row(name: str, metrics: Metrics) -> str:

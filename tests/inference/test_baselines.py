@@ -31,7 +31,7 @@ def test_colours_are_differences_of_neighbouring_bands(survey: Galaxies) -> None
 def test_the_command_compares_on_the_checkpoints_own_galaxies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("inference.train.HELD_OUT", 64)
+    monkeypatch.setattr("inference.training.parts.HELD_OUT", 64)
     model = tmp_path / "tiny.safetensors"
     checkpoint.save(scrambled(TINY), model, {"seed": 5, "galaxies": 256})
     assert baselines.main(["--model", str(model), "--json", str(tmp_path / "found.json")]) == 0

@@ -10,7 +10,7 @@ from inference import checkpoint, synthetic
 from inference.config import SMALL, ModelError
 from inference.model import AstroMAE
 from inference.predict import DEFAULT_MODEL
-from inference.train import evaluate
+from inference.training.evaluation import evaluate
 from tests.inference.test_model import TINY, inputs, scrambled
 
 

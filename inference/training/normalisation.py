@@ -22,23 +22,27 @@ class Normalisation:
 
     @classmethod
     def of(cls, galaxies: Galaxies) -> "Normalisation":
-        """Measure a training set."""
+        """Measure a training set; where no redshift is known, its scale is one."""
+        known = galaxies.redshift[np.isfinite(galaxies.redshift)]
         return cls(
             image_scale=torch.from_numpy(galaxies.image.std(axis=(0, 2, 3))).float(),
             magnitude_mean=torch.from_numpy(galaxies.magnitude.mean(axis=0)).float(),
             magnitude_scale=torch.from_numpy(galaxies.magnitude.std(axis=0)).float(),
-            redshift_mean=float(np.mean(galaxies.redshift)),
-            redshift_scale=float(np.std(galaxies.redshift)),
+            redshift_mean=float(known.mean()) if len(known) else 0.0,
+            redshift_scale=float(known.std()) if len(known) else 1.0,
         )
 
     def apply(self, galaxies: Galaxies) -> tuple[Tensor, Tensor, Tensor]:
         """Normalised image, magnitude and redshift [N, 1], float32."""
-        image = torch.from_numpy(galaxies.image) / self.image_scale[:, None, None]
         magnitude = (
             torch.from_numpy(galaxies.magnitude).float() - self.magnitude_mean
         ) / self.magnitude_scale
         redshift = (torch.from_numpy(galaxies.redshift).float() - self.redshift_mean) / self.redshift_scale
-        return image, magnitude, redshift[:, None]
+        return self.images(galaxies), magnitude, redshift[:, None]
+
+    def images(self, galaxies: Galaxies) -> Tensor:
+        """Normalised images [N, 5, S, S], float32."""
+        return torch.from_numpy(galaxies.image) / self.image_scale[:, None, None]
 
     def as_dict(self) -> dict[str, object]:
         """Plain numbers, for a checkpoint's metadata."""

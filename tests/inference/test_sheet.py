@@ -1,0 +1,35 @@
+"""The survey's pictures: colours survive the stretch, columns are at their redshifts, files stay small."""
+
+from pathlib import Path
+
+import numpy as np
+
+from inference import sheet
+from inference.galaxies import Galaxies
+
+
+def test_a_red_galaxy_is_drawn_red_and_faint_ones_dark() -> None:
+    image = np.zeros((2, 5, 32, 32), np.float32)
+    image[0, [3, 2, 1], 16, 16] = 2.0, 1.0, 0.2
+    image[1, [3, 2, 1], 16, 16] = 0.02
+    picture = sheet.composite(image)
+    assert picture.shape == (2, 32, 32, 3)
+    red, green, blue = picture[0, 16, 16]
+    assert red > green > blue
+    assert picture[1].max() < 0.2 < picture[0].max()
+    assert picture.min() >= 0
+    assert picture.max() <= 1
+
+
+def test_columns_hold_the_galaxies_nearest_to_their_redshift(survey: Galaxies) -> None:
+    found = survey.redshift[sheet.choose(survey)]
+    assert found.shape == (sheet.ROWS, len(sheet.COLUMNS))
+    assert np.abs(found - np.array(sheet.COLUMNS)).max() < 0.05
+
+
+def test_the_command_writes_small_pictures(tmp_path: Path) -> None:
+    assert sheet.main(["--output", str(tmp_path), "--count", "300"]) == 0
+    for name in ("survey.png", "colours.png"):
+        content = (tmp_path / name).read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert len(content) < 200_000

@@ -1,0 +1,154 @@
+"""The two commands: a few steps of the shipped configuration, resuming, Ctrl-C, and their errors."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from inference import checkpoint
+from inference.config import SMALL
+from inference.galaxies import Galaxies
+from inference.partitions import write_partitions
+from inference.training import commands
+from tests.inference.test_model import TINY
+
+# Learning is nothing but arithmetic, and takes as long as the machine leaves it.
+pytestmark = pytest.mark.timeout(400)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def data(survey: Galaxies, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepared data: partitions in the folders train, validation and test."""
+    folder = tmp_path_factory.mktemp("prepared")
+    for name, rows in (("train", slice(0, 384)), ("validation", slice(384, 448)), ("test", slice(448, 576))):
+        write_partitions(folder / name / "1MB", survey[rows], count=2)
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny() -> Iterator[None]:
+    """Another size to choose, for what does not depend on it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(commands.SIZES, "tiny", TINY)
+        yield
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    with safe_open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def pretrain(data: Path, output: Path, *more: str) -> int:
+    options = ["--data", str(data), "--output", str(output), "--batch-size", "64", "--epochs", "2"]
+    return commands.pretrain([*options, "--device", "cpu", "--threads", "1", "--size", "tiny", *more])
+
+
+def train(data: Path, encoder: Path, output: Path, *more: str) -> int:
+    options = ["--data", str(data), "--output", str(output), "--batch-size", "32", "--epochs", "4"]
+    return commands.train([*options, "--encoder", str(encoder), "--device", "cpu", "--threads", "1", *more])
+
+
+@pytest.fixture(scope="module")
+def encoder(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pretrain")
+    assert pretrain(data, folder) == 0
+    return folder / "encoder.safetensors"
+
+
+def test_the_shipped_configuration_learns_in_a_few_steps(data: Path, tmp_path: Path) -> None:
+    assert pretrain(data, tmp_path, "--size", "small", "--epochs", "1") == 0
+    encoder = tmp_path / "encoder.safetensors"
+    assert train(data, encoder, tmp_path / "train") == 0
+    loaded = checkpoint.load(tmp_path / "train" / "astromae.safetensors")
+    training = json.loads(loaded.metadata["training"])
+    assert loaded.model.config == SMALL
+    assert training["held_out"]["num_samples"] == 128
+    assert training["held_out"]["R2"] > 0.5
+    assert training["pretraining"]["recipe"]["epochs"] == 1
+    before, after = weights(encoder), weights(tmp_path / "train" / "astromae.safetensors")
+    assert all(torch.equal(after[name], before[name]) for name in before if name.startswith("blocks."))
+
+
+def test_pretraining_resumes_to_the_last_bit(data: Path, encoder: Path, tmp_path: Path) -> None:
+    assert pretrain(data, tmp_path, "--stop-after", "1") == 0
+    assert not (tmp_path / "encoder.safetensors").exists()
+    assert pretrain(data, tmp_path, "--resume") == 0
+    ours, theirs = weights(tmp_path / "encoder.safetensors"), weights(encoder)
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_fine_tuning_resumes_to_the_last_bit(data: Path, encoder: Path, tmp_path: Path) -> None:
+    short = ("--epochs", "2", "--batch-size", "64")
+    assert train(data, encoder, tmp_path / "whole", *short) == 0
+    assert train(data, encoder, tmp_path / "parts", *short, "--stop-after", "1") == 0
+    assert train(data, encoder, tmp_path / "parts", *short, "--resume") == 0
+    ours, theirs = (weights(tmp_path / name / "astromae.safetensors") for name in ("parts", "whole"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_synthetic_galaxies_are_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.training.parts.VALIDATION", 32)
+    monkeypatch.setattr("inference.training.parts.HELD_OUT", 48)
+    small = ["--galaxies", "64", "--epochs", "1", "--device", "cpu", "--threads", "1"]
+    assert commands.pretrain(["--output", str(tmp_path / "a"), "--size", "tiny", *small]) == 0
+    encoder = tmp_path / "a" / "encoder.safetensors"
+    assert commands.train(["--output", str(tmp_path / "b"), "--encoder", str(encoder), *small]) == 0
+    loaded = checkpoint.load(tmp_path / "b" / "astromae.safetensors")
+    training = json.loads(loaded.metadata["training"])
+    assert (training["seed"], training["galaxies"]) == (20_240_901, 64)
+    assert training["held_out"]["num_samples"] == 48
+    assert loaded.model.config == TINY
+
+
+def test_ctrl_c_keeps_the_last_epoch(data: Path, encoder: Path, tmp_path: Path) -> None:
+    options = ["--data", str(data), "--output", str(tmp_path), "--batch-size", "32", "--epochs", "1000"]
+    command = [sys.executable, "scripts/train.py", "--encoder", str(encoder), *options, "--patience", "1000"]
+    with subprocess.Popen(
+        [*command, "--device", "cpu", "--threads", "1"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stdout:
+            if "epoch 2:" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        complaint = process.stderr.read()
+    assert process.returncode == 130
+    assert "--resume" in complaint
+    assert "Traceback" not in complaint
+    state = torch.load(tmp_path / "last.pt", weights_only=True)
+    assert len(state["epochs"]) >= 2
+    assert json.loads((tmp_path / "curves.json").read_text())[: len(state["epochs"])] == state["epochs"]
+
+
+def test_missing_parts_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert commands.pretrain(["--data", str(tmp_path), "--output", str(tmp_path / "out")]) == 1
+    assert "train: holds no .pt or .safetensors files" in capsys.readouterr().err
+
+
+def test_a_missing_encoder_is_one_sentence(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(data, tmp_path / "none.safetensors", tmp_path) == 1
+    assert "not a readable safetensors file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "bad", [["--epochs", "0"], ["--galaxies", "-1"], ["--learning-rate", "0"], ["--size", "x"]]
+)
+def test_bad_arguments(bad: list[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as caught:
+        commands.pretrain(["--output", str(tmp_path / "x"), *bad])
+    assert caught.value.code == 2
