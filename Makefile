@@ -8,6 +8,8 @@ TORCH_INDEX ?=
 PIP_INDEX   := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 TARGET ?= local
 ARGS   ?=
+# Tests mostly wait, for other processes and for their deadlines: two at a time keep two cores busy.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run bench bench-fmi bench-inference test lint format deploy destroy clean
@@ -49,8 +51,8 @@ bench-fmi: $(VENV)/.ready-bench ## FMI beside gloo, MPI and a bare socket; ARGS=
 bench-inference: $(VENV)/.ready-bench ## AstroMAE inference beside the course's way; ARGS=--quick for a short run
 	@exec $(PY) -m benchmarks.inference $(ARGS)
 
-test: $(VENV)/.ready-dev ## every test; ARGS="tests/fmi -k reduce"
-	@exec $(PY) -m pytest $(ARGS)
+test: $(VENV)/.ready-dev ## every test; ARGS="tests/fmi -k reduce", WORKERS=0 for one after the other
+	@exec $(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.ready-dev ## ruff, mypy in strict mode, terraform fmt
 	$(PY) -m ruff check .
