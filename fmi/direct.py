@@ -42,6 +42,9 @@ LOOK_UP_EVERY_S = 0.1
 HEARSAY_S = 1.0
 # A wait is interrupted this often to look at other channels, if there are any.
 LOOK_BESIDE_S = 1.0
+# How long such a look at this channel lasts, and how long while a peer is pairing with this rank.
+GLANCE_S = 0.01
+PAIR_BESIDE_S = 0.25
 # So many of its last collective calls a rank can name when another turns out to have been in a different one.
 REMEMBERED_CALLS = 16
 
@@ -398,10 +401,12 @@ class Direct(Channel):
     def awaits(self, peer: int) -> Call | None:
         """In which call a peer waits here for this rank, with nothing on its way to it."""
         self._company.listen()
-        ready_by = time.monotonic() + (LISTEN_AFTER_S if self._company.pending else 0.0)
+        started = time.monotonic()
         hook, self.on_wait = self.on_wait, None
         try:
-            self._wait(ready_by, look=False)
+            # A pairing is a dozen messages to and fro; at one a look it would be given up before it is done.
+            while time.monotonic() < (until := started + self._look_lasts()):
+                self._wait(until, look=False)
         finally:
             self.on_wait = hook
         link = self._links.get(peer)
@@ -410,6 +415,9 @@ class Direct(Channel):
         if link.left:
             raise PeerFailure(peer, "it closed its communicator")
         return link.waiting.call if link.waiting and link.waiting.received == link.sent else None
+
+    def _look_lasts(self) -> float:
+        return PAIR_BESIDE_S if self._company.pending else GLANCE_S
 
     def _look(self) -> list[tuple[int, int]]:
         """What is ready now or within the moment in which looking is cheaper than sleeping."""

@@ -17,7 +17,10 @@ class Folder(fmi.Store):
         half.replace(self.path / key)
 
     def get(self, key: str) -> bytes | None:
-        return (self.path / key).read_bytes() if (self.path / key).exists() else None
+        try:
+            return (self.path / key).read_bytes()
+        except FileNotFoundError:
+            return None
 
     def delete(self, key: str) -> None:
         (self.path / key).unlink(missing_ok=True)
