@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fmi.chain import chain_bcast, chain_peers, is_chain_faster
-from fmi.shares import exchange_peers, gatherv, ring_allgather, ring_peers, scatterv, star_peers
+from fmi.shares import gatherv, ring_allgather, ring_peers, scatterv, star_peers
 from fmi.stage import Stage
 from fmi.values import Array
 
@@ -170,11 +170,6 @@ def allgather(stage: Stage, whole: Array) -> None:
         stage.flush()
     after = (size - rank) * count  # the ranks from this one to the last come first
     whole[rank * count :], whole[: rank * count] = held[:after], held[after:]
-
-
-def alltoall_peers(rank: int, size: int) -> Sequence[int]:
-    """Whom `alltoall` talks to."""
-    return exchange_peers(rank, size)
 
 
 def alltoall(stage: Stage, outgoing: Array, incoming: Array) -> None:

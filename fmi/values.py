@@ -101,10 +101,6 @@ class types:  # noqa: N801 - the original interface's name
             return array.tolist()
         return array if shape is None else array.reshape(shape)
 
-    def with_count(self, count: int) -> types:
-        """The list type of the same element with another length."""
-        return types(datatypes.int_list if self.dtype == INT else datatypes.double_list, count)
-
     def converters(self, form: Form, shape: tuple[int, ...] | None) -> tuple[Callable[[Array], Any], Any]:
         """How a custom reduction function sees a flat array, and the way back (see `functions.combiner`)."""
         return (lambda array: self.restore(array.copy(), form, shape)), self._from_custom

@@ -2,7 +2,6 @@
 
 import io
 import math
-import re
 import zlib
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from inference.data_error import DataError
 from inference.galaxies import Galaxies
+from inference.natural_order import natural_key
 
 SUFFIXES = (".pt", ".safetensors")
 
@@ -27,11 +27,6 @@ def default_ids(name: str, count: int) -> npt.NDArray[np.int64]:
     stem = Path(name).stem
     number = int(stem) if stem.isdecimal() else zlib.crc32(stem.encode())
     return ((number & 0x7FFFFFFF) << ROW_BITS) + np.arange(count, dtype=np.int64)
-
-
-def natural_key(name: str) -> list[tuple[int, str]]:
-    """Sort key under which 2.pt comes before 10.pt."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def partition_files(folder: Path) -> list[Path]:

@@ -14,10 +14,11 @@ from botocore.exceptions import ClientError
 
 from containers.executor.clients import lambda_, s3
 from containers.executor.outcomes import outcome_key, outcome_prefix
-from containers.executor.partitions import natural_sort, split
+from containers.executor.partitions import split
 from containers.executor.payload import TMP, ExecutionInput, InputError, parse
 from containers.executor.rank_event import FMISettings, RankEvent
 from containers.executor.rendezvous import wait_for_server
+from inference.natural_order import natural_key
 
 if TYPE_CHECKING:
     from awslambdaric.lambda_context import LambdaContext
@@ -120,7 +121,8 @@ def _data_files(wanted: ExecutionInput) -> list[str]:
     if wanted.data_prefix is None or wanted.data_bucket is None:
         return []
     prefix = wanted.data_prefix.strip("/") + "/"
-    files = natural_sort(key for key in _keys(wanted.data_bucket, prefix) if not key.endswith("/"))
+    keys = _keys(wanted.data_bucket, prefix)
+    files = sorted((key for key in keys if not key.endswith("/")), key=natural_key)
     if not files:
         raise InputError(
             f"There is no object below {prefix!r} in bucket {wanted.data_bucket!r}: "

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from inference.data_error import DataError
-from inference.partitions import natural_key
+from inference.natural_order import natural_key
 from inference.preparation.arrays import NpzFile, PartitionFile
 from inference.preparation.blocks import Block, Source
 from inference.preparation.fits import FitsCutouts

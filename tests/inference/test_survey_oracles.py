@@ -1,4 +1,4 @@
-"""The survey's own light code against the libraries of the field: astropy, speclite and GalSim."""
+"""The survey's own light code against the libraries of the field: speclite and GalSim."""
 
 from pathlib import Path
 
@@ -6,12 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from astropy import units
-from astropy.cosmology import FlatLambdaCDM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from speclite import filters
 
-from inference import cosmology, profiles, spectra
+from inference import profiles, spectra
 from inference.profiles import PIXEL, SEEING, SIZE, Shape
 
 galsim = pytest.importorskip("galsim", reason="GalSim has no wheel for Linux on Arm")
@@ -19,18 +18,8 @@ from scripts import make_atlas  # noqa: E402 - it imports GalSim as well
 
 Array = npt.NDArray[np.float64]
 
-UNIVERSE = FlatLambdaCDM(H0=70.0, Om0=0.3)
 RESPONSES = [filters.load_filter(f"sdss2010-{band}") for band in spectra.BANDS]
 redshifts = st.floats(0.01, 0.7)
-
-
-def test_distances_are_astropys() -> None:
-    redshift = np.linspace(0.005, 0.72, 300)
-    assert cosmology.distance_modulus(redshift) == pytest.approx(UNIVERSE.distmod(redshift).value, abs=1e-4)
-    arcseconds = 60.0 / UNIVERSE.kpc_proper_per_arcmin(redshift).value
-    assert cosmology.arcseconds_per_kiloparsec(redshift) == pytest.approx(arcseconds, rel=1e-3)
-    volume = UNIVERSE.differential_comoving_volume(redshift).value
-    assert cosmology.volume_density(redshift) == pytest.approx(volume, rel=1e-3)
 
 
 def observed(kind: str, redshift: float, reddening: float) -> Array:

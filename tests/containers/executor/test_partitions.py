@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from containers.executor.partitions import natural_sort, split
+from containers.executor.partitions import split
 
 names = st.lists(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=12), max_size=60)
 
@@ -22,27 +22,6 @@ def test_ranks_differ_by_at_most_one_file(files: list[str], world_size: int) -> 
     sizes = [len(share) for share in split(files, world_size)]
     assert max(sizes) - min(sizes) <= 1
     assert sizes == sorted(sizes, reverse=True)
-
-
-@given(st.permutations([f"100MB/{number}.pt" for number in range(1, 31)]))
-def test_numbers_sort_by_value(files: list[str]) -> None:
-    assert natural_sort(files) == [f"100MB/{number}.pt" for number in range(1, 31)]
-
-
-@given(names)
-def test_any_names_sort_the_same_way_from_any_order(files: list[str]) -> None:
-    assert natural_sort(natural_sort(files)) == natural_sort(reversed(files))
-
-
-def test_natural_order_by_example() -> None:
-    assert natural_sort(["10.pt", "2.pt", "a10b2", "a2b10", "1", "01"]) == [
-        "01",
-        "1",
-        "2.pt",
-        "10.pt",
-        "a2b10",
-        "a10b2",
-    ]
 
 
 def test_more_ranks_than_files_leaves_the_last_without() -> None:
