@@ -174,6 +174,8 @@ def _row(
     side.
     """
     spec, times = finished.execution.spec, finished.timings
+    # Every rank has the metrics of its whole world, also in an execution that fails for a bad partition.
+    metrics = finished.output.get("metrics") or next(iter(results.values()), {}).get("world_metrics") or {}
     samples = sum(int(result.get("num_samples") or 0) for result in results.values())
     return {
         "run_id": spec.run_id,
@@ -194,7 +196,7 @@ def _row(
         "throughput_bps": sum(float(result.get("throughput_bps") or 0) for result in results.values()),
         "cost_usd": cost.total(items),
         "cost_breakdown": items,
-        "metrics": dict(finished.output.get("metrics") or {}),
+        "metrics": dict(metrics),
     }
 
 

@@ -8,13 +8,12 @@ while the clock of the "import" phase runs, not at the top.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference.data_error import DataError
 from inference.environment import RankEnvironment, threads
 from inference.reduce import Alone, World, world_metrics
 
@@ -55,22 +54,14 @@ class Phases:
 def main(model_path: Path) -> None:
     """Run the rank that the environment variables describe, with the checkpoint at `model_path`.
 
-    Raises what went wrong (OrdersError, ModelError, fmi.FMIError, botocore errors) after telling the other
-    ranks, which then fail too instead of waiting. A partition that cannot be used is no reason for that:
-    the rank predicts its others, all ranks write their results, and then this one raises the DataError.
+    Raises what went wrong (OrdersError, ModelError, fmi.FMIError, botocore errors; DataError for a file that
+    the ranks share) after telling the other ranks, which then fail too instead of waiting. A partition that
+    cannot be used is no reason for that: the rank predicts its others, and its result lists what it left out,
+    from which Summarize learns it.
     """
     orders = RankEnvironment.from_env()
     with joined(orders) as (world, messages):
-        refused = work(orders, model_path, world, messages)
-    if refused:  # only here, where every rank has what it needs from this one
-        raise refusal(refused)
-
-
-def refusal(refused: Sequence[DataError]) -> DataError:
-    """One error for all partitions that a rank could not use."""
-    if len(refused) == 1:
-        return refused[0]
-    return DataError(f"{len(refused)} partitions could not be used, of which the first is {refused[0]}")
+        work(orders, model_path, world, messages)
 
 
 @contextmanager
@@ -96,11 +87,8 @@ def work(
     model_path: Path,
     world: World,
     messages: Callable[[], Mapping[str, Any]],
-) -> Sequence[DataError]:
-    """Predict this rank's share, combine the metrics, and upload both results.
-
-    Returns why partitions were left out, if any were.
-    """
+) -> None:
+    """Predict this rank's share, combine the metrics, and upload both results."""
     phases = Phases()
     with phases.measure("import"):
         from inference import results  # noqa: PLC0415 - timed: most of a cold start
@@ -139,7 +127,6 @@ def work(
     )
     s3.put(orders.bucket, orders.key("json"), json.dumps(result, indent=2).encode())
     say(orders, f"wrote {orders.key('json')} and {orders.key('parquet')}")
-    return source.refused
 
 
 def open_source(orders: RankEnvironment) -> tuple["CountedS3", "Source"]:

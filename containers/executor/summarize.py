@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 COMBINED_NAME = "combined_data.json"
 PREDICTIONS_NAME = "predictions.parquet"
+MOST_REFUSED = 50
+"""Refused partitions that an error lists: Step Functions takes 32,768 characters."""
 
 
 class RankFailure(RuntimeError):  # noqa: N818  the name users see in the execution
@@ -33,11 +35,16 @@ class ResultMissing(RuntimeError):  # noqa: N818
     """A rank succeeded but wrote no result of this execution, or one that cannot be read."""
 
 
+class PartitionsRefused(RuntimeError):  # noqa: N818
+    """Partitions could not be used. The results of all others are whole, and combined all the same."""
+
+
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Check the ranks of an execution and combine their results.
 
     ``event`` is what Initialize returned (and the Map's own result, which is not trusted). Raises
-    :class:`RankFailure` or :class:`ResultMissing`; returns a summary of the execution.
+    :class:`RankFailure` or :class:`ResultMissing`, or once everything is written :class:`PartitionsRefused`;
+    returns a summary of the execution.
     """
     world_size: int = event["world_size"]
     _check_outcomes(event["state_bucket"], event["execution_id"], world_size)
@@ -49,7 +56,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
             f"to bucket {event['bucket']} in every execution (it finds both in RESULT_PATH and S3_BUCKET)."
         )
     parsed = [_parse(event, rank, body) for rank, body in enumerate(results) if body is not None]
-    return {
+    summary = {
         "execution_id": event["execution_id"],
         "status": "succeeded",
         "world_size": world_size,
@@ -61,6 +68,24 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         "metrics": (parsed[0].get("world_metrics") or {}) if parsed else {},
         "request_ids": {**event["request_ids"], "summarize": context.aws_request_id},
     }
+    if refused := [str(reason) for result in parsed for reason in result.get("refused_partitions") or ()]:
+        raise PartitionsRefused(_without(refused, summary))
+    return summary
+
+
+def _without(refused: Sequence[str], summary: Mapping[str, Any]) -> str:
+    """What was left out and where the rest is, in one line; a line each for the others that were left out."""
+    several = len(refused) > 1
+    keys = [str(summary[key]) for key in ("predictions_key", "combined_key") if summary[key]]
+    first = f"{len(refused)} partition{'s' if several else ''} could not be used: {refused[0]}"
+    lines = [
+        f"{first} All others are predicted ({summary['samples']:,} objects): "
+        f"{' and '.join(keys)} in bucket {summary['bucket']}.",
+        *refused[1:MOST_REFUSED],
+    ]
+    if len(refused) > MOST_REFUSED:
+        lines.append(f"… and {len(refused) - MOST_REFUSED} more: see refused_partitions in {keys[-1]}")
+    return "\n".join(lines)
 
 
 def _check_outcomes(bucket: str, execution_id: str, world_size: int) -> None:

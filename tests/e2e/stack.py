@@ -32,11 +32,11 @@ class Stack:
         """Write an object into the deployment's bucket."""
         self.target.clients.s3.put_object(Bucket=self.deployment.bucket, Key=key, Body=body.encode())
 
-    def read_json(self, key: str) -> dict[str, Any]:
+    def read_json(self, key: str) -> Any:  # noqa: ANN401
         """Parse an object of the deployment's bucket."""
-        found = self.target.clients.s3.get_object(Bucket=self.deployment.bucket, Key=key)
-        parsed: dict[str, Any] = json.loads(found["Body"].read())
-        return parsed
+        return json.loads(
+            self.target.clients.s3.get_object(Bucket=self.deployment.bucket, Key=key)["Body"].read()
+        )
 
     def keys(self, prefix: str) -> list[str]:
         """Keys below a prefix of the deployment's bucket."""

@@ -38,16 +38,16 @@ def test_the_others_are_predicted_and_it_is_named(stack: Stack, tmp_path: Path) 
     )
     assert done.returncode == 1, done.stdout
     assert row["status"] == "failed"
-    first, _, _ = row["error"].partition("\n")
-    assert f"rank 0 failed: DataError: s3://{bucket}/bad/2.pt: is truncated or damaged" in first
-    assert set(stack.keys("bad-results")) >= {
-        f"bad-results/{rank}.{kind}" for rank in (0, 1) for kind in ("json", "parquet")
-    }
-    predicted = []
-    for rank in (0, 1):
-        body = s3.get_object(Bucket=bucket, Key=f"bad-results/{rank}.parquet")["Body"].read()
-        predicted += pq.read_table(io.BytesIO(body))["object_id"].to_pylist()
-        result = stack.read_json(f"bad-results/{rank}.json")
-        assert result["world_metrics"]["num_samples"] == 30
-        assert len(result["refused_partitions"]) == (1 if rank == 0 else 0)
-    assert predicted == [*range(10), *range(20, 40)]
+    assert row["error"] == (
+        f"PartitionsRefused: 1 partition could not be used: s3://{bucket}/bad/2.pt: is truncated or damaged "
+        "(File is not a zip file). All others are predicted (30 objects): "
+        f"bad-results/predictions.parquet and bad-results/combined_data.json in bucket {bucket}."
+    )
+    assert (row["samples"], row["metrics"]["num_samples"]) == (30, 30)
+    body = s3.get_object(Bucket=bucket, Key="bad-results/predictions.parquet")["Body"].read()
+    assert pq.read_table(io.BytesIO(body))["object_id"].to_pylist() == [*range(10), *range(20, 40)]
+    combined = stack.read_json("bad-results/combined_data.json")
+    assert [len(result["refused_partitions"]) for result in combined] == [1, 0]
+    assert [result["world_metrics"]["num_samples"] for result in combined] == [30, 30]
+    kept = pq.read_table(tmp_path / "out" / "predictions.parquet")
+    assert kept["object_id"].to_pylist() == [*range(10), *range(20, 40)]

@@ -13,7 +13,7 @@ from inference.environment import RankEnvironment
 from inference.galaxies import Galaxies
 from inference.partitions import write_partitions
 from inference.predict import DEFAULT_MODEL
-from inference.rank import Phases, infer, refusal
+from inference.rank import Phases, infer
 from inference.sources import Partitions, file_partitions
 
 WAIT_S = 30
@@ -77,9 +77,6 @@ def test_every_partition_may_be_bad() -> None:
     source = Partitions(names(3), Fetcher(bad=("0", "1", "2")))
     assert list(source.parts()) == []
     assert len(source.refused) == 3
-    error = refusal(source.refused)
-    assert str(error) == "3 partitions could not be used, of which the first is 0: is bad."
-    assert str(refusal(source.refused[:1])) == "0: is bad."
 
 
 def test_other_errors_end_it() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from containers.executor import outcomes, summarize
 from containers.executor.outcomes import Outcome
-from containers.executor.summarize import RankFailure, ResultMissing
+from containers.executor.summarize import MOST_REFUSED, PartitionsRefused, RankFailure, ResultMissing
 from tests.containers.executor.conftest import BUCKET
 
 if TYPE_CHECKING:
@@ -81,6 +81,35 @@ def test_predictions_are_concatenated(s3: S3Client, context: SimpleNamespace) ->
         io.BytesIO(s3.get_object(Bucket=BUCKET, Key=summary["predictions_key"])["Body"].read())
     )
     assert table["object_id"].to_pylist() == [0, 1, 20, 21]
+
+
+@pytest.mark.parametrize("bad", [1, 2, 500])
+def test_what_could_be_used_is_combined_before_a_bad_partition_fails_the_execution(
+    s3: S3Client, context: SimpleNamespace, bad: int
+) -> None:
+    refused = [f"s3://b/25MB/{number}.pt: is truncated." for number in range(bad)]
+    for rank, own in enumerate([[], refused[:1], refused[1:]]):
+        write_outcome(rank)
+        write_result(s3, rank, {"rank": rank, "num_samples": 1000, "refused_partitions": own})
+        body = io.BytesIO()
+        pq.write_table(pa.table({"object_id": [rank]}), body)
+        s3.put_object(Bucket=BUCKET, Key=f"{PATH}/{rank}.parquet", Body=body.getvalue())
+    with pytest.raises(PartitionsRefused) as caught:
+        summarize.handler(event(3), context)
+    first, *others = str(caught.value).splitlines()
+    assert first == (
+        f"{bad} partition{'s' if bad > 1 else ''} could not be used: s3://b/25MB/0.pt: is truncated. "
+        f"All others are predicted (3,000 objects): {PATH}/predictions.parquet and {PATH}/combined_data.json "
+        f"in bucket {BUCKET}."
+    )
+    assert others[: MOST_REFUSED - 1] == refused[1:MOST_REFUSED]
+    assert others[MOST_REFUSED - 1 :] == (
+        [f"… and 450 more: see refused_partitions in {PATH}/combined_data.json"] if bad == 500 else []
+    )
+    combined = json.loads(s3.get_object(Bucket=BUCKET, Key=f"{PATH}/combined_data.json")["Body"].read())
+    assert [reason for result in combined for reason in result["refused_partitions"]] == refused
+    predicted = s3.get_object(Bucket=BUCKET, Key=f"{PATH}/predictions.parquet")["Body"].read()
+    assert pq.read_table(io.BytesIO(predicted))["object_id"].to_pylist() == [0, 1, 2]
 
 
 @pytest.mark.usefixtures("s3")
