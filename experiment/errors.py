@@ -33,3 +33,7 @@ class DeliveryError(ExperimentError):
 
 class ResultsError(ExperimentError):
     """The output folder holds something that must not be overwritten, or that cannot be read."""
+
+
+class ModelError(ExperimentError):
+    """Too few runs to predict from, or no setting that meets what was asked for."""

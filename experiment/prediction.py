@@ -1,0 +1,83 @@
+"""What an execution would take and cost: the scaling model's time, at the prices of a region."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from experiment import cost
+from experiment.cost import Prices
+from experiment.logs import Report
+from experiment.scaling_model import ScalingModel, Settings
+
+_SMALL_MB = 512
+_SUMMARIZE_MB = 1769
+_PARENT_STATES = 3
+_BUNDLE_OBJECTS = 4
+_LOG_BYTES = 1000
+"""What an invocation writes into its log, about."""
+TIME_LIMIT_S = 900
+"""A Lambda function's longest time (AWS Lambda quotas)."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Seconds by part (they add up to ``seconds``) and US dollars by item of an execution with ``settings``.
+
+    ``error`` is the relative error to expect of ``seconds``: the model's on settings that it had not seen.
+    """
+
+    settings: Settings
+    seconds: float
+    parts: Mapping[str, float]
+    rank_s: float
+    """Seconds that a rank's function is billed for."""
+    cost_breakdown: Mapping[str, float]
+    error: float
+
+    @property
+    def cost_usd(self) -> float:
+        """US dollars of one execution."""
+        return sum(self.cost_breakdown.values())
+
+    @property
+    def possible(self) -> bool:
+        """Whether a function has the time for it."""
+        return self.rank_s <= TIME_LIMIT_S
+
+
+def predict(model: ScalingModel, settings: Settings, prices: Prices) -> Prediction:
+    """What the model says about an execution with these settings, at these prices."""
+    parts = model.parts(settings)
+    rank_s = sum(seconds for part, seconds in parts.items() if part != "start")
+    error = model.error.fitted if model.error.left_out is None else model.error.left_out
+    usage = _usage(settings, sum(parts.values()), rank_s, parts["start"])
+    items = cost.breakdown(usage, prices)
+    return Prediction(settings, sum(parts.values()), parts, rank_s, items, error)
+
+
+def _usage(settings: Settings, total_s: float, rank_s: float, start_s: float) -> cost.Usage:
+    """What would be billed: Initialize and Summarize for no more than the time outside the ranks."""
+    world = settings.world_size
+    files = math.ceil((settings.partitions or world) / world) if settings.galaxies else 0
+    gets, puts = cost.s3_requests(
+        world,
+        [{"objects_downloaded": _BUNDLE_OBJECTS if settings.cold else 0}] * world,
+        [{"s3_num_requests": files}] * world,
+    )
+    outside_s = min(start_s, 2.0) / 2
+    return cost.Usage(
+        ranks=(_report(rank_s, settings.memory_mb),) * world,
+        others=(_report(outside_s, _SMALL_MB), _report(outside_s, _SUMMARIZE_MB)),
+        transitions=cost.transitions(_PARENT_STATES, world),
+        s3_get=gets,
+        s3_put=puts,
+        log_bytes=_LOG_BYTES * (world + 2),
+        duration_s=total_s,
+    )
+
+
+def _report(seconds: float, memory_mb: int) -> Report:
+    milliseconds = float(math.ceil(seconds * 1000))
+    return Report("predicted", milliseconds, milliseconds, memory_mb, memory_mb)
