@@ -14,13 +14,15 @@ class Timings:
 
     duration_s: float
     init_s: float | None
+    start_s: float | None
+    """Until the rendezvous server answered: a minute where it was started, None where none was needed."""
     map_s: float | None
     summarize_s: float | None
     transitions: int
 
 
 def timings(events: Iterable[Mapping[str, Any]], started: datetime, stopped: datetime) -> Timings:
-    """Phases of the state machine: the first state, the Map, and the state after it.
+    """Phases of the state machine: Initialize, the wait for the rendezvous server, the Map, Summarize.
 
     ``events`` as GetExecutionHistory gives them. A state that failed has no exit event: its time runs to
     the next state's entry or to the end.
@@ -42,6 +44,7 @@ def timings(events: Iterable[Mapping[str, Any]], started: datetime, stopped: dat
     return Timings(
         duration_s=(stopped - started).total_seconds(),
         init_s=spans.get("init"),
+        start_s=spans.get("start"),
         map_s=spans.get("map"),
         summarize_s=spans.get("summarize"),
         transitions=len(entered),
@@ -51,4 +54,4 @@ def timings(events: Iterable[Mapping[str, Any]], started: datetime, stopped: dat
 def _phase(kind: str, name: str) -> str | None:
     if kind == "MapStateEntered":
         return "map"
-    return {"Initialize": "init", "Summarize": "summarize"}.get(name)
+    return {"Initialize": "init", "FindRendezvous": "start", "Summarize": "summarize"}.get(name)

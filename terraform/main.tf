@@ -29,6 +29,7 @@ module "rendezvous" {
   repository_arn      = module.registry.repository_arns["rendezvous"]
   architecture        = var.architecture
   port                = var.rendezvous_port
+  mode                = var.rendezvous_mode
   domain_name         = var.domain_name
   create_zone         = var.create_zone
   log_retention_days  = var.log_retention_days
@@ -38,20 +39,18 @@ module "rendezvous" {
 module "executor" {
   source = "./modules/executor"
 
-  name_prefix              = var.name_prefix
-  image_uri                = module.registry.image_uris["executor"]
-  architecture             = var.architecture
-  bucket                   = module.storage.bucket
-  bucket_arn               = module.storage.bucket_arn
-  extra_buckets            = var.extra_buckets
-  rendezvous_parameter     = module.rendezvous.parameter
-  rendezvous_parameter_arn = module.rendezvous.parameter_arn
-  memory_mb                = var.executor_memory_mb
-  timeout_s                = var.executor_timeout_s
-  ephemeral_storage_mb     = var.executor_ephemeral_storage_mb
-  reserved_concurrency     = var.reserved_concurrency
-  log_retention_days       = var.log_retention_days
-  log_level                = var.log_level
+  name_prefix          = var.name_prefix
+  image_uri            = module.registry.image_uris["executor"]
+  architecture         = var.architecture
+  bucket               = module.storage.bucket
+  bucket_arn           = module.storage.bucket_arn
+  extra_buckets        = var.extra_buckets
+  memory_mb            = var.executor_memory_mb
+  timeout_s            = var.executor_timeout_s
+  ephemeral_storage_mb = var.executor_ephemeral_storage_mb
+  reserved_concurrency = var.reserved_concurrency
+  log_retention_days   = var.log_retention_days
+  log_level            = var.log_level
 }
 
 module "workflow" {
@@ -62,9 +61,12 @@ module "workflow" {
   definition           = "${path.root}/../statemachine.asl.json"
   bucket               = module.storage.bucket
   bucket_arn           = module.storage.bucket_arn
-  function_arns        = module.executor.function_arns
+  function_arns        = merge(module.executor.function_arns, { find_rendezvous = module.rendezvous.finder_arn })
   initialize_timeout_s = module.executor.timeouts_s["initialize"]
   execute_timeout_s    = module.executor.timeouts_s["execute"]
   summarize_timeout_s  = module.executor.timeouts_s["summarize"]
-  log_retention_days   = var.log_retention_days
+
+  find_rendezvous_timeout_s = module.rendezvous.finder_timeout_s
+
+  log_retention_days = var.log_retention_days
 }

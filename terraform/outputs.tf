@@ -38,6 +38,16 @@ output "rendezvous_parameter" {
   value       = module.rendezvous.parameter
 }
 
+output "rendezvous_mode" {
+  description = "on-demand or always-on: whether executions start the rendezvous server."
+  value       = var.rendezvous_mode
+}
+
+output "rendezvous_service" {
+  description = "Cluster and name of the ECS service that runs the rendezvous server."
+  value       = module.rendezvous.service
+}
+
 output "rendezvous_domain" {
   description = "Domain name of the rendezvous server, or null."
   value       = module.rendezvous.domain
@@ -47,6 +57,7 @@ output "log_groups" {
   description = "Names of the log groups by what writes to them."
   value = merge(module.executor.log_groups, {
     rendezvous      = module.rendezvous.log_group
+    find_rendezvous = module.rendezvous.finder_log_group
     publish_address = module.rendezvous.publisher_log_group
     state_machine   = module.workflow.log_group
   })

@@ -180,6 +180,18 @@ variable "rendezvous_port" {
   }
 }
 
+variable "rendezvous_mode" {
+  description = "on-demand: executions start the rendezvous server, which ends after a quarter of an hour without clients; always-on: it runs, and is billed, from apply to destroy."
+  type        = string
+  default     = "on-demand"
+  nullable    = false
+
+  validation {
+    condition     = contains(["on-demand", "always-on"], var.rendezvous_mode)
+    error_message = "rendezvous_mode has to be on-demand or always-on."
+  }
+}
+
 variable "domain_name" {
   description = "Domain below which the rendezvous server is also reachable, as rendezvous.<domain_name>; null for none."
   type        = string

@@ -1,8 +1,9 @@
-"""The Lambda image: initialize, execute and summarize an execution, and publish the rendezvous address.
+"""The Lambda image: initialize, execute and summarize an execution, and keep track of the rendezvous server.
 
 One file a handler, and beside them the parts they share:
 
-    initialize.py  publish_address.py  execute.py  summarize.py      the handlers
+    initialize.py  execute.py  summarize.py          the handlers of every execution
+    find_rendezvous.py  publish_address.py           those that start, find and stop the rendezvous server
     payload.py     what a user typed, checked        partitions.py   which rank reads which file
     rank_event.py  what one rank is told             rendezvous.py   where the ranks meet
     bundle.py      the script's objects, from S3     script.py       runs the script

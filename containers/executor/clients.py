@@ -10,6 +10,7 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client
+    from types_boto3_ecs import ECSClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_route53 import Route53Client
     from types_boto3_s3 import S3Client
@@ -51,6 +52,12 @@ def ec2() -> EC2Client:
 
 
 @lru_cache(maxsize=1)
+def ecs() -> ECSClient:
+    """The ECS client."""
+    return boto3.client("ecs", config=_CONFIG)
+
+
+@lru_cache(maxsize=1)
 def route53() -> Route53Client:
     """The Route 53 client."""
     return boto3.client("route53", config=_CONFIG)
@@ -58,7 +65,7 @@ def route53() -> Route53Client:
 
 def forget() -> None:
     """Close and drop every client, so that the next use reads the environment (endpoint, region) again."""
-    for factory in (s3, ssm, lambda_, ec2, route53):
+    for factory in (s3, ssm, lambda_, ec2, ecs, route53):
         if factory.cache_info().currsize:
             factory().close()
         factory.cache_clear()

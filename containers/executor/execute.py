@@ -99,7 +99,7 @@ def _write_fmi_config(rank: RankEvent) -> Path:
 
 def _finish_fmi(rank: RankEvent, outcome: outcomes.Outcome) -> None:
     """Close what the script left open; after an error, make sure that no other rank waits for this one."""
-    failed = outcome.status == "failed" and rank.world_size > 1
+    failed = outcome.status == "failed" and rank.fmi.rendezvous_host is not None
     if not failed and "fmi" not in sys.modules:
         return
     try:

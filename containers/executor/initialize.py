@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from containers.executor.clients import lambda_, s3
-from containers.executor.outcomes import outcome_key, outcome_prefix
+from containers.executor.outcomes import failure_key, outcome_key, outcome_prefix
 from containers.executor.partitions import split
 from containers.executor.payload import TMP, ExecutionInput, InputError, parse
 from containers.executor.rank_event import FMISettings, RankEvent
-from containers.executor.rendezvous import wait_for_server
 from inference.natural_order import natural_key
 
 if TYPE_CHECKING:
@@ -25,16 +24,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RENDEZVOUS_WAIT_S = 90.0
-"""A Fargate task takes 20 to 60 s from an apply to an answering server."""
-
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Prepare an execution.
 
     ``event`` holds the execution's ``input``, ``execution_arn``, ``execution_id`` (null where the emulator
-    has none) and ``started_at``. Returns what the Map and Summarize need; raises :class:`InputError` with one
-    sentence about a mistake in the input, :class:`RendezvousError` when the ranks could not meet.
+    has none) and ``started_at``. Returns what the later states need; raises :class:`InputError` with one
+    sentence about a mistake in the input.
     """
     wanted = parse(event["input"])
     execution_id = event.get("execution_id") or event["execution_arn"].rpartition(":")[2]
@@ -57,6 +53,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         "manifest_key": manifest_key,
         "outcome_prefix": outcome_prefix(execution_id),
         "world_size": wanted.world_size,
+        "needs_rendezvous": wanted.world_size > 1 and wanted.rendezvous,
+        "rendezvous": None,
         "result_path": ranks[0].result_path,
         "result_required": wanted.result_path is not None,
         "started_at": event["started_at"],
@@ -65,7 +63,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _rank_events(wanted: ExecutionInput, execution_id: str, files: list[str]) -> list[RankEvent]:
-    fmi = _fmi_settings(wanted.world_size, execution_id)
+    fmi = FMISettings(comm_name=execution_id, secret=secrets.token_hex(32))
     return [
         RankEvent(
             rank=rank,
@@ -73,6 +71,7 @@ def _rank_events(wanted: ExecutionInput, execution_id: str, files: list[str]) ->
             execution_id=execution_id,
             state_bucket=os.environ["STATE_BUCKET"],
             outcome_key=outcome_key(execution_id, rank),
+            failure_key=failure_key(execution_id, rank),
             bucket=wanted.bucket,
             object_type=wanted.object_type,
             S3_object_name=wanted.object_name,
@@ -87,15 +86,6 @@ def _rank_events(wanted: ExecutionInput, execution_id: str, files: list[str]) ->
         )
         for rank, share in enumerate(split(files, wanted.world_size))
     ]
-
-
-def _fmi_settings(world_size: int, execution_id: str) -> FMISettings:
-    host, port = None, None
-    if world_size > 1:
-        host, port = wait_for_server(os.environ["RENDEZVOUS_PARAMETER"], RENDEZVOUS_WAIT_S)
-    return FMISettings(
-        comm_name=execution_id, secret=secrets.token_hex(32), rendezvous_host=host, rendezvous_port=port
-    )
 
 
 def _check_bundle(wanted: ExecutionInput) -> None:

@@ -27,6 +27,7 @@ class ExecutionInput:
     ``script`` and ``data_path`` are paths below ``/tmp/`` where the bundle's object ``KEY`` appears as
     ``/tmp/KEY``. ``file_limit`` is the most data files to use, ``None`` for all. ``result_path`` is an S3
     prefix in ``bucket`` without slashes at its ends; ``None`` when the user asked for no results.
+    ``rendezvous`` is false for scripts whose ranks do not talk to each other.
     """
 
     bucket: str
@@ -40,6 +41,7 @@ class ExecutionInput:
     file_limit: int | None
     batch_size: int | None
     result_path: str | None
+    rendezvous: bool
 
     @property
     def script_key(self) -> str:
@@ -72,6 +74,7 @@ def parse(payload: object) -> ExecutionInput:
         file_limit=file_limit,
         batch_size=_whole_number(payload, "batch_size"),
         result_path=_key(payload, "result_path"),
+        rendezvous=_truth(payload, "rendezvous", default=True),
     )
 
 
@@ -103,6 +106,16 @@ def _whole_number(payload: Mapping[str, Any], key: str) -> int | None:
     if number < 1:
         raise mistake
     return number
+
+
+def _truth(payload: Mapping[str, Any], key: str, *, default: bool) -> bool:
+    value = payload.get(key)
+    if value is None or value == "":
+        return default
+    answers = {True: True, False: False, "true": True, "false": False}
+    if not isinstance(value, bool | str) or value not in answers:
+        raise InputError(f'"{key}" is {value!r}: give true or false.')
+    return answers[value]
 
 
 def _key(payload: Mapping[str, Any], key: str) -> str | None:

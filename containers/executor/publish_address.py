@@ -2,7 +2,8 @@
 
 A Fargate task gets a new public address at every start. EventBridge calls this function when a task of the
 rendezvous service changes its state; it writes ``ip:port`` to an SSM parameter and, with a domain, to a Route
-53 record.
+53 record. A server that is started on demand and ends, by itself after an idle time or otherwise, is not
+started again until an execution asks for it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from containers.executor.clients import ec2, route53, ssm
-from containers.executor.rendezvous import PENDING
+from containers.executor.rendezvous import PENDING, published_address, scale_service
 
 if TYPE_CHECKING:
     from awslambdaric.lambda_context import LambdaContext
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RECORD_TTL_S = 10
+NOBODY = "192.0.2.1"
+"""An address for documentation (RFC 5737), where the record points while there is no server."""
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, str | None]:  # noqa: ARG001
@@ -57,10 +60,16 @@ def _publish_running(interface_id: str) -> str | None:
 
 def _publish_stopped(interface_id: str | None) -> str | None:
     """Withdraw the address unless it already is that of another task, the one that replaced this one."""
-    published = ssm().get_parameter(Name=os.environ["RENDEZVOUS_PARAMETER"])["Parameter"]["Value"]
-    if published == PENDING or published.rpartition(":")[0] in _live_addresses(except_interface=interface_id):
+    published = published_address()
+    if published != PENDING and published.rpartition(":")[0] in _live_addresses(interface_id):
+        return None
+    if "ON_DEMAND" in os.environ:
+        # ECS would replace the task for ever. An execution that waits for one asks for it at every look.
+        scale_service(0)
+    if published == PENDING:
         return None
     _write_parameter(PENDING)
+    _write_record(NOBODY)
     return PENDING
 
 

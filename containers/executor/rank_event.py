@@ -12,13 +12,14 @@ from typing import Any
 class FMISettings:
     """How the ranks of an execution find and trust each other.
 
-    ``rendezvous_host`` and ``rendezvous_port`` are None in a world of one, which needs neither.
+    ``rendezvous_host`` and ``rendezvous_port`` are None where no rendezvous server was asked for: in the
+    manifest, which is written before, and in executions that need none.
     """
 
     comm_name: str
     secret: str = field(repr=False)
-    rendezvous_host: str | None
-    rendezvous_port: int | None
+    rendezvous_host: str | None = None
+    rendezvous_port: int | None = None
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class RankEvent:
     execution_id: str
     state_bucket: str
     outcome_key: str
+    failure_key: str
     bucket: str
     object_type: str
     S3_object_name: str
@@ -43,13 +45,17 @@ class RankEvent:
     fmi: FMISettings
 
     def to_json(self) -> dict[str, Any]:
-        """The event as the state machine passes it on."""
+        """An item of the manifest."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, event: Mapping[str, Any]) -> RankEvent:
-        """Read an event that :meth:`to_json` made."""
-        return cls(**{**event, "fmi": FMISettings(**event["fmi"])})
+        """Read what the Map passes on: ``item``, which :meth:`to_json` made, and ``rendezvous``, the server's
+        ``host`` and ``port`` or None.
+        """
+        place = {f"rendezvous_{key}": value for key, value in (event["rendezvous"] or {}).items()}
+        item = event["item"]
+        return cls(**{**item, "fmi": FMISettings(**{**item["fmi"], **place})})
 
     def environment(self) -> dict[str, str]:
         """The variables a script reads. Values that are unset are absent, not empty."""

@@ -1,55 +1,22 @@
-"""Where the ranks meet: the address of the rendezvous server, once it answers."""
+"""Where the ranks meet: the published address of the rendezvous server, and the ECS service that runs it."""
 
 from __future__ import annotations
 
-import socket
-import time
+import os
 
-from containers.executor.clients import ssm
+from containers.executor.clients import ecs, ssm
 
 PENDING = "pending"
 """The parameter's value while no rendezvous task is up."""
 
 
-class RendezvousError(RuntimeError):
-    """The rendezvous server has no address or does not answer. The message says what to look at."""
+def published_address() -> str:
+    """What publish_address wrote down last: ``ip:port``, or :data:`PENDING`."""
+    return ssm().get_parameter(Name=os.environ["RENDEZVOUS_PARAMETER"])["Parameter"]["Value"]
 
 
-def wait_for_server(parameter: str, wait_s: float, poll_s: float = 1.0) -> tuple[str, int]:
-    """Return (host, port) of the rendezvous server as soon as it accepts a TCP connection.
-
-    ``parameter`` names the SSM parameter that publish_address keeps. The address is read again on every poll:
-    a task that is being replaced comes back under another one. Raises :class:`RendezvousError` after
-    ``wait_s`` seconds.
-    """
-    deadline = time.monotonic() + wait_s
-    while True:
-        address = ssm().get_parameter(Name=parameter)["Parameter"]["Value"]
-        if address != PENDING:
-            host, _, port = address.rpartition(":")
-            if _answers(host, int(port)):
-                return host, int(port)
-        if time.monotonic() + poll_s > deadline:
-            raise RendezvousError(_advice(parameter, address, wait_s))
-        time.sleep(poll_s)
-
-
-def _answers(host: str, port: int) -> bool:
-    try:
-        with socket.create_connection((host, port), timeout=3):
-            return True
-    except OSError:
-        return False
-
-
-def _advice(parameter: str, address: str, wait_s: float) -> str:
-    if address == PENDING:
-        return (
-            f"The rendezvous server has no address after {wait_s:.0f} s "
-            f"(parameter {parameter} is {PENDING!r}): "
-            "see whether the ECS service runs a task and what its log says."
-        )
-    return (
-        f"The rendezvous server at {address} did not answer within {wait_s:.0f} s: "
-        "see whether its task is healthy and its security group lets the port in."
+def scale_service(tasks: int) -> None:
+    """Let the rendezvous service have this many tasks, 0 or 1. Asking twice changes nothing."""
+    ecs().update_service(
+        cluster=os.environ["ECS_CLUSTER"], service=os.environ["ECS_SERVICE"], desiredCount=tasks
     )

@@ -4,14 +4,15 @@
     curl http://127.0.0.1:10001/metrics
 
 Environment variables, each of which an option overrides: PORT, METRICS_PORT, METRICS_HOST, MAX_WAITING,
-MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS; and LOG_LEVEL (INFO). SIGTERM and SIGINT stop it gracefully:
-every waiting client is told to ask again.
+MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, IDLE_EXIT; and LOG_LEVEL (INFO). SIGTERM, SIGINT and an idle
+time stop it gracefully: every waiting client is told to ask again.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -21,6 +22,8 @@ from containers.rendezvous.limits import Limits
 from containers.rendezvous.monitor import Monitor
 from containers.rendezvous.ports import allow_connections
 from containers.rendezvous.server import RendezvousServer
+
+log = logging.getLogger("rendezvous")
 
 DEFAULT_PORT = 10000
 
@@ -58,11 +61,12 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         1,
         "the same from one IP address",
     )
+    number("--idle-exit", "IDLE_EXIT", 0, 0, "seconds without a client after which it exits, 0 for never")
     return parser.parse_args(argv)
 
 
 async def serve(arguments: argparse.Namespace, limits: Limits) -> None:
-    """Run until SIGTERM or SIGINT; the line on stdout tells that both ports are open."""
+    """Run until a signal or an idle time ends it; the line on stdout tells that both ports are open."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
@@ -74,7 +78,19 @@ async def serve(arguments: argparse.Namespace, limits: Limits) -> None:
         server,
     ):
         print(f"rendezvous server listening on {server.address}, metrics on {monitor.address}", flush=True)
-        await stopped.wait()
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(_stop_when_idle(server, arguments.idle_exit, stopped))
+            await stopped.wait()
+            watch.cancel()
+
+
+async def _stop_when_idle(server: RendezvousServer, limit_s: int, stopped: asyncio.Event) -> None:
+    if not limit_s:
+        return
+    while (left := limit_s - server.idle_s) > 0:
+        await asyncio.sleep(left)
+    log.info("idle", extra={"seconds": limit_s})
+    stopped.set()
 
 
 def main(argv: list[str] | None = None) -> int:

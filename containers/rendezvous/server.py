@@ -48,6 +48,7 @@ class RendezvousServer:
         self._wanted = (host, port)
         self._listener: socket.socket | None = None
         self._accepting: set[asyncio.Task[None]] = set()
+        self._active = time.monotonic()
 
     @property
     def address(self) -> Address:
@@ -55,6 +56,15 @@ class RendezvousServer:
         if self._listener is None:
             raise RuntimeError("the rendezvous server is not running")
         return Address(*self._listener.getsockname())
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last sign of a world: a request of version 2, or a pair of either.
+
+        Version 1 takes any bytes for a name, so those who scan the internet for open ports would keep the
+        server up for ever.
+        """
+        return time.monotonic() - self._active
 
     async def start(self) -> Address:
         """Listen, and return the bound address. Raises OSError when the port is taken."""
@@ -120,6 +130,8 @@ class RendezvousServer:
     def accept(self, client: Client, request: Request) -> None:
         """Act on a complete request: leave a note, pair, or let the client wait."""
         self.metrics.count("requests_total", _KINDS.get(request.flags, f"v{request.version}"))
+        if request.version == 2:
+            self._active = time.monotonic()
         if request.flags == FLAG_ABORT:
             self._leave_note(client, request)
         elif request.flags == FLAG_RING:
@@ -198,7 +210,8 @@ class RendezvousServer:
             waiter.dismiss(Status.TIMEOUT)
             waiter = None
         if waiter:
-            self.metrics.count_pair(time.monotonic() - waiter.came)
+            self._active = time.monotonic()
+            self.metrics.count_pair(self._active - waiter.came)
             waiter.introduce(client.public)
             client.greet()
             client.introduce(waiter.public)

@@ -23,7 +23,7 @@ run "everything" {
   }
 
   assert {
-    condition     = toset(keys(output.log_groups)) == toset(["initialize", "execute", "summarize", "publish_address", "rendezvous", "state_machine"])
+    condition     = toset(keys(output.log_groups)) == toset(["initialize", "execute", "summarize", "find_rendezvous", "publish_address", "rendezvous", "state_machine"])
     error_message = "Everything that writes a log has a log group of its own."
   }
 

@@ -11,6 +11,7 @@ variables {
   repository_arn      = "arn:aws:ecr:us-east-1:123456789012:repository/test/rendezvous"
   architecture        = "x86_64"
   port                = 12345
+  mode                = "on-demand"
   domain_name         = null
   create_zone         = false
   log_retention_days  = 14

@@ -32,6 +32,10 @@ def test_phases_of_a_whole_execution() -> None:
         entered("Task", "Initialize", 0.1),
         {"type": "LambdaFunctionScheduled", "timestamp": at(0.2)},
         exited("Task", "Initialize", 1.1),
+        entered("Choice", "NeedsRendezvous", 1.1),
+        exited("Choice", "NeedsRendezvous", 1.1),
+        entered("Task", "FindRendezvous", 1.1),
+        exited("Task", "FindRendezvous", 1.2),
         entered("Map", "RunRanks", 1.2),
         exited("Map", "RunRanks", 6.2),
         entered("Task", "Summarize", 6.3),
@@ -40,9 +44,10 @@ def test_phases_of_a_whole_execution() -> None:
     found = timings(events, at(0), at(7))
     assert found.duration_s == 7
     assert found.init_s == pytest.approx(1.0)
+    assert found.start_s == pytest.approx(0.1)
     assert found.map_s == pytest.approx(5.0)
     assert found.summarize_s == pytest.approx(0.5)
-    assert found.transitions == 3
+    assert found.transitions == 5
 
 
 def test_a_state_that_failed_lasts_until_the_next_one() -> None:

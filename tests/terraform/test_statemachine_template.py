@@ -18,7 +18,7 @@ def filled() -> dict[str, Any]:
     """The definition with plausible values."""
     text = re.sub(r"\$\{(\w+)_arn\}", r"arn:aws:lambda:us-east-1:123456789012:function:\1", TEMPLATE)
     text = text.replace("${bucket}", "a-bucket")
-    definition: dict[str, Any] = json.loads(re.sub(r"\$\{\w+_s\}", "60", text))
+    definition: dict[str, Any] = json.loads(re.sub(r"\$\{\w+(_s|_attempts)\}", "60", text))
     return definition
 
 

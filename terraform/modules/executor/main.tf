@@ -10,12 +10,11 @@ locals {
     initialize = {
       description          = "Checks an execution's input and writes the ranks' manifest"
       memory_mb            = 512
-      timeout_s            = 180 # waits up to 90 s for the rendezvous server
+      timeout_s            = 60
       ephemeral_storage_mb = 512
       reserved_concurrency = -1
       environment = merge(
         local.common,
-        { RENDEZVOUS_PARAMETER = var.rendezvous_parameter },
         var.reserved_concurrency < 0 ? {} : { EXECUTE_RESERVED_CONCURRENCY = tostring(var.reserved_concurrency) },
       )
     }

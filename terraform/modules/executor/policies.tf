@@ -25,12 +25,6 @@ data "aws_iam_policy_document" "initialize" {
   }
 
   statement {
-    sid       = "FindRendezvous"
-    actions   = ["ssm:GetParameter"]
-    resources = [var.rendezvous_parameter_arn]
-  }
-
-  statement {
     sid       = "CheckConcurrency"
     actions   = ["lambda:GetAccountSettings"]
     resources = ["*"] # this action knows no resources

@@ -28,16 +28,6 @@ variable "extra_buckets" {
   type        = set(string)
 }
 
-variable "rendezvous_parameter" {
-  description = "Name of the SSM parameter with the rendezvous server's address."
-  type        = string
-}
-
-variable "rendezvous_parameter_arn" {
-  description = "ARN of the SSM parameter with the rendezvous server's address."
-  type        = string
-}
-
 variable "memory_mb" {
   description = "Memory of a rank in MB."
   type        = number

@@ -61,6 +61,16 @@ data "aws_iam_policy_document" "publisher" {
   }
 
   dynamic "statement" {
+    for_each = local.on_demand ? [local.service_arn] : []
+
+    content {
+      sid       = "LetEndedServerRest"
+      actions   = ["ecs:UpdateService"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
     for_each = var.domain_name == null ? [] : [local.zone_id]
 
     content {
@@ -97,6 +107,7 @@ module "publisher" {
       VPC_ID               = aws_vpc.this.id
       LOG_LEVEL            = var.log_level
     },
+    local.on_demand ? { ON_DEMAND = "1", ECS_CLUSTER = local.name, ECS_SERVICE = local.service_name } : {},
     var.domain_name == null ? {} : {
       HOSTED_ZONE_ID = local.zone_id
       RECORD_NAME    = local.record_name
@@ -113,7 +124,7 @@ resource "aws_cloudwatch_event_rule" "task_state" {
     detail-type = ["ECS Task State Change"]
     detail = {
       clusterArn = [aws_ecs_cluster.this.arn]
-      group      = ["service:${local.name}"]
+      group      = ["service:${local.service_name}"]
       lastStatus = ["RUNNING", "STOPPED"]
     }
   })

@@ -1,8 +1,18 @@
 # The rendezvous server: one smallest Fargate task with a public address, and no load balancer or NAT gateway, which
 # would each cost more than the task. network.tf and address.tf hold where it runs and how it is found.
 
+data "aws_caller_identity" "this" {}
+
 locals {
-  name = "${var.name_prefix}-rendezvous"
+  name      = "${var.name_prefix}-rendezvous"
+  on_demand = var.mode == "on-demand"
+
+  # Another mode is another service, so that Terraform sets the number of tasks that it starts with.
+  service_name = local.on_demand ? "${local.name}-on-demand" : local.name
+  service_arn  = "arn:aws:ecs:${var.region}:${data.aws_caller_identity.this.account_id}:service/${local.name}/${local.service_name}"
+
+  # The longest that a function can live: ranks that lose a connection late in a world still find the server.
+  idle_exit_s = 900
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -77,10 +87,14 @@ resource "aws_ecs_task_definition" "this" {
     essential              = true
     cpu                    = 256
     memory                 = 512
-    command                = ["python", "-m", "containers.rendezvous", "--host", "0.0.0.0", "--port", tostring(var.port)]
-    environment            = [{ name = "PORT", value = tostring(var.port) }]
-    portMappings           = [{ containerPort = var.port, hostPort = var.port, protocol = "tcp" }]
     readonlyRootFilesystem = true
+
+    command = concat(
+      ["python", "-m", "containers.rendezvous", "--host", "0.0.0.0", "--port", tostring(var.port)],
+      local.on_demand ? ["--idle-exit", tostring(local.idle_exit_s)] : [],
+    )
+    environment  = [{ name = "PORT", value = tostring(var.port) }]
+    portMappings = [{ containerPort = var.port, hostPort = var.port, protocol = "tcp" }]
 
     # ECS ignores the HEALTHCHECK of the image. The port is the image's METRICS_PORT, open to this container only.
     healthCheck = {
@@ -103,10 +117,10 @@ resource "aws_ecs_task_definition" "this" {
 }
 
 resource "aws_ecs_service" "this" {
-  name            = local.name
+  name            = local.service_name
   cluster         = aws_ecs_cluster.this.id
   task_definition = aws_ecs_task_definition.this.arn
-  desired_count   = 1
+  desired_count   = local.on_demand ? 0 : 1
   launch_type     = "FARGATE"
   propagate_tags  = "SERVICE"
 
@@ -126,7 +140,10 @@ resource "aws_ecs_service" "this" {
   }
 
   lifecycle {
-    ignore_changes = [availability_zone_rebalancing] # the embedded AWS does not report it
+    ignore_changes = [
+      desired_count,                 # find_rendezvous and publish_address set it
+      availability_zone_rebalancing, # the embedded AWS does not report it
+    ]
   }
 
   # The task's first state change must find the publisher listening, the image's pull a role and a way out.

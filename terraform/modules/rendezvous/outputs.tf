@@ -22,3 +22,23 @@ output "publisher_log_group" {
   description = "Name of the log group of the function that publishes the address."
   value       = module.publisher.log_group
 }
+
+output "service" {
+  description = "Cluster and name of the server's ECS service."
+  value       = { cluster = aws_ecs_cluster.this.name, name = aws_ecs_service.this.name }
+}
+
+output "finder_arn" {
+  description = "ARN of the function that finds the server or has it started."
+  value       = module.finder.arn
+}
+
+output "finder_timeout_s" {
+  description = "Time limit of that function in seconds."
+  value       = 30
+}
+
+output "finder_log_group" {
+  description = "Name of that function's log group."
+  value       = module.finder.log_group
+}

@@ -23,6 +23,11 @@ variable "port" {
   type        = number
 }
 
+variable "mode" {
+  description = "on-demand: executions start the server, which ends when it is idle; always-on: it runs all the time."
+  type        = string
+}
+
 variable "vpc_cidr" {
   description = "Address range of the network, split into two subnets."
   type        = string

@@ -8,10 +8,16 @@ locals {
 
   # A task waits a little longer than its function may run: the function's own error says more than a time-out.
   grace_s = 30
+
+  # Looks for the rendezvous server, with pauses of 1 to 5 s in between: three minutes in all.
+  rendezvous_attempts = 40
+
   limits = {
     initialize_timeout_s = var.initialize_timeout_s + local.grace_s
     execute_timeout_s    = var.execute_timeout_s + local.grace_s
     summarize_timeout_s  = var.summarize_timeout_s + local.grace_s
+
+    find_rendezvous_timeout_s = var.find_rendezvous_timeout_s + local.grace_s
   }
 }
 
@@ -48,7 +54,7 @@ data "aws_iam_policy_document" "this" {
   statement {
     sid       = "InvokeFunctions"
     actions   = ["lambda:InvokeFunction"]
-    resources = [var.function_arns.initialize, var.function_arns.execute, var.function_arns.summarize]
+    resources = values(var.function_arns)
   }
 
   # A distributed Map runs its items as executions of a child of this very machine.
@@ -103,7 +109,10 @@ resource "aws_sfn_state_machine" "this" {
     initialize_arn  = var.function_arns.initialize
     execute_arn     = var.function_arns.execute
     summarize_arn   = var.function_arns.summarize
-    total_timeout_s = sum(values(local.limits)) + 300
+    total_timeout_s = sum(values(local.limits)) + 600
+
+    find_rendezvous_arn = var.function_arns.find_rendezvous
+    rendezvous_attempts = local.rendezvous_attempts
   }))
 
   # Without execution data: inputs may name private data, and the secret of a world is nobody's business.

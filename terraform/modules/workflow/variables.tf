@@ -21,14 +21,20 @@ variable "bucket_arn" {
 variable "function_arns" {
   description = "ARNs of the functions by handler."
   type = object({
-    initialize = string
-    execute    = string
-    summarize  = string
+    initialize      = string
+    find_rendezvous = string
+    execute         = string
+    summarize       = string
   })
 }
 
 variable "initialize_timeout_s" {
   description = "Time limit of initialize in seconds."
+  type        = number
+}
+
+variable "find_rendezvous_timeout_s" {
+  description = "Time limit of one look for the rendezvous server in seconds."
   type        = number
 }
 

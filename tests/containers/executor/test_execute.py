@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 
 
 def event(**changes: object) -> dict[str, Any]:
-    """A rank event as Initialize writes it."""
-    return {
+    """A rank event as the Map passes it on: an item as Initialize writes it, and where the server is."""
+    rendezvous = changes.pop("rendezvous", None)
+    if changes.get("world_size", 1) != 1:
+        rendezvous = {"host": "127.0.0.1", "port": 1}
+    item = {
         "rank": 0,
         "world_size": 1,
         "execution_id": "run-7",
         "state_bucket": BUCKET,
         "outcome_key": f"executions/run-7/outcomes/{changes.get('rank', 0)}.json",
+        "failure_key": f"executions/run-7/failures/{changes.get('rank', 0)}.json",
         "bucket": BUCKET,
         "object_type": "folder",
         "S3_object_name": "my bundle",
@@ -39,6 +43,7 @@ def event(**changes: object) -> dict[str, Any]:
         "fmi": {"comm_name": "run-7", "secret": "ab" * 32, "rendezvous_host": None, "rendezvous_port": None},
         **changes,
     }
+    return {"item": item, "rendezvous": rendezvous}
 
 
 def upload(s3: S3Client, source: str) -> None:
@@ -94,7 +99,8 @@ def test_the_scripts_environment(s3: S3Client, context: SimpleNamespace, tmp_pat
             data_prefix="100MB",
             data_files=["100MB/1.pt", "100MB/2.pt"],
             batch_size=512,
-            fmi={"comm_name": "c", "secret": "s", "rendezvous_host": "10.1.2.3", "rendezvous_port": 10001},
+            fmi={"comm_name": "c", "secret": "s"},
+            rendezvous={"host": "10.1.2.3", "port": 10001},
         ),
         context,
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +11,11 @@ from botocore.exceptions import ClientError
 
 from containers.executor import clients, initialize
 from containers.executor.payload import InputError
-from containers.executor.rendezvous import RendezvousError, wait_for_server
-from tests.containers.executor.conftest import ACCOUNT_CONCURRENCY, BUCKET, PARAMETER
+from tests.containers.executor.conftest import ACCOUNT_CONCURRENCY, BUCKET
 from tests.containers.executor.test_payload import FOLDER, PARTITIONS, SCRIPT
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-    from types_boto3_ssm import SSMClient
 
 ARN = "arn:aws:states:us-east-1:123456789012:execution:world:run-7"
 
@@ -42,15 +38,6 @@ def manifest(s3: S3Client, output: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def server(ssm: SSMClient) -> Iterator[int]:
-    """Something that accepts connections, published as the rendezvous server."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = int(listening.getsockname()[1])
-        ssm.put_parameter(Name=PARAMETER, Value=f"127.0.0.1:{port}", Type="String")
-        yield port
-
-
-@pytest.fixture
 def uploaded(s3: S3Client) -> S3Client:
     """The bundles and the data of all three shapes."""
     s3.create_bucket(Bucket="data-bucket")
@@ -64,7 +51,7 @@ def uploaded(s3: S3Client) -> S3Client:
     return s3
 
 
-def test_folder_shape(uploaded: S3Client, server: int, context: SimpleNamespace) -> None:
+def test_folder_shape(uploaded: S3Client, context: SimpleNamespace) -> None:
     output = start(context, {**FOLDER, "bucket": BUCKET})
     assert output == {
         "execution_id": "run-7",
@@ -73,6 +60,8 @@ def test_folder_shape(uploaded: S3Client, server: int, context: SimpleNamespace)
         "manifest_key": "executions/run-7/ranks.json",
         "outcome_prefix": "executions/run-7/outcomes",
         "world_size": 4,
+        "needs_rendezvous": True,
+        "rendezvous": None,
         "result_path": "executions/run-7/results",
         "result_required": False,
         "started_at": "2026-11-21T12:00:00.500Z",
@@ -82,13 +71,11 @@ def test_folder_shape(uploaded: S3Client, server: int, context: SimpleNamespace)
     assert [rank["rank"] for rank in ranks] == [0, 1, 2, 3]
     assert ranks[3]["outcome_key"] == "executions/run-7/outcomes/3.json"
     assert ranks[0]["data_path"] == FOLDER["data_path"]
-    assert ranks[0]["fmi"]["rendezvous_host"] == "127.0.0.1"
-    assert ranks[0]["fmi"]["rendezvous_port"] == server
+    assert ranks[3]["failure_key"] == "executions/run-7/failures/3.json"
     assert len({rank["fmi"]["secret"] for rank in ranks}) == 1
     assert len(bytes.fromhex(ranks[0]["fmi"]["secret"])) == 32
 
 
-@pytest.mark.usefixtures("server")
 def test_partition_shape(uploaded: S3Client, context: SimpleNamespace) -> None:
     payload = {**PARTITIONS, "bucket": BUCKET, "data_bucket": "data-bucket", "world_size": "4"}
     output = start(context, payload)
@@ -104,7 +91,14 @@ def test_script_shape_in_a_world_of_one_needs_no_rendezvous(
     output = start(context, {**SCRIPT, "bucket": BUCKET, "world_size": 1})
     [rank] = manifest(uploaded, output)
     assert (rank["object_type"], rank["script"]) == ("script", SCRIPT["script"])
-    assert rank["fmi"]["rendezvous_host"] is None
+    assert output["needs_rendezvous"] is False
+
+
+@pytest.mark.usefixtures("uploaded")
+def test_ranks_that_do_not_talk_need_no_rendezvous(context: SimpleNamespace) -> None:
+    assert start(context, {**SCRIPT, "bucket": BUCKET, "rendezvous": "false"})["needs_rendezvous"] is False
+    with pytest.raises(InputError, match='"rendezvous" is 7: give true or false'):
+        start(context, {**SCRIPT, "bucket": BUCKET, "rendezvous": 7})
 
 
 @pytest.mark.usefixtures("uploaded")
@@ -155,29 +149,3 @@ def test_a_bucket_that_may_not_be_read_is_named(
 def test_data_elsewhere_below_tmp_is_the_scripts_own_business(context: SimpleNamespace) -> None:
     payload = {**FOLDER, "bucket": BUCKET, "world_size": 1, "data_path": "/tmp/made-by-the-script.pt"}
     assert start(context, payload)["world_size"] == 1
-
-
-def test_a_rendezvous_server_that_is_not_up_yet_is_waited_for(
-    ssm: SSMClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ssm.put_parameter(Name=PARAMETER, Value="pending", Type="String")
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        address = f"127.0.0.1:{listening.getsockname()[1]}"
-
-        def publish(_: float) -> None:
-            ssm.put_parameter(Name=PARAMETER, Value=address, Overwrite=True)
-
-        monkeypatch.setattr("containers.executor.rendezvous.time.sleep", publish)
-        host, port = wait_for_server(PARAMETER, wait_s=30)
-    assert f"{host}:{port}" == address
-
-
-def test_a_rendezvous_server_that_never_comes_is_an_error_that_says_where_to_look(ssm: SSMClient) -> None:
-    ssm.put_parameter(Name=PARAMETER, Value="pending", Type="String")
-    with pytest.raises(RendezvousError, match="see whether the ECS service runs a task"):
-        wait_for_server(PARAMETER, wait_s=0)
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        address = f"127.0.0.1:{closed.getsockname()[1]}"
-    ssm.put_parameter(Name=PARAMETER, Value=address, Overwrite=True)
-    with pytest.raises(RendezvousError, match=f"{address} did not answer"):
-        wait_for_server(PARAMETER, wait_s=0)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from types_boto3_ssm import SSMClient
 
 
+CONTAINER: Any = {"name": "server", "image": "server:1", "memory": 64}
+
+
 def make_interface(subnet: str) -> tuple[str, str]:
     """A network interface with a public address, as a Fargate task has; its id and the address."""
     ec2 = clients.ec2()
@@ -61,6 +64,46 @@ def test_a_stopped_task_is_withdrawn(subnet: str, context: SimpleNamespace) -> N
     assert publish_address.handler(state_change("STOPPED", interface), context) == {"address": None}
 
 
+@pytest.fixture
+def service(subnet: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The service of a server that is started on demand, with a task."""
+    for name, value in {"ON_DEMAND": "1", "ECS_CLUSTER": "rendezvous", "ECS_SERVICE": "on-demand"}.items():
+        monkeypatch.setenv(name, value)
+    ecs = clients.ecs()
+    ecs.create_cluster(clusterName="rendezvous")
+    ecs.register_task_definition(family="server", containerDefinitions=[CONTAINER])
+    ecs.create_service(cluster="rendezvous", serviceName="on-demand", taskDefinition="server", desiredCount=1)
+    return subnet
+
+
+def desired_tasks() -> int:
+    found = clients.ecs().describe_services(cluster="rendezvous", services=["on-demand"])["services"]
+    return int(found[0].get("desiredCount", -1))
+
+
+def test_a_server_on_demand_that_ended_is_not_started_again(service: str, context: SimpleNamespace) -> None:
+    interface, _ = make_interface(service)
+    publish_address.handler(state_change("RUNNING", interface), context)
+    assert desired_tasks() == 1
+    publish_address.handler(state_change("STOPPED", interface), context)
+    assert (desired_tasks(), published()) == (0, "pending")
+
+
+@pytest.mark.usefixtures("service")
+def test_a_server_on_demand_that_never_came_up_is_given_up(context: SimpleNamespace) -> None:
+    publish_address.handler(state_change("STOPPED", None), context)
+    assert desired_tasks() == 0
+
+
+def test_late_news_of_an_end_does_not_stop_the_successor(service: str, context: SimpleNamespace) -> None:
+    old, _ = make_interface(service)
+    new, ip = make_interface(service)
+    publish_address.handler(state_change("RUNNING", old), context)
+    publish_address.handler(state_change("RUNNING", new), context)
+    publish_address.handler(state_change("STOPPED", old), context)
+    assert (desired_tasks(), published()) == (1, f"{ip}:10000")
+
+
 def test_the_end_of_a_task_does_not_withdraw_its_successor(subnet: str, context: SimpleNamespace) -> None:
     old, _ = make_interface(subnet)
     new, ip = make_interface(subnet)
@@ -99,3 +142,7 @@ def test_with_a_domain_its_record_follows(
         assert record["Name"] == "rendezvous.example.org."
         assert record.get("TTL") == 10
         assert record.get("ResourceRecords") == [{"Value": ip}]
+    publish_address.handler(state_change("STOPPED", interface), context)
+    records = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    [record] = [record for record in records if record["Type"] == "A"]
+    assert record.get("ResourceRecords") == [{"Value": "192.0.2.1"}]

@@ -112,3 +112,11 @@ def test_the_files_of_the_image_are_all_it_needs(tmp_path: Path) -> None:
 def test_wrong_arguments(arguments: list[str]) -> None:
     done = subprocess.run([*COMMAND, *arguments], check=False, capture_output=True, timeout=PATIENCE_S)
     assert done.returncode == 2
+
+
+def test_it_exits_by_itself_when_nobody_comes() -> None:
+    with server("--idle-exit", "1") as it:
+        _, errors = it.process.communicate(timeout=PATIENCE_S)
+        assert it.process.returncode == 0
+    events = [json.loads(line)["event"] for line in errors.splitlines()]
+    assert events[-2:] == ["idle", "stopped"]
