@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from botocore.exceptions import ClientError
 
 from experiment import cost
-from experiment.logs import Invocation, collect_invocations
+from experiment.artifacts import Artifacts, read_artifacts
+from experiment.log_events import collect_invocations
+from experiment.logs import Invocation
+from experiment.phases import phases
 from experiment.plan import number
+from experiment.prices import Prices
+from experiment.rows import SCHEMA_VERSION, RunRow
 from experiment.runs import Finished
 from experiment.targets import Deployment, Target
-
-if TYPE_CHECKING:
-    from types_boto3_s3.client import S3Client
+from experiment.usage import usage
 
 PREDICTION_SCHEMA = pa.schema(
     [
@@ -32,7 +32,8 @@ PREDICTION_SCHEMA = pa.schema(
         ("rank", pa.int32()),
     ]
 )
-_NOT_IN_CSV = ("traceback", "output_tail", "request_ids")
+_NOT_IN_CSV = ("traceback", "output_tail", "request_id")
+_MEGABYTE = 1e6
 
 
 @dataclass
@@ -41,179 +42,160 @@ class RunRecord:
     printed, by rank.
     """
 
-    row: dict[str, Any]
+    row: RunRow
     ranks: list[dict[str, Any]] = field(default_factory=list)
     predictions: pa.Table | None = None
     output: dict[int, list[str]] = field(default_factory=dict)
 
 
-def collect(target: Target, deployment: Deployment, finished: Finished) -> RunRecord:
+def collect(
+    target: Target, deployment: Deployment, finished: Finished, prices: Prices, order: int = 0
+) -> RunRecord:
     """Everything known about a run. What a failed run did not write is left out, never invented."""
-    s3 = target.clients.s3
-    outcomes = _read_json_objects(
-        s3, deployment.bucket, f"executions/{finished.execution.execution_id}/outcomes/"
-    )
-    results, tables = _results(s3, finished)
-    found = _invocations(target, deployment, finished, outcomes.values())
-    items = _costs(deployment, finished, outcomes, results, found)
+    left = _artifacts(target, deployment, finished)
+    wanted = wanted_requests(deployment, finished, left)
+    seen = _Seen(finished, left, wanted, _invocations(target, finished, left, wanted))
+    bill = cost.lines(usage(finished, left, seen.found), prices)
+    ranks = sorted({*left.outcomes, *left.results, *left.failures})
     return RunRecord(
-        row=_row(target.name, finished, results, items),
-        ranks=[
-            _rank_row(finished, rank, results.get(rank, {}), outcomes.get(rank, {}), found)
-            for rank in sorted({*outcomes, *results})
-        ],
-        predictions=_predictions(finished.execution.spec.run_id, tables),
-        output={
-            rank: found[request].output
-            for rank, outcome in sorted(outcomes.items())
-            if (request := str(outcome.get("request_id"))) in found
-        },
+        row=_row(target.name, seen, bill, prices, order),
+        ranks=[_rank_row(seen, rank) for rank in ranks],
+        predictions=_predictions(finished.execution.spec.run_id, left.predictions),
+        output={rank: invocation.output for rank in ranks if (invocation := seen.invocation(rank))},
     )
+
+
+@dataclass
+class _Seen:
+    """A finished execution and everything that it left."""
+
+    finished: Finished
+    left: Artifacts
+    wanted: Mapping[str, set[str]]
+    found: Mapping[str, Invocation]
+
+    def invocation(self, rank: int) -> Invocation | None:
+        """What a rank's request left in the logs."""
+        return self.found.get(self.requests.get(rank, ""))
+
+    @cached_property
+    def requests(self) -> dict[int, str]:
+        """The request id of each rank."""
+        return self.left.request_ids()
 
 
 # --- reading --------------------------------------------------------------------------------------
 
 
-def _read(s3: S3Client, bucket: str, key: str) -> bytes:
-    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-
-
-def _rank_keys(s3: S3Client, bucket: str, prefix: str, suffix: str) -> dict[int, str]:
-    """Keys named ``<prefix><rank><suffix>``; none when the bucket does not exist (a failure said so
-    already).
-    """
-    keys: dict[int, str] = {}
-    try:
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for item in page.get("Contents", []):
-                name = item["Key"][len(prefix) :]
-                if name.endswith(suffix) and name.removesuffix(suffix).isdecimal():
-                    keys[int(name.removesuffix(suffix))] = item["Key"]
-    except ClientError:
-        return {}
-    return keys
-
-
-def _read_all(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, bytes]:
-    if not keys:
-        return {}
-    with ThreadPoolExecutor(min(16, len(keys))) as pool:
-        return dict(zip(keys, pool.map(lambda key: _read(s3, bucket, key), keys.values()), strict=True))
-
-
-def _read_json_objects(s3: S3Client, bucket: str, prefix: str) -> dict[int, dict[str, Any]]:
-    bodies = _read_all(s3, bucket, _rank_keys(s3, bucket, prefix, ".json"))
-    return {rank: value for rank, body in bodies.items() if isinstance(value := json.loads(body), dict)}
-
-
-def _results(s3: S3Client, finished: Finished) -> tuple[dict[int, dict[str, Any]], list[pa.Table]]:
-    """Rank results and predictions of this execution; a result path may hold those of earlier ones too."""
-    bucket = str(finished.execution.payload.get("bucket", ""))
-    default = (
-        finished.execution.payload.get("result_path")
-        or f"executions/{finished.execution.execution_id}/results"
+def _artifacts(target: Target, deployment: Deployment, finished: Finished) -> Artifacts:
+    execution = finished.execution
+    default = execution.payload.get("result_path") or f"executions/{execution.execution_id}/results"
+    return read_artifacts(
+        target.clients.s3,
+        deployment.bucket,
+        execution.execution_id,
+        str(execution.payload.get("bucket") or ""),
+        str(finished.output.get("result_path") or default),
     )
-    prefix = f"{str(finished.output.get('result_path') or default).strip('/')}/"
-    if not bucket:
-        return {}, []
-    results = {
-        rank: result
-        for rank, result in _read_json_objects(s3, bucket, prefix).items()
-        if result.get("execution_id", finished.execution.execution_id) == finished.execution.execution_id
-    }
-    keys = {rank: key for rank, key in _rank_keys(s3, bucket, prefix, ".parquet").items() if rank in results}
-    tables = [pq.read_table(io.BytesIO(body)) for body in _read_all(s3, bucket, keys).values()]
-    return results, tables
+
+
+def wanted_requests(deployment: Deployment, finished: Finished, left: Artifacts) -> dict[str, set[str]]:
+    """Every request that this execution is known to have made, by log group."""
+    groups = deployment.log_groups
+    wanted = {groups["execute"]: set(left.request_ids().values())}
+    said = finished.output.get("request_ids")
+    for role in ("initialize", "find_rendezvous", "summarize"):
+        ids = set(finished.request_ids.get(role, ()))
+        if isinstance(said, Mapping) and said.get(role):
+            ids.add(str(said[role]))
+        if role in groups:
+            wanted.setdefault(groups[role], set()).update(ids)
+    return {group: ids for group, ids in wanted.items() if ids}
 
 
 def _invocations(
-    target: Target, deployment: Deployment, finished: Finished, outcomes: Iterable[Mapping[str, Any]]
+    target: Target, finished: Finished, left: Artifacts, wanted: Mapping[str, set[str]]
 ) -> dict[str, Invocation]:
-    groups = deployment.log_groups
-    wanted: dict[str, list[str]] = {
-        groups["execute"]: [str(item["request_id"]) for item in outcomes if item.get("request_id")]
-    }
-    for role, request_id in finished.output.get("request_ids", {}).items():
-        if role in groups and request_id:
-            wanted.setdefault(groups[role], []).append(str(request_id))
     # A clock that differs a little from AWS's must not hide the first lines.
     start_ms = int(finished.started_at.timestamp() * 1000) - 60_000
-    return collect_invocations(target.clients.logs, wanted, start_ms, timeout_s=target.log_wait_s)
+    return collect_invocations(
+        target.clients.logs, wanted, start_ms, timeout_s=target.log_wait_s, streams=left.log_streams()
+    )
 
 
 # --- rows -----------------------------------------------------------------------------------------
 
 
-def _costs(
-    deployment: Deployment,
-    finished: Finished,
-    outcomes: Mapping[int, dict[str, Any]],
-    results: Mapping[int, dict[str, Any]],
-    found: Mapping[str, Invocation],
-) -> dict[str, float]:
-    ranks = 0 if finished.timings.map_s is None else finished.world_size
-    gets, puts = cost.s3_requests(ranks, outcomes.values(), results.values())
-    of_ranks = {outcome.get("request_id") for outcome in outcomes.values()}
-    usage = cost.Usage(
-        ranks=tuple(item.report for key, item in found.items() if item.report and key in of_ranks),
-        others=tuple(item.report for key, item in found.items() if item.report and key not in of_ranks),
-        transitions=cost.transitions(finished.timings.transitions, len(outcomes)),
-        s3_get=gets,
-        s3_put=puts,
-        log_bytes=sum(item.ingested_bytes for item in found.values()),
-        duration_s=finished.timings.duration_s,
-        ephemeral_mb=finished.execution.ephemeral_mb,
-    )
-    return cost.breakdown(usage, cost.load_prices(deployment.region, deployment.architecture))
-
-
-def _row(
-    target: str, finished: Finished, results: Mapping[int, dict[str, Any]], items: dict[str, float]
-) -> dict[str, Any]:
-    """The row with exactly the keys of DESIGN 3.5. Throughput is the sum over the ranks, which work side by
-    side.
-    """
-    spec, times = finished.execution.spec, finished.timings
+def _row(target: str, seen: _Seen, bill: Sequence[cost.Line], prices: Prices, order: int) -> RunRow:
+    finished, left = seen.finished, seen.left
+    execution, spec, times = finished.execution, finished.execution.spec, finished.timings
+    results = list(left.results.values())
+    samples = sum(int(result.get("num_samples") or 0) for result in results)
+    data_bytes = sum(int(result.get("s3_bytes") or 0) for result in results)
+    of_ranks = [found for rank in seen.requests if (found := seen.invocation(rank))]
+    reports = [invocation.report for invocation in of_ranks if invocation.report]
+    items = cost.breakdown(bill)
     # Every rank has the metrics of its whole world, also in an execution that fails for a bad partition.
-    metrics = finished.output.get("metrics") or next(iter(results.values()), {}).get("world_metrics") or {}
-    samples = sum(int(result.get("num_samples") or 0) for result in results.values())
-    return {
-        "run_id": spec.run_id,
-        "target": target,
-        "mode": finished.execution.mode,
-        "world_size": finished.world_size,
-        "batch_size": spec.batch_size or number(finished.execution.payload.get("batch_size")),
-        "memory_mb": finished.execution.memory_mb,
-        "status": finished.status,
-        "error": str(finished.failure) if finished.failure else None,
-        "started_at": finished.started_at.astimezone(UTC).isoformat(timespec="milliseconds"),
-        "duration_s": times.duration_s,
-        "init_s": times.init_s,
-        "map_s": times.map_s,
-        "summarize_s": times.summarize_s,
-        "samples": samples,
-        "samples_per_s": samples / times.duration_s if times.duration_s > 0 else None,
-        "throughput_bps": sum(float(result.get("throughput_bps") or 0) for result in results.values()),
-        "cost_usd": cost.total(items),
-        "cost_breakdown": items,
-        "metrics": dict(metrics),
-    }
+    metrics = finished.output.get("metrics") or next(iter(results), {}).get("world_metrics") or {}
+    return RunRow(
+        schema_version=SCHEMA_VERSION,
+        run_id=spec.run_id,
+        execution_id=execution.execution_id,
+        target=target,
+        region=prices.region,
+        architecture=prices.architecture,
+        mode=execution.mode,
+        source=spec.source,
+        world_size=finished.world_size,
+        batch_size=spec.batch_size or number(execution.payload.get("batch_size")),
+        memory_mb=execution.memory_mb,
+        ephemeral_mb=execution.ephemeral_mb,
+        partition_mb=spec.partition_mb or _partition_mb(data_bytes, left.files),
+        files=left.files,
+        repetition=spec.repetition,
+        warm_up=spec.warm_up,
+        order=order,
+        status=finished.status,
+        error=str(finished.failure) if finished.failure else None,
+        started_at=finished.started_at.astimezone(UTC).isoformat(timespec="milliseconds"),
+        duration_s=times.duration_s,
+        init_s=times.init_s,
+        map_s=times.map_s,
+        summarize_s=times.summarize_s,
+        phases=phases(times, left.outcomes, left.results),
+        samples=samples,
+        samples_per_s=samples / times.duration_s if times.duration_s > 0 else None,
+        data_bytes=data_bytes,
+        throughput_bps=sum(float(result.get("throughput_bps") or 0) for result in results),
+        cold_starts=sum(report.cold_start for report in reports),
+        warm_starts=sum(not report.cold_start for report in reports),
+        reports_found=sum(invocation.report is not None for invocation in seen.found.values()),
+        reports_expected=sum(len(ids) for ids in seen.wanted.values()),
+        rendezvous=None,
+        cost_usd=cost.total(items),
+        cost_breakdown=items,
+        cost_lines=[line.row() for line in bill],
+        prices_as_of=prices.as_of,
+        metrics=dict(metrics),
+    )
 
 
-def _rank_row(
-    finished: Finished,
-    rank: int,
-    result: dict[str, Any],
-    outcome: dict[str, Any],
-    found: Mapping[str, Invocation],
-) -> dict[str, Any]:
+def _partition_mb(data_bytes: int, files: int | None) -> float | None:
+    return data_bytes / files / _MEGABYTE if data_bytes and files else None
+
+
+def _rank_row(seen: _Seen, rank: int) -> dict[str, Any]:
+    finished, left, invocation = seen.finished, seen.left, seen.invocation(rank)
+    outcome = left.outcomes.get(rank) or _killed(left.failures.get(rank, {}))
     kept = {key: value for key, value in outcome.items() if key not in _NOT_IN_CSV}
-    row = {"run_id": finished.execution.spec.run_id, "rank": rank, **kept, **flatten(result)}
+    spec = finished.execution.spec
+    row = {"run_id": spec.run_id, "warm_up": spec.warm_up, "rank": rank, **kept}
+    row |= flatten(left.results.get(rank, {}))
     row["execution_started_at"] = finished.started_at.timestamp()
-    invocation = found.get(str(outcome.get("request_id")))
     if invocation and invocation.report:
         report = invocation.report
         row |= {
+            "report.request_id": report.request_id,
             "report.duration_ms": report.duration_ms,
             "report.billed_ms": report.billed_ms,
             "report.memory_mb": report.memory_mb,
@@ -221,6 +203,13 @@ def _rank_row(
             "report.init_ms": report.init_ms,
         }
     return row
+
+
+def _killed(failure: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a rank that left no outcome."""
+    if not failure:
+        return {}
+    return {"status": "failed", "error_type": failure.get("Error"), "error_message": failure.get("Cause")}
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

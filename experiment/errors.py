@@ -8,6 +8,10 @@
       PayloadError           a payload file that cannot be used
       ResultsError           the output folder cannot be used
       DeliveryError          a place where prepared data cannot go
+      ModelError             too few runs to predict from, or nothing meets what was asked for
+      PriceError             the price table lacks something, or cannot be read or refreshed
+      SweepError             a --sweep file or a grid that cannot be run
+      BudgetError            the plan would cost more than --budget allows
 """
 
 
@@ -37,3 +41,15 @@ class ResultsError(ExperimentError):
 
 class ModelError(ExperimentError):
     """Too few runs to predict from, or no setting that meets what was asked for."""
+
+
+class PriceError(ExperimentError):
+    """The price table lacks a region or a price, or cannot be read or refreshed."""
+
+
+class SweepError(ExperimentError):
+    """A ``--sweep`` file or a grid that cannot be run; the message names line and key."""
+
+
+class BudgetError(ExperimentError):
+    """The plan would cost more than ``--budget`` allows, and nobody agreed to it."""

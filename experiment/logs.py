@@ -1,4 +1,4 @@
-"""What CloudWatch says about the invocations of one execution, found by their request ids.
+"""What a Lambda function's log says about its invocations.
 
 One parser serves both targets: the embedded AWS writes START, END and REPORT lines as AWS does, and
 functions with the JSON log format write ``platform.start`` and ``platform.report`` records instead.
@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from types_boto3_logs.client import CloudWatchLogsClient
+from typing import Any
 
 _EVENT_OVERHEAD_BYTES = 26  # what CloudWatch adds to every event when it bills ingestion
 _START = re.compile(r"^START RequestId: (\S+)")
@@ -148,48 +144,4 @@ def invocations(events: Iterable[Mapping[str, Any]]) -> dict[str, Invocation]:
                 current.lines.append(message.rstrip("\n"))
                 current.ingested_bytes += len(message.encode()) + _EVENT_OVERHEAD_BYTES
                 current.report = report or current.report
-    return found
-
-
-def read_events(
-    client: CloudWatchLogsClient, group: str, start_ms: int, end_ms: int
-) -> Iterator[Mapping[str, Any]]:
-    """Every event of a log group between two times (ms since 1970), all pages; none when the group does not
-    exist.
-    """
-    try:
-        for page in client.get_paginator("filter_log_events").paginate(
-            logGroupName=group, startTime=start_ms, endTime=end_ms
-        ):
-            yield from page["events"]
-    except client.exceptions.ResourceNotFoundException:
-        return
-
-
-def collect_invocations(
-    client: CloudWatchLogsClient,
-    wanted: Mapping[str, Iterable[str]],
-    start_ms: int,
-    *,
-    timeout_s: float,
-    poll_s: float = 0.3,
-) -> dict[str, Invocation]:
-    """The invocations with these request ids, waiting for logs that arrive late.
-
-    ``wanted`` maps a log group to request ids. Returns after ``timeout_s`` with what is there; an
-    invocation without a report has ``report`` None, one without any line is missing.
-    """
-    found: dict[str, Invocation] = {}
-    deadline = time.monotonic() + timeout_s
-    missing = {group: set(ids) for group, ids in wanted.items()}
-    while any(missing.values()):
-        for group, ids in missing.items():
-            if ids:
-                end_ms = int(time.time() * 1000) + 60_000
-                seen = invocations(read_events(client, group, start_ms, end_ms))
-                found.update({key: value for key, value in seen.items() if key in ids})
-                ids -= {key for key, value in seen.items() if value.report is not None}
-        if not any(missing.values()) or time.monotonic() >= deadline:
-            break
-        time.sleep(poll_s)
     return found

@@ -27,15 +27,28 @@ class RunSpec:
     repetition: int
     source: str = "sample"
     """Where the input comes from: the built-in sample, or the stem of a payload's or a script's file."""
+    partition_mb: float | None = None
+    """Size of the partitions (10^6 bytes)."""
+    files: int | None = None
+    """Partitions to use."""
+    warm_up: bool = False
+    """Made only so that the runs after it find environments that have started."""
 
     @property
     def run_id(self) -> str:
         """The same for the same settings, so that --resume recognises a run; unique within an experiment."""
         parts = [] if self.source == "sample" else [self.source]
-        for letter, value in (("w", self.world_size), ("b", self.batch_size), ("m", self.memory_mb)):
-            if value is not None:
-                parts.append(f"{letter}{value}")
-        return "-".join([*parts, str(self.repetition)])
+        settings = {
+            "w": self.world_size,
+            "b": self.batch_size,
+            "m": self.memory_mb,
+            "p": self.partition_mb,
+            "f": self.files,
+        }
+        parts += [f"{letter}{value:g}" for letter, value in settings.items() if value is not None]
+        if self.warm_up:
+            parts.append("warm")
+        return "-".join([*parts, str(self.repetition)]).replace(".", "_")
 
 
 def plan(

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from experiment import cost
-from experiment.cost import Prices
 from experiment.logs import Report
+from experiment.prices import Prices
 from experiment.scaling_model import ScalingModel, Settings
 
 _SMALL_MB = 512
@@ -17,6 +17,8 @@ _PARENT_STATES = 3
 _BUNDLE_OBJECTS = 4
 _LOG_BYTES = 1000
 """What an invocation writes into its log, about."""
+_RESULT_BYTES = 10_000
+"""What a rank leaves in S3, about."""
 TIME_LIMIT_S = 900
 """A Lambda function's longest time (AWS Lambda quotas)."""
 
@@ -53,7 +55,7 @@ def predict(model: ScalingModel, settings: Settings, prices: Prices) -> Predicti
     rank_s = sum(seconds for part, seconds in parts.items() if part != "start")
     error = model.error.fitted if model.error.left_out is None else model.error.left_out
     usage = _usage(settings, sum(parts.values()), rank_s, parts["start"])
-    items = cost.breakdown(usage, prices)
+    items = cost.breakdown(cost.lines(usage, prices))
     return Prediction(settings, sum(parts.values()), parts, rank_s, items, error)
 
 
@@ -70,11 +72,13 @@ def _usage(settings: Settings, total_s: float, rank_s: float, start_s: float) ->
     return cost.Usage(
         ranks=(_report(rank_s, settings.memory_mb),) * world,
         others=(_report(outside_s, _SMALL_MB), _report(outside_s, _SUMMARIZE_MB)),
-        transitions=cost.transitions(_PARENT_STATES, world),
+        parent_transitions=_PARENT_STATES,
+        map_children=world,
         s3_get=gets,
         s3_put=puts,
+        stored_bytes=_RESULT_BYTES * world,
         log_bytes=_LOG_BYTES * (world + 2),
-        duration_s=total_s,
+        rendezvous_s=cost.rendezvous_seconds(total_s, on_demand=False) if world > 1 else 0.0,
     )
 
 

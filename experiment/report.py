@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from experiment.cost import HOURS_A_MONTH, Prices
 from experiment.figures import by_setting, figures, save, value
+from experiment.prices import HOURS_A_MONTH, Prices
 from experiment.published import INFERENCE
 from experiment.summary import Summary
 from experiment.table import fixed

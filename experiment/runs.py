@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from experiment.clients import Clients
 from experiment.console import Reporter, Step
 from experiment.failure import Failure, parse_failure
-from experiment.history import Timings, timings
+from experiment.history import Timings, request_ids, timings
 from experiment.plan import RunSpec, mode_of, number
 from experiment.targets import Deployment, Target
 
@@ -52,6 +52,8 @@ class Finished:
     """What Summarize returned; empty when the execution failed."""
     started_at: datetime
     timings: Timings
+    request_ids: dict[str, set[str]] = field(default_factory=dict)
+    """Lambda's ids of what the execution invoked itself, by role: initialize, summarize."""
 
     @property
     def world_size(self) -> int:
@@ -159,6 +161,7 @@ class Runner:
             output=_object(found.get("output")) if succeeded else {},
             started_at=started,
             timings=timings(events, started, stopped),
+            request_ids=request_ids(events),
         )
 
 

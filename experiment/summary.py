@@ -15,28 +15,7 @@ import pyarrow.parquet as pq
 
 from experiment.collect import PREDICTION_SCHEMA, RunRecord, flatten
 from experiment.errors import ResultsError
-
-ROW_KEYS = (
-    "run_id",
-    "target",
-    "mode",
-    "world_size",
-    "batch_size",
-    "memory_mb",
-    "status",
-    "error",
-    "started_at",
-    "duration_s",
-    "init_s",
-    "map_s",
-    "summarize_s",
-    "samples",
-    "samples_per_s",
-    "throughput_bps",
-    "cost_usd",
-    "cost_breakdown",
-    "metrics",
-)
+from experiment.rows import ROW_KEYS, RunRow
 
 
 class Summary:
@@ -48,7 +27,7 @@ class Summary:
 
     def __init__(self, folder: Path, *, resume: bool = False) -> None:
         self.folder = folder
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[RunRow] = []
         self.ranks: list[dict[str, Any]] = []
         self._predictions: pa.Table = PREDICTION_SCHEMA.empty_table()
         if (folder / "summary.json").exists():
@@ -101,7 +80,7 @@ class Summary:
 
         ``summary.json`` comes last, since it is what says that a run is done.
         """
-        _write(self.folder / "runs.csv", _csv(flatten(row) for row in self.rows))
+        _write(self.folder / "runs.csv", _csv(_flat(row) for row in self.rows))
         _write(self.folder / "ranks.csv", _csv(self.ranks))
         sink = io.BytesIO()
         pq.write_table(self._predictions, sink)
@@ -130,6 +109,11 @@ class Summary:
                 raise ResultsError(
                     f"{predictions} cannot be read: move it away or name another --output"
                 ) from error
+
+
+def _flat(row: RunRow) -> dict[str, Any]:
+    """A row of runs.csv: everything but the bill's lines, of which there are several a run."""
+    return flatten({key: value for key, value in row.items() if key != "cost_lines"})
 
 
 def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:

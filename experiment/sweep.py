@@ -11,8 +11,8 @@ from typing import Any
 
 from experiment.collect import RunRecord, collect
 from experiment.console import Reporter
-from experiment.cost import load_prices
 from experiment.plan import RunSpec, read_payload, sample_payload, script_payload, with_overrides
+from experiment.prices import Prices, load_prices
 from experiment.report import write_report
 from experiment.runs import Execution, FunctionMemory, Runner, new_execution_id
 from experiment.summary import Summary
@@ -55,12 +55,13 @@ def run(target: Target, options: Options, reporter: Reporter) -> bool:
     succeeded = False
     try:
         deployment = target.prepare(reporter)
+        prices = load_prices(deployment.region, deployment.architecture)
         try:
             if todo:
-                session = _Session(target, deployment, summary, reporter)
+                session = _Session(target, deployment, prices, summary, reporter)
                 session.make(todo, session.inputs(todo, payload, options.script))
         finally:
-            _conclude(summary, deployment, reporter)
+            _conclude(summary, prices, reporter)
         succeeded = all(summary.succeeded(spec.run_id) for spec in options.specs)
     finally:
         target.release(abandoned=not succeeded)
@@ -73,6 +74,7 @@ class _Session:
 
     target: Target
     deployment: Deployment
+    prices: Prices
     summary: Summary
     reporter: Reporter
 
@@ -90,12 +92,12 @@ class _Session:
         """Make these runs one after the other and keep each one's results."""
         runner = Runner(self.target, self.deployment, self.reporter)
         with FunctionMemory(self.target.clients, self.deployment) as memory:
-            for spec in specs:
+            for order, spec in enumerate(specs):
                 name = new_execution_id(spec)
                 finished = runner.run(Execution(spec, name, build(spec, name), *memory.set(spec.memory_mb)))
                 if finished.failure:
                     self.reporter.say(f"Run {spec.run_id} {finished.status}: {finished.failure}", "red")
-                record = collect(self.target, self.deployment, finished)
+                record = collect(self.target, self.deployment, finished, self.prices, order)
                 self.summary.add(record)
                 if finished.execution.mode == "script" and not finished.failure:
                     self._show_output(record)
@@ -117,7 +119,7 @@ class _Session:
         return lambda spec, name: sample_payload(spec, bucket, prefix, f"results/{name}")
 
 
-def _conclude(summary: Summary, deployment: Deployment, reporter: Reporter) -> None:
+def _conclude(summary: Summary, prices: Prices, reporter: Reporter) -> None:
     """The table and the report of what is there, also when the experiment was cut short."""
     if not summary.rows:
         return
@@ -127,5 +129,5 @@ def _conclude(summary: Summary, deployment: Deployment, reporter: Reporter) -> N
             "Cost is what the same run would have cost on AWS; on this machine it cost nothing.", "dim"
         )
     with reporter.step("Writing the report"):
-        path = write_report(summary, load_prices(deployment.region, deployment.architecture))
+        path = write_report(summary, prices)
     reporter.say(f"Report: {path}", "bold")

@@ -11,30 +11,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from experiment.rows import PHASES, ROW_KEYS, SCHEMA_VERSION
 from inference.metrics import measure
 from tests.e2e.stack import Stack
-
-SUMMARY_KEYS = [
-    "run_id",
-    "target",
-    "mode",
-    "world_size",
-    "batch_size",
-    "memory_mb",
-    "status",
-    "error",
-    "started_at",
-    "duration_s",
-    "init_s",
-    "map_s",
-    "summarize_s",
-    "samples",
-    "samples_per_s",
-    "throughput_bps",
-    "cost_usd",
-    "cost_breakdown",
-    "metrics",
-]
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +35,36 @@ def row(finished: tuple[Path, str]) -> dict[str, Any]:
 
 
 def test_summary_has_the_documented_keys(row: dict[str, Any]) -> None:
-    assert list(row) == SUMMARY_KEYS
+    assert tuple(row) == ROW_KEYS
+    assert row["schema_version"] == SCHEMA_VERSION
     assert (row["status"], row["error"], row["world_size"], row["samples"]) == ("succeeded", None, 2, 1253)
     assert 0 < row["init_s"] + row["map_s"] + row["summarize_s"] <= row["duration_s"]
+
+
+def test_phases_add_up_to_the_duration(row: dict[str, Any]) -> None:
+    assert tuple(row["phases"]) == PHASES
+    assert sum(row["phases"].values()) == pytest.approx(row["duration_s"])
+    assert row["phases"]["inference"] > 0
+    assert row["phases"]["start"] > 0
+
+
+def test_what_was_asked_for_and_what_was_read(row: dict[str, Any]) -> None:
+    assert (row["files"], row["warm_up"], row["repetition"]) == (16, False, 1)
+    assert row["partition_mb"] * 16e6 == pytest.approx(row["data_bytes"])
+
+
+def test_every_request_of_the_execution_is_found_in_the_logs(row: dict[str, Any]) -> None:
+    assert (row["reports_found"], row["reports_expected"]) == (4, 4)
+    assert row["cold_starts"] + row["warm_starts"] == 2
 
 
 def test_cost_is_the_sum_of_its_parts(row: dict[str, Any]) -> None:
     assert row["cost_usd"] > 0
     assert sum(row["cost_breakdown"].values()) == pytest.approx(row["cost_usd"], rel=1e-12)
+    assert sum(line["amount_usd"] for line in row["cost_lines"]) == pytest.approx(row["cost_usd"])
+    assert {line["item"] for line in row["cost_lines"]} == {
+        item for item, amount in row["cost_breakdown"].items() if amount
+    }
 
 
 def test_every_galaxy_is_predicted_once(finished: tuple[Path, str]) -> None:

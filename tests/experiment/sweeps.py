@@ -6,8 +6,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from experiment.cost import load_prices
 from experiment.prediction import predict
+from experiment.prices import load_prices
 from experiment.scaling_model import FitError, ScalingModel, Settings
 from tests.experiment import rows as made
 
@@ -59,7 +59,7 @@ def _row(settings: Settings, repetition: int, factor: float) -> dict[str, Any]:
     cost = dict(predict(SYSTEM, settings, load_prices()).cost_breakdown)
     world, batch, memory = settings.world_size, settings.batch_size, settings.memory_mb
     start = parts["start"]
-    return made.row(
+    row = made.row(
         f"w{world}-b{batch}-m{memory}-{repetition}",
         target="aws",
         mode="data-parallel" if settings.galaxies else "script",
@@ -93,6 +93,7 @@ def _row(settings: Settings, repetition: int, factor: float) -> dict[str, Any]:
         cost_usd=sum(cost.values()),
         cost_breakdown=cost,
     )
+    return dict(row)
 
 
 def _ranks(row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from experiment.cost import load_prices
 from experiment.figures import figures, rank_spans
+from experiment.prices import load_prices
 from experiment.report import render, write_report
 from experiment.summary import Summary
 from experiment.table import runs_table
@@ -48,10 +48,9 @@ def results(tmp_path: Path) -> Summary:
     summary = Summary(tmp_path)
     summary.add(rows.record("w1-b512-1", world_size=1, duration_s=18.0, map_s=17.0))
     summary.add(rows.record("w2-b512-1"))
-    broken = rows.row(
-        "w4-b512-1", world_size=4, status="failed", error="rank <3> failed\n<script>x</script>", init_s=None
-    )
-    summary.rows.append(broken | {"metrics": {}, "samples": 0, "map_s": None, "summarize_s": None})
+    nothing = {"metrics": {}, "samples": 0, "init_s": None, "map_s": None, "summarize_s": None}
+    error = "rank <3> failed\n<script>x</script>"
+    summary.rows.append(rows.row("w4-b512-1", world_size=4, status="failed", error=error, **nothing))
     summary.write()
     return summary
 

@@ -11,8 +11,9 @@ import pytest
 
 from experiment.collect import collect, flatten
 from experiment.plan import RunSpec, plan
+from experiment.prices import load_prices
+from experiment.rows import ROW_KEYS
 from experiment.runs import Execution, FunctionMemory, Runner
-from experiment.summary import ROW_KEYS
 from experiment.sweep import Options, run
 from tests.experiment.fakes import DEPLOYMENT, STARTED, FakeTarget, quiet
 
@@ -83,7 +84,7 @@ def test_a_run_is_watched_to_its_end_and_collected(target: FakeTarget) -> None:
     [started] = target.fakes.stepfunctions.started
     assert started["name"] == "x"
     assert json.loads(started["input"]) == PAYLOAD
-    record = collect(target, DEPLOYMENT, finished)
+    record = collect(target, DEPLOYMENT, finished, load_prices())
     assert tuple(record.row) == ROW_KEYS
     assert record.row["status"] == "succeeded"
     assert record.row["samples"] == 600
@@ -103,7 +104,7 @@ def test_a_run_is_watched_to_its_end_and_collected(target: FakeTarget) -> None:
 def test_results_of_an_earlier_execution_are_not_taken_for_this_ones(target: FakeTarget) -> None:
     target.fakes.s3.put_json("results/x/1.json", {"rank": 1, "num_samples": 300, "execution_id": "older"})
     target.fakes.stepfunctions.states = [succeeded()]
-    record = collect(target, DEPLOYMENT, Runner(target, DEPLOYMENT, quiet()).run(EXECUTION))
+    record = collect(target, DEPLOYMENT, Runner(target, DEPLOYMENT, quiet()).run(EXECUTION), load_prices())
     assert record.row["samples"] == 300
     assert record.predictions is not None
     assert record.predictions.num_rows == 1
@@ -114,7 +115,7 @@ def test_a_failed_run_keeps_what_its_ranks_left(target: FakeTarget) -> None:
         {"errorType": "RankFailure", "errorMessage": "rank 1 failed: ValueError: x\nTraceback"}
     )
     target.fakes.stepfunctions.states = [{"status": "FAILED", "error": "RankFailure", "cause": cause}]
-    record = collect(target, DEPLOYMENT, Runner(target, DEPLOYMENT, quiet()).run(EXECUTION))
+    record = collect(target, DEPLOYMENT, Runner(target, DEPLOYMENT, quiet()).run(EXECUTION), load_prices())
     assert record.row["status"] == "failed"
     assert record.row["error"] == "RankFailure: rank 1 failed: ValueError: x\nTraceback"
     assert len(record.ranks) == 2

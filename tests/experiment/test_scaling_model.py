@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiment.cost import load_prices
 from experiment.errors import ModelError
 from experiment.observations import fitted, observation, published
 from experiment.prediction import predict
+from experiment.prices import load_prices
 from experiment.published import FMI_TOTAL_S, WHOLE_SET
 from experiment.scaling_model import PARTS, TOTAL, Observation, Settings, fit
 from tests.experiment.sweeps import COEFFICIENTS, sweep

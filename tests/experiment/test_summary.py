@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from experiment.errors import ResultsError
-from experiment.summary import ROW_KEYS, Summary
+from experiment.rows import ROW_KEYS
+from experiment.summary import Summary
 from tests.experiment import rows
 
 

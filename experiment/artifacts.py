@@ -1,0 +1,125 @@
+"""What an execution left in S3: the manifest, the ranks' outcomes, failures, results and predictions."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from botocore.exceptions import ClientError
+
+from experiment.history import request_of_error
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+_THREADS = 16
+_ABSENT = ("NoSuchKey", "NoSuchBucket", "404")
+
+
+@dataclass
+class Artifacts:
+    """Everything by rank; ``files`` is None when Initialize refused the input and left no manifest."""
+
+    outcomes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What the executor wrote: status, request id, times, the end of the output."""
+    failures: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What the state machine recorded of ranks that were killed: ``Error`` and ``Cause``."""
+    results: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What the script wrote."""
+    predictions: list[pa.Table] = field(default_factory=list)
+    files: int | None = None
+    stored_bytes: int = 0
+    """Size of all of these together."""
+
+    def request_ids(self) -> dict[int, str]:
+        """Lambda's request id of each rank that is known to have run, killed ones included."""
+        found = {
+            rank: str(item["request_id"]) for rank, item in self.outcomes.items() if item.get("request_id")
+        }
+        for rank, failure in self.failures.items():
+            for request in request_of_error(failure.get("Cause")):
+                found.setdefault(rank, request)
+        return found
+
+    def log_streams(self) -> dict[str, str]:
+        """The log stream of each request, where the rank could say so."""
+        return {
+            str(item["request_id"]): str(item["log_stream"])
+            for item in self.outcomes.values()
+            if item.get("request_id") and item.get("log_stream")
+        }
+
+
+def read_artifacts(
+    s3: S3Client, state_bucket: str, execution_id: str, bucket: str, result_path: str
+) -> Artifacts:
+    """Read what an execution left below ``executions/<id>/`` and below ``result_path``.
+
+    A result path may hold the results of an earlier execution too; those are not taken.
+    """
+    state = f"executions/{execution_id}/"
+    kept = _listing(s3, state_bucket, state)
+    found = Artifacts(stored_bytes=sum(kept.values()))
+    found.outcomes = _objects(s3, state_bucket, _by_rank(kept, f"{state}outcomes/", ".json"))
+    found.failures = _objects(s3, state_bucket, _by_rank(kept, f"{state}failures/", ".json"))
+    if f"{state}ranks.json" in kept:
+        manifest = json.loads(_read(s3, state_bucket, f"{state}ranks.json"))
+        found.files = sum(len(item.get("data_files") or ()) for item in manifest)
+    if not bucket or not result_path:
+        return found
+    prefix = f"{result_path.strip('/')}/"
+    there = _listing(s3, bucket, prefix)
+    found.results = {
+        rank: result
+        for rank, result in _objects(s3, bucket, _by_rank(there, prefix, ".json")).items()
+        if result.get("execution_id", execution_id) == execution_id
+    }
+    tables = {rank: key for rank, key in _by_rank(there, prefix, ".parquet").items() if rank in found.results}
+    found.predictions = [pq.read_table(io.BytesIO(body)) for body in _read_all(s3, bucket, tables).values()]
+    found.stored_bytes += sum(size for key, size in there.items() if key not in kept)
+    return found
+
+
+def _listing(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
+    """Size of every object below a prefix; none when there is no such bucket (a failure said so already)."""
+    try:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return {item["Key"]: item.get("Size", 0) for page in pages for item in page.get("Contents", [])}
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _ABSENT:
+            return {}
+        raise
+
+
+def _by_rank(keys: Mapping[str, int], prefix: str, suffix: str) -> dict[int, str]:
+    """Keys named ``<prefix><rank><suffix>``."""
+    found = {}
+    for key in keys:
+        name = key.removeprefix(prefix).removesuffix(suffix)
+        if key == f"{prefix}{name}{suffix}" and name.isdecimal():
+            found[int(name)] = key
+    return dict(sorted(found.items()))
+
+
+def _objects(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, dict[str, Any]]:
+    parsed = {rank: json.loads(body) for rank, body in _read_all(s3, bucket, keys).items()}
+    # AWS quotes the string that the state machine puts as an object's body, the emulator does not.
+    parsed = {rank: json.loads(value) if isinstance(value, str) else value for rank, value in parsed.items()}
+    return {rank: value for rank, value in parsed.items() if isinstance(value, dict)}
+
+
+def _read_all(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, bytes]:
+    if not keys:
+        return {}
+    with ThreadPoolExecutor(min(_THREADS, len(keys))) as pool:
+        return dict(zip(keys, pool.map(lambda key: _read(s3, bucket, key), keys.values()), strict=True))
+
+
+def _read(s3: S3Client, bucket: str, key: str) -> bytes:
+    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()

@@ -1,0 +1,31 @@
+"""What an execution used, in the units that AWS bills, from what it left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from experiment.artifacts import Artifacts
+from experiment.cost import Usage, rendezvous_seconds, s3_requests
+from experiment.logs import Invocation
+from experiment.runs import Finished
+
+
+def usage(finished: Finished, left: Artifacts, found: Mapping[str, Invocation]) -> Usage:
+    """The usage of a run whose logs are ``found``, by request id."""
+    of_ranks = set(left.request_ids().values())
+    children = 0 if finished.timings.map_s is None else finished.world_size
+    gets, puts = s3_requests(children, left.outcomes.values(), left.results.values())
+    reports = {key: item.report for key, item in found.items() if item.report}
+    meet = finished.world_size > 1 and children > 0
+    return Usage(
+        ranks=tuple(report for key, report in reports.items() if key in of_ranks),
+        others=tuple(report for key, report in reports.items() if key not in of_ranks),
+        parent_transitions=finished.timings.transitions,
+        map_children=children,
+        s3_get=gets,
+        s3_put=puts,
+        stored_bytes=left.stored_bytes,
+        log_bytes=sum(item.ingested_bytes for item in found.values()),
+        rendezvous_s=rendezvous_seconds(finished.timings.duration_s, on_demand=False) if meet else 0.0,
+        ephemeral_mb=finished.execution.ephemeral_mb,
+    )
