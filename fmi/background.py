@@ -61,7 +61,7 @@ class BackgroundDirect(Direct):
         link = self._links.get(peer)
         if link:
             link.expect(expected)
-            self._read_on(link)
+            self._pump.read_on(link)
         else:
             self._expected[peer].append(expected)
             self._company.invite([peer])
@@ -69,19 +69,19 @@ class BackgroundDirect(Direct):
 
     def advance(self) -> None:
         """Let everything go on that can without waiting. Raises what any operation may."""
-        self._feel_pulse()
         if self._company.idle:
-            self._handle(self._poller.poll(0))
+            self._pump.feel_pulse()
+            self._pump.turn_at_once()
         else:
             self._wait(0.0)
         self._settle()
 
     def waiting(self) -> Wait:
         """What has to happen before `advance` is worth while."""
-        links = {fd: self._events(link) for fd, link in self._by_descriptor.items()}
+        links, due = self._pump.sockets(), self._pump.due
         if self._company.idle:
-            return Wait(links, self._pulse.due)
-        wait = self._company.wait(self._pulse.due)
+            return Wait(links, due)
+        wait = self._company.wait(due)
         return Wait({**wait.sockets, **links}, wait.until)
 
     def complete(self, transfer: Transfer, until: float = math.inf) -> None:
@@ -114,7 +114,7 @@ class BackgroundDirect(Direct):
             self._refuse(link, departing.call)
         size = len(payload)
         link.sent += 1
-        departing.done = self._push(link, departing.call.prefix + pack_rest(form | ASIDE, size), payload)
+        departing.done = self._pump.push(link, departing.call.prefix + pack_rest(form | ASIDE, size), payload)
         departing.mark = link.queued
         self.bytes_sent += HEADER_BYTES + size
 
@@ -126,7 +126,7 @@ class BackgroundDirect(Direct):
 
         self._await_frame(link, expected.call, is_here, deadline=until)
         if expected.frame is None and link.inbox and until == math.inf:
-            raise self._mismatch(expected.call, link.peer, link.inbox[0].header.call)
+            raise self._agreement.mismatch(expected.call, link.peer, link.inbox[0].header.call)
 
     def _settle(self) -> None:
         """Note which transfers are done."""

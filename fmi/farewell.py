@@ -12,7 +12,8 @@ import time
 from collections.abc import Sequence
 
 from fmi.frames import Header
-from fmi.link import Link, LinkLost
+from fmi.link import Link
+from fmi.outbox import LinkLost
 from fmi.tasks import READ, WRITE, Wait, poll
 
 # Acknowledgements raise no event, so they are looked for at growing intervals.

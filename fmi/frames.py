@@ -140,12 +140,16 @@ class Frame:
     payload: memoryview
 
 
+def call_of(data: bytes | bytearray | memoryview) -> Call:
+    """The call that a header's first bytes name. Raises ValueError when they name none."""
+    _, operation, dtype, function, root, sequence, elements = _CALL.unpack_from(data)
+    return Call(Operation(operation), sequence, dtype, elements, root, function)
+
+
 def unpack_header(data: bytes | bytearray | memoryview) -> Header:
     """Parse a header. Raises ValueError when the bytes are none."""
-    kind, operation, dtype, function, root, sequence, elements = _CALL.unpack_from(data)
     form, length = unpack_rest(data, CALL_BYTES)
-    call = Call(Operation(operation), sequence, dtype, elements, root, function)
-    return Header(Kind(kind), call, form, length)
+    return Header(Kind(data[0]), call_of(data), form, length)
 
 
 class Waiting(NamedTuple):

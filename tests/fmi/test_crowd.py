@@ -1,17 +1,13 @@
-"""More ranks than cores: who waits gives way, and everybody gets the right answer."""
+"""More ranks than cores: who waits sleeps, and everybody gets the right answer."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 
-import pytest
-
-from fmi import spin
 from fmi.crowd import cores, is_crowded
-from fmi.spin import LONG_SLEEP_S, LONGEST_S, Spin
+from fmi.spin import FIRST_TRIAL, LAST_TRIAL, LONG_SLEEP_S, LONGEST_S, Spin
 from fmi.wire import Address
 from tests.fmi.worlds import PATIENCE_S, SECRET
 
@@ -55,28 +51,51 @@ def test_crowded_is_known_only_of_ranks_that_meet_on_this_machine() -> None:
     assert not is_crowded(many, "rendezvous.example.org")
 
 
-def test_looking_is_given_up_where_it_is_in_vain_and_taken_up_again_where_it_pays() -> None:
+def sleep_long(patience: Spin) -> None:
+    patience.looked(found=False)
+    patience.slept(LONG_SLEEP_S)
+
+
+def test_looking_is_given_up_where_it_is_in_vain() -> None:
     patience = Spin()
     assert patience.budget_s == LONGEST_S
     budgets = []
     while patience.budget_s:
-        patience.slept(LONG_SLEEP_S)
+        sleep_long(patience)
         budgets.append(patience.budget_s)
     assert budgets == sorted(budgets, reverse=True)
     assert len(budgets) < 10
-    while patience.budget_s < LONGEST_S:
-        before = patience.budget_s
-        patience.slept(LONG_SLEEP_S / 2)
-        assert patience.budget_s > before
+    for _ in range(10 * LAST_TRIAL):
+        patience.slept(LONG_SLEEP_S)
+    assert not patience.budget_s
 
 
-@pytest.mark.parametrize("way", [None, lambda: None])
-def test_in_a_crowd_nobody_looks_without_giving_way(
-    monkeypatch: pytest.MonkeyPatch, way: Callable[[], None] | None
-) -> None:
-    monkeypatch.setattr(spin, "give_way", way)
+def trials(patience: Spin, found: bool) -> list[int]:
+    """How many short sleeps lie between one look and the next."""
+    waits, since = [], 0
+    for _ in range(20 * LAST_TRIAL):
+        if patience.budget_s:
+            waits.append(since)
+            since = 0
+            patience.looked(found)
+        if not patience.budget_s:
+            patience.slept(LONG_SLEEP_S / 2)
+            since += 1
+    return waits
+
+
+def test_looking_is_tried_again_after_short_sleeps_and_less_often_while_it_is_in_vain() -> None:
+    patience = Spin()
+    waits = [wait for wait in trials(patience, found=False) if wait]
+    assert waits == sorted(waits)
+    assert waits[0] == FIRST_TRIAL
+    assert waits[-1] == LAST_TRIAL
+    assert trials(patience, found=True)
+    assert patience.budget_s == LONGEST_S
+
+
+def test_in_a_crowd_nobody_looks() -> None:
     patience = Spin(crowded=True)
-    patience.slept(0.0)
-    assert bool(patience.budget_s) is (way is not None)
-    assert Spin(crowded=False).budget_s
-    spin.pause()
+    for _ in range(10 * LAST_TRIAL):
+        assert not patience.budget_s
+        patience.slept(0.0)

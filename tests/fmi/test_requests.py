@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import fmi
-from fmi.direct import INBOX_LIMIT
+from fmi.pump import INBOX_LIMIT
 from fmi.wire import Address
 from tests.fmi.worlds import PATIENCE_S, World, config_for, open_files
 

@@ -1,0 +1,114 @@
+"""Whole small frames on links: out in one call, in with another one if they come soon.
+
+Nothing is copied, counted or looked up here that a small message can do without. Whatever is not as usual
+goes the way of `fmi.direct`, which has time for it.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import NoReturn
+
+from fmi.config import Config
+from fmi.connections import Connections
+from fmi.errors import PeerFailure
+from fmi.frames import Call, call_of
+from fmi.link import Link
+from fmi.outbox import AT_ONCE, BLOCKING, LinkLost
+
+LOOK_UP_EVERY_S = 0.1
+
+
+class FrameCalls(Connections):
+    """Small frames to and from connected peers."""
+
+    def __init__(self, rank: int, world_size: int, comm_name: str, config: Config) -> None:
+        super().__init__(rank, world_size, comm_name, config)
+        self._urgent: dict[Link, int] = {}
+        self._look_up_at = 0.0
+
+    def send_frame(self, link: Link, frame: bytearray) -> None:
+        """Send a small data frame, which may change at once."""
+        if link.abort or link.left:
+            self._refuse(link, call_of(frame))
+        link.sent += 1
+        try:
+            sent = link.push_copy(frame)
+        except LinkLost as lost:
+            self._pump.lose(link, lost)
+        if not sent:
+            self._urgent[link] = link.queued
+        if not sent or self._pump.unsent:
+            self._pump.note_sending(link)
+
+    def receive_frame(self, link: Link, frame: bytearray, head: bytes) -> bool:
+        """Fill a small frame with the next one of a link, if that comes soon and begins as it should.
+
+        Args:
+            link: where it comes from.
+            frame: as long as what is expected.
+            head: its first bytes.
+
+        Returns:
+            False when there is nothing yet, or something else: that is then on its way to the link's inbox.
+        """
+        if not link.even:
+            return False
+        try:
+            try:
+                count = link.recv_into(frame, 0, AT_ONCE)
+            except BlockingIOError:
+                if not self._may_linger():
+                    return False
+                count = self._linger(link, frame)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            self._pump.lose(link, LinkLost.broken(error))
+        if count == len(frame) and frame.startswith(head):
+            return True
+        self._pump.guarded(link, lambda: link.take_in(frame, count))
+        return False
+
+    def _may_linger(self) -> bool:
+        """Whether there is nothing else to look after for a moment."""
+        return not (
+            self._pump.unsent or self.outstanding or self.on_wait is not None or not self._company.idle
+        )
+
+    def _linger(self, link: Link, frame: bytearray) -> int:
+        """Look for a moment, then sleep for a little longer; how many bytes came.
+
+        Raises:
+            BlockingIOError: nothing did.
+        """
+        spin, read = self._spin, link.recv_into
+        now = time.monotonic()
+        if spin.budget_s:
+            until = now + spin.budget_s
+            while now < until:
+                try:
+                    count = read(frame, 0, AT_ONCE)
+                except BlockingIOError:
+                    now = time.monotonic()
+                else:
+                    spin.looked(found=True)
+                    return count
+            spin.looked(found=False)
+        if not BLOCKING:
+            raise BlockingIOError
+        count = read(frame, 0, socket.MSG_WAITALL)
+        spin.slept(time.monotonic() - now)
+        return count
+
+    def _look_up(self) -> None:
+        """Take in what has come, now and then: a rank that only sends has to hear of failures too."""
+        now = time.monotonic()
+        if now >= self._look_up_at:
+            self._look_up_at = now + LOOK_UP_EVERY_S
+            self._pump.turn_at_once()
+
+    def _refuse(self, link: Link, call: Call) -> NoReturn:
+        self._pump.check(link)
+        raise PeerFailure(link.peer, f"it closed its communicator before {call} of rank {self._rank}")

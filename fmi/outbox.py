@@ -1,0 +1,109 @@
+"""What a link sends: as much at once as the kernel takes, the rest when it has room again."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import sys
+import time
+from collections import deque
+
+# Where the system lets a single call say that it does not wait, sockets block, so that a rank that has
+# nothing else to do waits for a message and gets it in one call; see `fmi.link`.
+BLOCKING = sys.platform == "linux"
+AT_ONCE = socket.MSG_DONTWAIT if BLOCKING else 0
+# Up to here copying a payload behind its header costs less than handing two pieces to the kernel.
+JOIN_BYTES = 32 * 1024
+# Some systems refuse to move more than 2 GiB at once.
+PIECE_BYTES = 1 << 30
+
+
+class LinkLost(Exception):  # noqa: N818 - becomes a PeerFailure one level up
+    """The connection is gone; the text says how."""
+
+    @classmethod
+    def broken(cls, error: OSError) -> LinkLost:
+        """What the kernel says about a connection."""
+        return cls(f"its connection broke: {error.strerror or error}")
+
+
+class Outbox:
+    """The sending half of a link.
+
+    Attributes:
+        sock: the connection.
+        sending: whether something is still to be sent.
+        queued, gone: bytes that could not be sent at once, and how many of them were sent since.
+        last_progress: when the last bytes came or went (`time.monotonic()`).
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.sending = False
+        self.queued = 0
+        self.gone = 0
+        self.last_progress = time.monotonic()
+        self._outbox: deque[memoryview] = deque()
+        self._send = sock.send
+
+    def push(self, header: bytes, payload: memoryview | bytes = b"") -> bool:
+        """Send a frame as far as possible now; False when some of it stays in the outbox.
+
+        The payload must not change until `sending` is False. Raises LinkLost.
+        """
+        if len(payload) <= JOIN_BYTES:
+            return self.push_copy(header + payload)
+        self._queue(header)
+        self._queue(payload)
+        return self.flush()
+
+    def push_copy(self, frame: bytes | bytearray) -> bool:
+        """As `push` for a small frame that is in one piece and may change at once."""
+        if self.sending:
+            self._queue(bytes(frame))
+            return self.flush()
+        try:
+            sent = self._send(frame, AT_ONCE)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            raise LinkLost.broken(error) from error
+        if sent == len(frame):
+            return True
+        self._queue(bytes(frame[sent:]))
+        return False
+
+    def _queue(self, data: memoryview | bytes) -> None:
+        self._outbox.append(memoryview(data))
+        self.queued += len(data)
+        self.sending = True
+
+    def flush(self) -> bool:
+        """Go on sending; True when nothing is left. Raises LinkLost."""
+        outbox = self._outbox
+        while outbox:
+            try:
+                sent = self.sock.sendmsg(self._pieces(), [], AT_ONCE)
+            except BlockingIOError:
+                return False
+            except OSError as error:
+                raise LinkLost.broken(error) from error
+            self.last_progress = time.monotonic()
+            self.gone += sent
+            while outbox and sent >= len(outbox[0]):
+                sent -= len(outbox.popleft())
+            if sent:
+                outbox[0] = outbox[0][sent:]
+        self.sending = False
+        return True
+
+    def _pieces(self) -> list[memoryview]:
+        """What to hand to the kernel next."""
+        pieces = []
+        room = PIECE_BYTES
+        for view in itertools.islice(self._outbox, 64):
+            pieces.append(view[:room])
+            room -= len(view)
+            if room <= 0:
+                break
+        return pieces
