@@ -62,6 +62,7 @@ module "workflow" {
   bucket               = module.storage.bucket
   bucket_arn           = module.storage.bucket_arn
   function_arns        = merge(module.executor.function_arns, { find_rendezvous = module.rendezvous.finder_arn })
+  attempts             = var.world_attempts
   initialize_timeout_s = module.executor.timeouts_s["initialize"]
   execute_timeout_s    = module.executor.timeouts_s["execute"]
   summarize_timeout_s  = module.executor.timeouts_s["summarize"]

@@ -115,6 +115,18 @@ variable "reserved_concurrency" {
   }
 }
 
+variable "world_attempts" {
+  description = "Most attempts at a world whose ranks are lost to the platform; each is paid for. A script's own error is never tried again."
+  type        = number
+  default     = 2
+  nullable    = false
+
+  validation {
+    condition     = var.world_attempts >= 1 && var.world_attempts <= 5 && floor(var.world_attempts) == var.world_attempts
+    error_message = "world_attempts has to be a whole number from 1 to 5."
+  }
+}
+
 variable "extra_buckets" {
   description = "Names of buckets beside the deployment's own that executions may read from and write results to."
   type        = set(string)

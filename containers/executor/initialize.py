@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from containers.executor.clients import lambda_, s3
-from containers.executor.outcomes import failure_key, outcome_key, outcome_prefix
+from containers.executor.outcomes import attempt_folder, failure_key, outcome_key
 from containers.executor.partitions import split
 from containers.executor.payload import TMP, ExecutionInput, InputError, parse
 from containers.executor.rank_event import FMISettings, RankEvent
@@ -29,16 +29,18 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Prepare an execution.
 
     ``event`` holds the execution's ``input``, ``execution_arn``, ``execution_id`` (null where the emulator
-    has none) and ``started_at``. Returns what the later states need; raises :class:`InputError` with one
-    sentence about a mistake in the input.
+    has none), ``started_at`` and, for another attempt at a world that was lost, ``attempt``. Returns what the
+    later states need; raises :class:`InputError` with one sentence about a mistake in the input.
     """
     wanted = parse(event["input"])
     execution_id = event.get("execution_id") or event["execution_arn"].rpartition(":")[2]
     _check_bundle(wanted)
     _check_concurrency(wanted.world_size)
     files = _data_files(wanted)
-    ranks = _rank_events(wanted, execution_id, files)
-    manifest_key = f"executions/{execution_id}/ranks.json"
+    attempt = int(event.get("attempt", 1))
+    folder = attempt_folder(execution_id, attempt)
+    ranks = _rank_events(wanted, execution_id, attempt, files)
+    manifest_key = f"{folder}/ranks.json"
     s3().put_object(
         Bucket=os.environ["STATE_BUCKET"],
         Key=manifest_key,
@@ -48,10 +50,11 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     log.info("%s: %d ranks, %d data files", execution_id, wanted.world_size, len(files))
     return {
         "execution_id": execution_id,
+        "attempt": attempt,
         "bucket": wanted.bucket,
         "state_bucket": os.environ["STATE_BUCKET"],
         "manifest_key": manifest_key,
-        "outcome_prefix": outcome_prefix(execution_id),
+        "outcome_prefix": f"{folder}/outcomes",
         "world_size": wanted.world_size,
         "needs_rendezvous": wanted.world_size > 1 and wanted.rendezvous,
         "rendezvous": None,
@@ -62,16 +65,20 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     }
 
 
-def _rank_events(wanted: ExecutionInput, execution_id: str, files: list[str]) -> list[RankEvent]:
-    fmi = FMISettings(comm_name=execution_id, secret=secrets.token_hex(32))
+def _rank_events(
+    wanted: ExecutionInput, execution_id: str, attempt: int, files: list[str]
+) -> list[RankEvent]:
+    folder = attempt_folder(execution_id, attempt)
+    # Fresh for every attempt: what is left of an earlier one can neither join this world nor disturb it.
+    fmi = FMISettings(comm_name=f"{execution_id}.{attempt}", secret=secrets.token_hex(32))
     return [
         RankEvent(
             rank=rank,
             world_size=wanted.world_size,
             execution_id=execution_id,
             state_bucket=os.environ["STATE_BUCKET"],
-            outcome_key=outcome_key(execution_id, rank),
-            failure_key=failure_key(execution_id, rank),
+            outcome_key=outcome_key(folder, rank),
+            failure_key=failure_key(folder, rank),
             bucket=wanted.bucket,
             object_type=wanted.object_type,
             S3_object_name=wanted.object_name,

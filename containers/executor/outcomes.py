@@ -23,21 +23,23 @@ cause.
 """
 
 
-def outcome_prefix(execution_id: str) -> str:
-    """Where the outcomes of an execution are, without a slash at the end."""
-    return f"executions/{execution_id}/outcomes"
+def attempt_folder(execution_id: str, attempt: int) -> str:
+    """Where an attempt keeps its state, without a slash at the end. Attempts count from 1.
 
-
-def outcome_key(execution_id: str, rank: int) -> str:
-    """Where the outcome of a rank is."""
-    return f"{outcome_prefix(execution_id)}/{rank}.json"
-
-
-def failure_key(execution_id: str, rank: int) -> str:
-    """Where the state machine records that the invocation of a rank failed (statemachine.asl.json knows it
-    too).
+    Later attempts have folders of their own, so that nothing of an earlier one can pass for theirs.
     """
-    return f"executions/{execution_id}/failures/{rank}.json"
+    folder = f"executions/{execution_id}"
+    return folder if attempt == 1 else f"{folder}/attempts/{attempt}"
+
+
+def outcome_key(folder: str, rank: int) -> str:
+    """Where the outcome of a rank is, in an attempt's folder."""
+    return f"{folder}/outcomes/{rank}.json"
+
+
+def failure_key(folder: str, rank: int) -> str:
+    """Where the state machine records that the invocation of a rank failed."""
+    return f"{folder}/failures/{rank}.json"
 
 
 @dataclass
@@ -60,6 +62,8 @@ class Outcome:
     download_bytes: int = 0
     objects_downloaded: int = 0
     objects_cached: int = 0
+    lost: bool = False
+    """Whether the rank wrote no outcome itself; the error then is the service's."""
 
     @property
     def error(self) -> str:
@@ -79,12 +83,12 @@ def write(bucket: str, key: str, outcome: Outcome) -> None:
     s3().put_object(Bucket=bucket, Key=key, Body=json.dumps(asdict(outcome)), ContentType="application/json")
 
 
-def read(bucket: str, execution_id: str, rank: int) -> Outcome:
-    """Read a rank's outcome; one that left none has failed."""
-    written = _read_json(bucket, outcome_key(execution_id, rank))
+def read(bucket: str, folder: str, rank: int) -> Outcome:
+    """Read a rank's outcome in an attempt's folder; one that left none has failed."""
+    written = _read_json(bucket, outcome_key(folder, rank))
     if written is not None:
         return Outcome(**written)
-    recorded = _read_json(bucket, failure_key(execution_id, rank)) or {}
+    recorded = _read_json(bucket, failure_key(folder, rank)) or {}
     return Outcome(
         rank=rank,
         status="failed",
@@ -93,6 +97,7 @@ def read(bucket: str, execution_id: str, rank: int) -> Outcome:
         or "the rank left no outcome and its invocation no error: see its function's log",
         # Its true end is unknown; a killed rank is usually what the others failed for.
         ended_at=0.0,
+        lost=True,
     )
 
 

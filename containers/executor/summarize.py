@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from containers.executor import outcomes
 from containers.executor.clients import PARALLEL_REQUESTS, s3
+from containers.executor.mendable import is_mendable
 from containers.executor.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ class RankFailure(RuntimeError):  # noqa: N818  the name users see in the execut
     """At least one rank failed. The message starts with the root cause and the rank that had it."""
 
 
+class WorldLost(RankFailure):
+    """Ranks were lost, by no fault of the script: the state machine makes another attempt, if any is left."""
+
+
 class ResultMissing(RuntimeError):  # noqa: N818
     """A rank succeeded but wrote no result of this execution, or one that cannot be read."""
 
@@ -43,11 +48,11 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Check the ranks of an execution and combine their results.
 
     ``event`` is what Initialize returned (and the Map's own result, which is not trusted). Raises
-    :class:`RankFailure` or :class:`ResultMissing`, or once everything is written :class:`PartitionsRefused`;
-    returns a summary of the execution.
+    :class:`WorldLost` for what another attempt may mend, :class:`RankFailure`, :class:`ResultMissing`, or
+    once everything is written :class:`PartitionsRefused`; returns a summary of the execution.
     """
     world_size: int = event["world_size"]
-    _check_outcomes(event["state_bucket"], event["execution_id"], world_size)
+    _check_outcomes(event)
     results = _fresh_objects(event, "json")
     missing = [rank for rank, body in enumerate(results) if body is None]
     if event["result_required"] and missing:
@@ -62,6 +67,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         "world_size": world_size,
         "bucket": event["bucket"],
         "result_path": event["result_path"],
+        "attempt": event["attempt"],
+        "outcome_prefix": event["outcome_prefix"],
         "combined_key": _put(event, COMBINED_NAME, json.dumps(parsed).encode()) if parsed else None,
         "predictions_key": _combine_predictions(event),
         "samples": sum(result.get("num_samples") or 0 for result in parsed),
@@ -88,18 +95,19 @@ def _without(refused: Sequence[str], summary: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _check_outcomes(bucket: str, execution_id: str, world_size: int) -> None:
-    ended = _in_parallel(lambda rank: outcomes.read(bucket, execution_id, rank), world_size)
+def _check_outcomes(event: Mapping[str, Any]) -> None:
+    world_size, attempt = event["world_size"], event["attempt"]
+    folder = outcomes.attempt_folder(event["execution_id"], attempt)
+    ended = _in_parallel(lambda rank: outcomes.read(event["state_bucket"], folder, rank), world_size)
     failed = sorted((one for one in ended if one.status != "succeeded"), key=Outcome.root_cause_order)
     if failed:
         root = failed[0]
-        others = (
-            f" ({len(failed)} of {world_size} ranks failed: {_numbers(sorted(one.rank for one in failed))})"
-        )
+        numbers = _numbers(sorted(one.rank for one in failed))
+        others = f" ({len(failed)} of {world_size} ranks failed: {numbers})" if len(failed) > 1 else ""
+        which = f" in attempt {attempt}" if attempt > 1 else ""
         details = f"\n{root.traceback}" if root.traceback else ""
-        raise RankFailure(
-            f"rank {root.rank} failed: {root.error}{others if len(failed) > 1 else ''}{details}"
-        )
+        kind = WorldLost if is_mendable(failed) else RankFailure
+        raise kind(f"rank {root.rank} failed{which}: {root.error}{others}{details}")
 
 
 def _fresh_objects(event: Mapping[str, Any], suffix: str) -> list[bytes | None]:

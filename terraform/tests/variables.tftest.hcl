@@ -17,6 +17,8 @@ run "each_of_these_is_refused" {
     executor_ephemeral_storage_mb = 256
     reserved_concurrency          = 0
     extra_buckets                 = ["s3://my-bucket"]
+    world_attempts                = 6
+    rendezvous_mode               = "sometimes"
     result_retention_days         = 0
     log_retention_days            = 15
     log_level                     = "verbose"
@@ -34,6 +36,8 @@ run "each_of_these_is_refused" {
     var.executor_ephemeral_storage_mb,
     var.reserved_concurrency,
     var.extra_buckets,
+    var.world_attempts,
+    var.rendezvous_mode,
     var.result_retention_days,
     var.log_retention_days,
     var.log_level,

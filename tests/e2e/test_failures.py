@@ -30,6 +30,18 @@ if os.environ["RANK"] == "1":
 with fmi.from_env() as comm:
     comm.barrier()
 """
+KILLED_ONCE = """
+import os, signal, boto3, fmi
+s3, bucket, path = boto3.client("s3"), os.environ["S3_BUCKET"], os.environ["RESULT_PATH"]
+rank = int(os.environ["RANK"])
+with fmi.from_env() as comm:
+    comm.barrier()
+    if rank == 1 and not s3.list_objects_v2(Bucket=bucket, Prefix=f"{path}/killed")["KeyCount"]:
+        s3.put_object(Bucket=bucket, Key=f"{path}/killed", Body=b"")
+        os.kill(os.getpid(), signal.SIGKILL)
+    comm.barrier()
+s3.put_object(Bucket=bucket, Key=f"{path}/{rank}.json", Body=b"{}")
+"""
 BLOCKS = """
 import os, boto3, threading
 boto3.client("s3").put_object(Bucket=os.environ["S3_BUCKET"], Key="blocked/started", Body=b"")
@@ -81,6 +93,26 @@ def test_results_already_written_stay(stack: Stack, tmp_path: Path) -> None:
         result_path=prefix,
     )
     assert set(stack.keys(prefix)) <= {f"{prefix}/0.json"}
+
+
+def test_a_world_whose_rank_is_killed_is_run_again(stack: Stack, tmp_path: Path) -> None:
+    stack.put("killed/run.py", KILLED_ONCE)
+    done, row = stack.run_payload(
+        tmp_path,
+        world_size=3,
+        object_type="folder",
+        S3_object_name="killed",
+        script="/tmp/killed/run.py",
+        result_path=f"killed-results/{tmp_path.name}",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert row["status"] == "succeeded"
+    again = [key for key in stack.keys("executions/") if "/attempts/2/outcomes/" in key]
+    assert {stack.read_json(key)["status"] for key in again} == {"succeeded"}
+    assert len(again) == 3
+    [folder] = {key.split("/attempts/")[0] for key in again}
+    first = [stack.read_json(key) for key in stack.keys(f"{folder}/outcomes/")]
+    assert {(one["rank"], one["error_type"]) for one in first} == {(0, "PeerFailure"), (2, "PeerFailure")}
 
 
 def test_ctrl_c_stops_the_execution_and_every_process(tmp_path: Path) -> None:

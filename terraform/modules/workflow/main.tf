@@ -12,6 +12,9 @@ locals {
   # Looks for the rendezvous server, with pauses of 1 to 5 s in between: three minutes in all.
   rendezvous_attempts = 40
 
+  # For each attempt beside what its functions may take: the looks for the server, retries, the states in between.
+  slack_s = 600
+
   limits = {
     initialize_timeout_s = var.initialize_timeout_s + local.grace_s
     execute_timeout_s    = var.execute_timeout_s + local.grace_s
@@ -109,7 +112,9 @@ resource "aws_sfn_state_machine" "this" {
     initialize_arn  = var.function_arns.initialize
     execute_arn     = var.function_arns.execute
     summarize_arn   = var.function_arns.summarize
-    total_timeout_s = sum(values(local.limits)) + 600
+    total_timeout_s = var.attempts * (sum(values(local.limits)) + local.slack_s)
+    attempts        = var.attempts
+    pause_s         = 2
 
     find_rendezvous_arn = var.function_arns.find_rendezvous
     rendezvous_attempts = local.rendezvous_attempts

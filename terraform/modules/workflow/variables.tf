@@ -28,6 +28,11 @@ variable "function_arns" {
   })
 }
 
+variable "attempts" {
+  description = "Most attempts at a world whose ranks are lost to the platform."
+  type        = number
+}
+
 variable "initialize_timeout_s" {
   description = "Time limit of initialize in seconds."
   type        = number

@@ -51,7 +51,7 @@ def upload(s3: S3Client, source: str) -> None:
 
 
 def outcome(rank: int = 0) -> outcomes.Outcome:
-    return outcomes.read(BUCKET, "run-7", rank)
+    return outcomes.read(BUCKET, "executions/run-7", rank)
 
 
 @pytest.fixture

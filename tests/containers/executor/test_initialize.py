@@ -55,6 +55,7 @@ def test_folder_shape(uploaded: S3Client, context: SimpleNamespace) -> None:
     output = start(context, {**FOLDER, "bucket": BUCKET})
     assert output == {
         "execution_id": "run-7",
+        "attempt": 1,
         "bucket": BUCKET,
         "state_bucket": BUCKET,
         "manifest_key": "executions/run-7/ranks.json",

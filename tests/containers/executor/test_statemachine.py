@@ -15,6 +15,8 @@ from botocore.exceptions import ClientError
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 
 from containers.executor import clients, initialize, summarize
+from containers.executor.execute import ScriptError
+from containers.executor.find_rendezvous import RendezvousAway
 from tests.containers.executor.conftest import BUCKET
 
 if TYPE_CHECKING:
@@ -30,7 +32,9 @@ def definition() -> str:
     """The template as Terraform fills it in."""
     text = (ROOT / "statemachine.asl.json").read_text()
     functions = ("initialize", "find_rendezvous", "execute", "summarize")
-    values = {"bucket": BUCKET, "rendezvous_attempts": "3"} | {f"{name}_arn": name for name in functions}
+    values = {"bucket": BUCKET, "rendezvous_attempts": "3", "attempts": "2", "pause_s": "0"} | {
+        f"{name}_arn": name for name in functions
+    }
     values |= {f"{name}_timeout_s": "20" for name in (*functions, "total")}
     for name, value in values.items():
         text = text.replace("${" + name + "}", value)
@@ -87,6 +91,38 @@ class Machine:
         return described
 
 
+def lost(error: str, message: str) -> Exception:
+    """What the service says of an invocation that did not end by itself."""
+    kind: type[Exception] = type(error, (Exception,), {})
+    return kind(message)
+
+
+KILLED = lost("Runtime.ExitError", "RequestId: 1 Error: Runtime exited with error: signal: killed")
+
+
+def failing(times: int, error: Exception, rank: int = 1) -> Handler:
+    """An execute in which a rank ends with an error a few times, and the others miss it."""
+    left = [times]
+
+    def execute(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+        item = event["item"]
+        if left[0] and item["rank"] == rank:
+            left[0] -= 1
+            raise error
+        return _succeed(event, context)
+
+    return execute
+
+
+def refused(code: str) -> ClientError:
+    """Lambda's own refusal of an invocation."""
+    answer: Any = {
+        "Error": {"Code": code, "Message": "Not now"},
+        "ResponseMetadata": {"HTTPStatusCode": 429, "RequestId": "r"},
+    }
+    return ClientError(answer, "Invoke")
+
+
 def _succeed(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     item = event["item"]
     outcome = {"rank": item["rank"], "status": "succeeded"}
@@ -126,40 +162,111 @@ def test_bad_input_ends_with_its_sentence(machine: Machine) -> None:
     assert machine.calls == ["initialize"]
 
 
-def test_killed_rank_is_named_with_the_services_error(machine: Machine) -> None:
-    class TimedOut(Exception):  # noqa: N818
-        pass
-
-    def killed(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-        if event["item"]["rank"] == 1:
-            raise TimedOut("Task timed out after 900.00 seconds")
-        return _succeed(event, context)
-
-    machine.functions["execute"] = killed
+def test_a_rank_past_its_time_limit_is_named_and_not_tried_again(machine: Machine) -> None:
+    error = lost("Sandbox.Timedout", "Task timed out after 900.00 seconds")
+    machine.functions["execute"] = failing(1, error)
     ended = machine.run(world_size=3)
     assert ended["status"] == "FAILED"
     assert ended["error"] == "RankFailure"
     message = json.loads(ended["cause"])["errorMessage"]
-    assert message == "rank 1 failed: TimedOut: Task timed out after 900.00 seconds"
-    assert machine.calls.count("execute") == 3, "a rank that ran is not run again"
+    assert message == "rank 1 failed: Sandbox.Timedout: Task timed out after 900.00 seconds"
+    assert machine.calls.count("execute") == 3
 
 
-def test_throttled_rank_is_retried(machine: Machine) -> None:
-    attempts: list[int] = []
+def test_a_throttled_rank_is_started_later(machine: Machine) -> None:
+    machine.functions["execute"] = failing(2, refused("TooManyRequestsException"), rank=0)
+    ended = machine.run()
+    assert ended["status"] == "SUCCEEDED"
+    assert json.loads(ended["output"])["attempt"] == 1
+    assert machine.calls == ["initialize", *["execute"] * 3, "summarize"]
 
-    def throttled(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-        attempts.append(event["item"]["rank"])
-        if len(attempts) < 3:
-            answer: Any = {
-                "Error": {"Code": "TooManyRequestsException", "Message": "Rate Exceeded"},
-                "ResponseMetadata": {"HTTPStatusCode": 429, "RequestId": "r"},
-            }
-            raise ClientError(answer, "Invoke")
+
+@pytest.mark.parametrize("error", [KILLED, refused("ServiceException")], ids=["killed", "refused"])
+def test_a_world_that_lost_a_rank_is_run_again_as_a_whole(
+    machine: Machine, s3: S3Client, error: Exception
+) -> None:
+    machine.functions["execute"] = failing(1, error)
+    ended = machine.run(world_size=3)
+    assert ended["status"] == "SUCCEEDED"
+    attempt = ["initialize", "find_rendezvous", "execute", "execute", "execute", "summarize"]
+    assert machine.calls == attempt * 2
+    output = json.loads(ended["output"])
+    assert (output["attempt"], output["outcome_prefix"]) == (2, "executions/one/attempts/2/outcomes")
+
+    manifests = [
+        json.loads(s3.get_object(Bucket=BUCKET, Key=f"executions/one/{folder}ranks.json")["Body"].read())
+        for folder in ("", "attempts/2/")
+    ]
+    for key in ("comm_name", "secret"):
+        first, second = ({item["fmi"][key] for item in manifest} for manifest in manifests)
+        assert len(first) == len(second) == 1
+        assert first != second
+
+
+def test_attempts_have_a_limit(machine: Machine) -> None:
+    machine.functions["execute"] = failing(99, KILLED)
+    ended = machine.run(world_size=2)
+    assert (ended["status"], ended["error"]) == ("FAILED", "WorldLost")
+    message = json.loads(ended["cause"])["errorMessage"]
+    assert message.startswith("rank 1 failed in attempt 2: Runtime.ExitError: ")
+    assert machine.calls.count("execute") == 4
+
+
+def test_a_scripts_own_error_is_not_tried_again(machine: Machine) -> None:
+    def execute(event: Mapping[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+        item = event["item"]
+        kind = "ValueError" if item["rank"] == 1 else "PeerFailure"
+        outcome = {"rank": item["rank"], "status": "failed", "error_type": kind, "error_message": "no"}
+        clients.s3().put_object(Bucket=BUCKET, Key=item["outcome_key"], Body=json.dumps(outcome))
+        raise ScriptError(f"rank {item['rank']}: {kind}: no")
+
+    machine.functions["execute"] = execute
+    ended = machine.run(world_size=3)
+    assert (ended["status"], ended["error"]) == ("FAILED", "RankFailure")
+    assert machine.calls.count("execute") == 3
+
+
+def test_a_server_that_has_to_be_started_is_waited_for(machine: Machine) -> None:
+    looks = iter([RendezvousAway("not yet"), RendezvousAway("not yet"), None])
+
+    def find(event: object, context: object) -> dict[str, Any]:  # noqa: ARG001
+        if error := next(looks):
+            raise error
+        return {"host": "192.0.2.7", "port": 4242}
+
+    seen: list[object] = []
+
+    def execute(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+        seen.append(event["rendezvous"])
         return _succeed(event, context)
 
-    machine.functions["execute"] = throttled
-    assert machine.run()["status"] == "SUCCEEDED"
-    assert attempts == [0, 0, 0]
+    machine.functions |= {"find_rendezvous": find, "execute": execute}
+    assert machine.run(world_size=2)["status"] == "SUCCEEDED"
+    assert machine.calls.count("find_rendezvous") == 3
+    assert seen == [{"host": "192.0.2.7", "port": 4242}] * 2
+
+
+def test_a_server_that_never_comes_up_ends_the_execution_before_any_rank_runs(machine: Machine) -> None:
+    def find(event: object, context: object) -> dict[str, Any]:  # noqa: ARG001
+        raise RendezvousAway("see in ECS why")
+
+    machine.functions["find_rendezvous"] = find
+    ended = machine.run(world_size=2)
+    assert (ended["status"], ended["error"]) == ("FAILED", "RendezvousAway")
+    assert machine.calls == ["initialize", *["find_rendezvous"] * 4]
+
+
+@pytest.mark.parametrize("changes", [{"world_size": 1}, {"world_size": 2, "rendezvous": False}])
+def test_executions_that_need_no_server_start_none(machine: Machine, changes: dict[str, Any]) -> None:
+    assert machine.run(**changes)["status"] == "SUCCEEDED"
+    assert "find_rendezvous" not in machine.calls
+
+
+def test_missing_data_ends_with_its_sentence(machine: Machine) -> None:
+    ended = machine.run(data_prefix="no-such-folder")
+    assert (ended["status"], ended["error"]) == ("FAILED", "InputError")
+    assert "There is no object below 'no-such-folder/'" in json.loads(ended["cause"])["errorMessage"]
+    assert machine.calls == ["initialize"]
 
 
 def test_refusing_summarize_fails_the_execution(machine: Machine) -> None:

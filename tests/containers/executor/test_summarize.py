@@ -14,7 +14,13 @@ import pytest
 
 from containers.executor import outcomes, summarize
 from containers.executor.outcomes import Outcome
-from containers.executor.summarize import MOST_REFUSED, PartitionsRefused, RankFailure, ResultMissing
+from containers.executor.summarize import (
+    MOST_REFUSED,
+    PartitionsRefused,
+    RankFailure,
+    ResultMissing,
+    WorldLost,
+)
 from tests.containers.executor.conftest import BUCKET
 
 if TYPE_CHECKING:
@@ -27,6 +33,8 @@ def event(world_size: int = 2, required: bool = True, started_s_ago: float = 5) 
     started = datetime.now(UTC) - timedelta(seconds=started_s_ago)
     return {
         "execution_id": "run-7",
+        "attempt": 1,
+        "outcome_prefix": "executions/run-7/outcomes",
         "bucket": BUCKET,
         "state_bucket": BUCKET,
         "world_size": world_size,
@@ -40,7 +48,7 @@ def event(world_size: int = 2, required: bool = True, started_s_ago: float = 5) 
 
 def write_outcome(rank: int, **changes: Any) -> None:  # noqa: ANN401
     written = Outcome(rank=rank, status="failed" if changes else "succeeded", **changes)
-    outcomes.write(BUCKET, outcomes.outcome_key("run-7", rank), written)
+    outcomes.write(BUCKET, outcomes.outcome_key("executions/run-7", rank), written)
 
 
 def write_result(s3: S3Client, rank: int, body: object) -> None:
@@ -58,6 +66,8 @@ def test_results_are_combined_in_rank_order(s3: S3Client, context: SimpleNamespa
         "world_size": 2,
         "bucket": BUCKET,
         "result_path": PATH,
+        "attempt": 1,
+        "outcome_prefix": "executions/run-7/outcomes",
         "combined_key": f"{PATH}/combined_data.json",
         "predictions_key": None,
         "samples": 21,
@@ -185,7 +195,7 @@ def test_a_killed_rank_is_named_with_what_the_state_machine_recorded(
     write_outcome(0, error_type="PeerFailure", error_message="rank 1 left", ended_at=1.0)
     recorded = json.dumps({"Error": "Sandbox.Timedout", "Cause": cause})
     body = json.dumps(recorded) if quoted else recorded
-    s3.put_object(Bucket=BUCKET, Key=outcomes.failure_key("run-7", 1), Body=body)
+    s3.put_object(Bucket=BUCKET, Key=outcomes.failure_key("executions/run-7", 1), Body=body)
     with pytest.raises(RankFailure, match=f"^rank 1 failed: Sandbox.Timedout: {message} "):
         summarize.handler(event(2), context)
 
@@ -194,3 +204,10 @@ def test_a_killed_rank_is_named_with_what_the_state_machine_recorded(
 def test_a_rank_without_any_trace_failed(context: SimpleNamespace) -> None:
     with pytest.raises(RankFailure, match=r"^rank 0 failed: NoOutcome: the rank left no outcome"):
         summarize.handler(event(1), context)
+
+
+@pytest.mark.usefixtures("s3")
+def test_the_outcomes_of_an_earlier_attempt_do_not_count(context: SimpleNamespace) -> None:
+    write_outcome(0)
+    with pytest.raises(WorldLost, match=r"^rank 0 failed in attempt 2: NoOutcome"):
+        summarize.handler(event(1) | {"attempt": 2}, context)

@@ -1,0 +1,50 @@
+"""Can running the whole world once more mend what went wrong?
+
+Yes where ranks were lost to the platform, and nothing else happened but that the others missed them. Never
+after a script's own error: it would happen again, at the same price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from containers.executor.outcomes import Outcome
+
+_MISSED_A_PEER = ("PeerFailure", "Timeout")
+"""FMI's errors of a rank that waited for another one in vain. A mismatch is a mistake in the script."""
+
+_LOST = (
+    "NoOutcome",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Sandbox.Failure",
+)
+"""Errors of the service with which an invocation ends, or never begins, through no fault of the script.
+
+Not among them: running out of time or memory, which the next attempt would do as well, and
+``Lambda.Unknown``, by which older runtimes report both.
+"""
+
+_ENDED = "Runtime.ExitError"
+_KILLED = "signal: killed"
+"""How the end of a runtime's process reads that was killed from outside; out of memory is
+``Runtime.OutOfMemory``, and a script that ends its own process leaves an exit status.
+"""
+
+
+def is_mendable(failed: Collection[Outcome]) -> bool:
+    """Whether another attempt with a fresh communicator may succeed. ``failed`` are the ranks that failed."""
+    return bool(failed) and all(_is_lost(one) or _missed_a_peer(one) for one in failed)
+
+
+def _missed_a_peer(outcome: Outcome) -> bool:
+    return not outcome.lost and outcome.error_type in _MISSED_A_PEER
+
+
+def _is_lost(outcome: Outcome) -> bool:
+    if not outcome.lost:
+        return False
+    killed = outcome.error_type == _ENDED and _KILLED in (outcome.error_message or "")
+    return killed or outcome.error_type in _LOST

@@ -1,0 +1,51 @@
+"""Which failures another attempt may mend."""
+
+from __future__ import annotations
+
+import pytest
+
+from containers.executor.mendable import is_mendable
+from containers.executor.outcomes import Outcome
+
+KILLED = "RequestId: 1 Error: Runtime exited with error: signal: killed"
+
+
+def lost(error: str, message: str = "") -> Outcome:
+    return Outcome(0, "failed", error, message, lost=True)
+
+
+def own(error: str) -> Outcome:
+    return Outcome(1, "failed", error, "")
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        [lost("Runtime.ExitError", KILLED)],
+        [lost("Runtime.ExitError", KILLED), own("PeerFailure")],
+        [lost("Lambda.TooManyRequestsException"), own("Timeout")],
+        [lost("NoOutcome")],
+        [own("Timeout"), own("PeerFailure")],
+    ],
+)
+def test_losses_and_what_follows_from_them(failed: list[Outcome]) -> None:
+    assert is_mendable(failed)
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        [],
+        [own("ValueError"), own("PeerFailure")],
+        [own("MismatchError"), own("MismatchError")],
+        [lost("Runtime.ExitError", KILLED), own("KeyError")],
+        [lost("Runtime.ExitError", "RequestId: 1 Error: Runtime exited with error: exit status 3")],
+        [lost("Runtime.OutOfMemory", KILLED)],
+        [lost("Sandbox.Timedout", "Task timed out after 900.00 seconds"), own("PeerFailure")],
+        [lost("ScriptError", "rank 0: ValueError: no")],
+        [lost("Lambda.Unknown")],
+        [own("Runtime.ExitError")],
+    ],
+)
+def test_a_scripts_own_errors_and_limits(failed: list[Outcome]) -> None:
+    assert not is_mendable(failed)
