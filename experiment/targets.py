@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from experiment import images
 from experiment.clients import Clients
 from experiment.console import Reporter
 from experiment.errors import TargetError
@@ -93,15 +94,21 @@ class Target(Protocol):
 class LocalTarget:
     """The embedded AWS, started when it does not run yet, with the repository's own terraform/ applied to
     it.
+
+    ``containers``: its functions and tasks are containers of the images, which are built as needed; False:
+    they are processes; None: processes, unless it runs already and has containers.
     """
 
     name = "local"
     poll_s = 0.2
     log_wait_s = 5.0
 
-    def __init__(self, repository: Path = REPOSITORY, state: Path = LOCAL_STATE) -> None:
+    def __init__(
+        self, repository: Path = REPOSITORY, state: Path = LOCAL_STATE, *, containers: bool | None = None
+    ) -> None:
         self.repository = repository
         self.state = state
+        self._containers = containers
         self._cloud: EmbeddedAWS | None = None
         self._started = False
         self._clients: Clients | None = None
@@ -151,7 +158,9 @@ class LocalTarget:
         if (home / "terraform.tfstate").exists():
             applied = _read_json(home / "applied.json")
             with reporter.step("Destroying the deployment") as step:
-                variables = applied.get("variables") or self._variables(home)
+                variables = applied.get("variables") or self._variables(
+                    home, dict.fromkeys(images.NAMES, "0" * 64)
+                )
                 self._terraform(cloud, home, reporter.say).destroy(variables, step.update)
         cloud.stop()
         shutil.rmtree(home, ignore_errors=True)
@@ -170,13 +179,21 @@ class LocalTarget:
         cloud = EmbeddedAWS.attach(state)
         if cloud is None:
             with reporter.step("Starting the embedded AWS"):
-                cloud = EmbeddedAWS(state, self.repository)
+                cloud = EmbeddedAWS(
+                    state, self.repository, runtime="container" if self._containers else "process"
+                )
                 self._cloud, self._started = cloud, True
                 try:
                     cloud.start()
                 except StartError as error:
                     raise TargetError(f"the embedded AWS did not start: {error}") from error
             self._forget_old_instances(str(cloud.instance_id))
+        elif self._containers is not None and self._containers != (cloud.runtime == "container"):
+            other = "without" if self._containers else "with"
+            raise TargetError(
+                f"the embedded AWS was started {other} --containers and still runs: take it down with "
+                "`make destroy`, then run this again"
+            )
         self._cloud = cloud
         settings = cloud.environment()
         session = boto3.Session(
@@ -195,10 +212,19 @@ class LocalTarget:
             if path.name != f"stack-{current}":
                 shutil.rmtree(path, ignore_errors=True)
 
+    def _digests(self, cloud: EmbeddedAWS, reporter: Reporter) -> dict[str, str]:
+        """What names the images: their ids, or the code that stands for them where nothing is a container."""
+        if cloud.runtime == "process":
+            return dict.fromkeys(images.NAMES, fingerprint(self.repository, _CODE_SOURCES))
+        with reporter.step("Building the container images") as step:
+            digests = images.build(self.repository, lambda note: step.update(note=note))
+            step.update(note="")
+        return digests
+
     def _home(self, cloud: EmbeddedAWS) -> Path:
         return self.state / f"stack-{cloud.instance_id}"
 
-    def _variables(self, home: Path) -> dict[str, object]:
+    def _variables(self, home: Path, digests: dict[str, str]) -> dict[str, object]:
         """What differs from the defaults, and what a terraform.tfvars for AWS may set but not here."""
         applied = _read_json(home / "applied.json")
         port = applied.get("variables", {}).get("rendezvous_port") or _free_port()
@@ -206,10 +232,10 @@ class LocalTarget:
             "name_prefix": "cosmic",
             "region": "us-east-1",
             "embedded": True,
-            "build_images": False,
             "domain_name": None,
             "create_zone": False,
-            "image_tag": f"local-{fingerprint(self.repository, _CODE_SOURCES)[:12]}",
+            "image_builder": "prebuilt",
+            "prebuilt_images": images.uris(digests),
             "rendezvous_port": port,
         }
 
@@ -233,7 +259,7 @@ class LocalTarget:
     def _ensure_applied(self, cloud: EmbeddedAWS, reporter: Reporter) -> Deployment:
         home = self._home(cloud)
         home.mkdir(parents=True, exist_ok=True)
-        variables = self._variables(home)
+        variables = self._variables(home, self._digests(cloud, reporter))
         wanted = {"stack": fingerprint(self.repository, _STACK_SOURCES), "variables": variables}
         applied = _read_json(home / "applied.json")
         if {key: applied.get(key) for key in wanted} == wanted:
@@ -333,9 +359,16 @@ def _is_source(path: Path) -> bool:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
+    """A free port below another free one, which the rendezvous server has for its health and metrics."""
+    while True:
+        with socket.socket() as probe, socket.socket() as above:
+            probe.bind(("", 0))
+            port = int(probe.getsockname()[1])
+            try:
+                above.bind(("", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from localcloud.embedded import EmbeddedAWS, StartError
-from localcloud.state import LOG_FILE
+from localcloud.state import LOG_FILE, RUNTIMES
 
 EXAMPLE = """\
 example:
@@ -43,6 +43,12 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument(
         "--concurrency", type=int, default=1000, help="the account's Lambda concurrency (default 1000)"
     )
+    start.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        default=RUNTIMES[0],
+        help="run functions and tasks as processes (the default) or as containers of their images",
+    )
     stop = commands.add_parser("stop", help="stop it with every process it started")
     status = commands.add_parser("status", help="say whether and where it runs")
     status.add_argument("--env", action="store_true", help="print export lines for a shell instead")
@@ -65,8 +71,10 @@ def _start(options: argparse.Namespace) -> int:
         # Only the daemon itself needs moto, whose import takes seconds.
         from localcloud.daemon import run  # noqa: PLC0415
 
-        return run(options.state_dir, options.code_root, options.port, options.concurrency)
-    cloud = EmbeddedAWS(options.state_dir, options.code_root, options.port, options.concurrency)
+        return run(options.state_dir, options.code_root, options.port, options.concurrency, options.runtime)
+    cloud = EmbeddedAWS(
+        options.state_dir, options.code_root, options.port, options.concurrency, options.runtime
+    )
     try:
         cloud.start()
     except StartError as error:

@@ -19,6 +19,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from localcloud import control_plane
+from localcloud.host import CannotStartError, Host
+from localcloud.process import ProcessSettings
 from localcloud.state import LOCK_FILE, DaemonState
 from localcloud.untyped import MotoObject
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from localcloud.runtime import LambdaRuntime
 
 
-def run(state_dir: Path, code_root: Path, port: int, concurrency: int) -> int:
+def run(state_dir: Path, code_root: Path, port: int, concurrency: int, runtime: str) -> int:
     """Serve until SIGTERM or Ctrl-C; the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     state_dir, code_root = state_dir.resolve(), code_root.resolve()
@@ -38,8 +40,8 @@ def run(state_dir: Path, code_root: Path, port: int, concurrency: int) -> int:
     state_dir.mkdir(parents=True, exist_ok=True)
     try:
         with _only_one(state_dir), _listening(port) as listener:
-            _serve(state_dir, code_root, listener, concurrency)
-    except OSError as error:
+            _serve(state_dir, code_root, listener, concurrency, runtime)
+    except (OSError, CannotStartError) as error:
         print(f"localcloud cannot start: {error}", file=sys.stderr)
         return 1
     return 0
@@ -73,7 +75,9 @@ def _listening(port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _serve(state_dir: Path, code_root: Path, listener: socket.socket, concurrency: int) -> None:
+def _serve(
+    state_dir: Path, code_root: Path, listener: socket.socket, concurrency: int, runtime_kind: str
+) -> None:
     stopping = _stop_on_signals()
     _raise_descriptor_limit()
     port = listener.getsockname()[1]
@@ -81,19 +85,21 @@ def _serve(state_dir: Path, code_root: Path, listener: socket.socket, concurrenc
     # Only now: importing these imports moto.
     from localcloud.fargate import Fargate  # noqa: PLC0415
     from localcloud.gateway import Gateway  # noqa: PLC0415
-    from localcloud.process import ProcessSettings  # noqa: PLC0415
     from localcloud.runtime import LambdaRuntime, Limits  # noqa: PLC0415
 
     settings = ProcessSettings(code_root, state_dir, f"http://127.0.0.1:{port}")
-    runtime = LambdaRuntime(settings, Limits(concurrency))
-    fargate = Fargate(settings, runtime)
-    state = DaemonState.of_this_process(port, uuid.uuid4().hex[:12], code_root)
+    host = _host(runtime_kind, settings)
+    runtime = LambdaRuntime(host, Limits(concurrency))
+    fargate = Fargate(host, runtime)
+    state = DaemonState.of_this_process(port, uuid.uuid4().hex[:12], code_root, runtime_kind)
     actions = _actions(runtime, fargate)
     gateway = Gateway(control_plane.application(runtime), runtime, state.instance_id, actions, fargate.wake)
     server = _http_server(listener, gateway)
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     state.write(state_dir)
-    logging.info("localcloud runs at %s; functions run in %s", settings.endpoint_url, code_root)
+    logging.info(
+        "localcloud runs at %s; functions run in %s (%s)", settings.endpoint_url, code_root, runtime_kind
+    )
     try:
         stopping.wait()
     finally:
@@ -101,7 +107,21 @@ def _serve(state_dir: Path, code_root: Path, listener: socket.socket, concurrenc
         server.shutdown()
         runtime.close()
         fargate.close()
+        host.close()
         logging.info("localcloud stopped")
+
+
+def _host(kind: str, settings: ProcessSettings) -> Host:
+    """Processes, or containers when there is an engine; EngineError when not."""
+    # Who runs processes only needs no Docker library to load.
+    if kind == "container":
+        from localcloud.containers import Containers  # noqa: PLC0415
+        from localcloud.engine import Engine  # noqa: PLC0415
+
+        return Containers(settings, Engine(settings.state_dir))
+    from localcloud.processes import Processes  # noqa: PLC0415
+
+    return Processes(settings)
 
 
 def _raise_descriptor_limit() -> None:

@@ -31,15 +31,24 @@ class EmbeddedAWS:
     """One embedded AWS, whose daemon keeps its log, state file and /tmp folders in `state_dir`.
 
     `code_root` is the folder that functions and tasks run in (what /var/task is on AWS). `port` 0 takes a
-    free one. `concurrency` is the account's limit of concurrent Lambda executions. As a context manager it
-    starts on entry and stops on exit.
+    free one. `concurrency` is the account's limit of concurrent Lambda executions. `runtime` says where
+    functions and tasks run: as a "process", or as a "container" of the image they name, for which a Docker
+    engine has to run and hold that image. As a context manager it starts on entry and stops on exit.
     """
 
-    def __init__(self, state_dir: Path, code_root: Path, port: int = 0, concurrency: int = 1000) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        code_root: Path,
+        port: int = 0,
+        concurrency: int = 1000,
+        runtime: str = "process",
+    ) -> None:
         self.state_dir = Path(state_dir).resolve()
         self.code_root = Path(code_root).resolve()
         self._port = port
         self._concurrency = concurrency
+        self._runtime = runtime
         self._state: DaemonState | None = None
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -49,7 +58,7 @@ class EmbeddedAWS:
         state = DaemonState.read(Path(state_dir))
         if state is None or state.process() is None:
             return None
-        cloud = cls(state_dir, Path(state.code_root), state.port)
+        cloud = cls(state_dir, Path(state.code_root), state.port, runtime=state.runtime)
         cloud._state = state
         return cloud if cloud._answers() else None
 
@@ -62,6 +71,11 @@ class EmbeddedAWS:
     def instance_id(self) -> str:
         """Differs for every start: what the daemon holds is in memory and begins empty."""
         return self._running().instance_id
+
+    @property
+    def runtime(self) -> str:
+        """Where functions and tasks run: process or container."""
+        return self._runtime
 
     @property
     def log_file(self) -> Path:
@@ -109,6 +123,7 @@ class EmbeddedAWS:
         if state is not None and process is not None:
             _end_tree(process, timeout)
             state.remove(self.state_dir)
+            _remove_containers(state, self.state_dir)
         if self._child is not None:
             self._child.wait()
             self._child = None
@@ -149,7 +164,7 @@ class EmbeddedAWS:
     def _spawn(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "localcloud", "start", "--state-dir", str(self.state_dir)]
         command += ["--code-root", str(self.code_root), "--port", str(self._port)]
-        command += ["--concurrency", str(self._concurrency)]
+        command += ["--concurrency", str(self._concurrency), "--runtime", self._runtime]
         search = [str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in search if part)}
         with self.log_file.open("wb") as log:
@@ -179,6 +194,20 @@ class EmbeddedAWS:
                 return bool(json.load(response)["instance_id"] == self.instance_id)
         except (OSError, ValueError, KeyError):
             return False
+
+
+def _remove_containers(state: DaemonState, state_dir: Path) -> None:
+    """Those of a daemon that had to be killed, or found no time."""
+    if state.runtime == "container":
+        # Who runs processes only needs no Docker library to load.
+        from localcloud.engine import Engine, EngineError  # noqa: PLC0415
+
+        try:
+            engine = Engine(state_dir)
+        except EngineError:
+            return  # whatever ran there went with the engine
+        engine.remove_all()
+        engine.close()
 
 
 def _end_tree(process: psutil.Process, timeout: float) -> None:

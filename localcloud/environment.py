@@ -1,10 +1,8 @@
-"""One Lambda environment: a process, its Runtime API, its log stream and its private /tmp."""
+"""One Lambda environment: the process or container it runs in, its Runtime API and its log stream."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import signal
 import threading
 import time
@@ -12,10 +10,9 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from localcloud import logs, memory
+from localcloud import logs
 from localcloud.function_spec import FunctionSpec
-from localcloud.output import OutputReader
-from localcloud.process import ProcessSettings, spawn_function
+from localcloud.host import Host
 from localcloud.runtime_api import Event, RuntimeApi
 
 # Beyond the function's own timeout: loading a big library on a busy laptop takes longer than Lambda's 10 s.
@@ -48,9 +45,9 @@ class _Work:
 
 
 class Environment:
-    """Runs invocations of one function, one at a time, in one process."""
+    """Runs invocations of one function, one at a time, in one sandbox."""
 
-    def __init__(self, spec: FunctionSpec, settings: ProcessSettings) -> None:
+    def __init__(self, spec: FunctionSpec, host: Host) -> None:
         self.spec = spec
         self.idle_since = time.monotonic()
         self._log = logs.function_stream(spec.region, spec.name)
@@ -68,18 +65,12 @@ class Environment:
         self._closed = False
         self._api = RuntimeApi(self)
         self._spawned = time.perf_counter()
-        self.folder, self._watch, self._process = spawn_function(
-            spec, settings, self._api.address, self._log.group, self._log.name
-        )
-        assert self._process.stdout is not None  # noqa: S101 - spawned with a pipe
-        self._output = OutputReader(os.dup(self._process.stdout.fileno()), self._write_output)
-        self._process.stdout.close()
+        try:
+            self._sandbox = host.start_function(spec, self._api.address, self._log, self._write_output)
+        except BaseException:
+            self._api.close()
+            raise
         threading.Thread(target=self._await_exit, name=f"exit-{spec.name}", daemon=True).start()
-
-    @property
-    def pid(self) -> int:
-        """The process, which leads its own process group."""
-        return self._process.pid
 
     @property
     def usable(self) -> bool:
@@ -87,12 +78,12 @@ class Environment:
         return not self._closed and self._exit is None and self._init_error is None
 
     def invoke(self, request_id: str, payload: bytes, client_context: str | None = None) -> Result:
-        """Run one invocation to its end: a result, an error, a timeout or the end of the process."""
+        """Run one invocation to its end: a result, an error, a timeout or the end of the sandbox."""
         cold, self._used = not self._used, True
         with self._log_lock:
             self._tail.clear()
-        loaded = self._wait_until_loaded()
-        self._output.flush()
+        loaded = self._wait_until_loaded(cold=cold)
+        self._sandbox.flush()
         self._write([logs.start_line(request_id)])
         deadline_ms = int((time.time() + self.spec.timeout_s) * 1000)
         work = _Work(Event(request_id, payload, self.spec.arn, deadline_ms, client_context))
@@ -103,29 +94,25 @@ class Environment:
         return self._report(work, cold=cold)
 
     def kill(self, reason: str = "signal: killed") -> None:
-        """End the process at once; a running invocation fails with `reason`."""
+        """End it at once; a running invocation fails with `reason`."""
         with self._change:
             if self._killed_for is None:
                 self._killed_for = reason
-        self._signal_group()
+        self._sandbox.kill()
 
     def close(self) -> None:
-        """End the process and give back everything it held."""
+        """End it and give back everything it held."""
         with self._change:
             if self._closed:
                 return
             self._closed = True
             self._change.notify_all()
-        self.kill()
-        self._process.wait()
-        self._output.close()
-        os.close(self._watch)
+        self._sandbox.close()
         self._api.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def check_memory(self) -> None:
         """Take a sample of the memory used; more than the function has ends it, as on AWS."""
-        used = memory.resident_mb(self.pid)
+        used = self._sandbox.resident_mb()
         self._peak_mb = max(self._peak_mb, used)
         if used > self.spec.memory_mb:
             self.kill()
@@ -164,11 +151,14 @@ class Environment:
             self._init_error = payload
             self._change.notify_all()
 
-    def _wait_until_loaded(self) -> bool:
+    def _wait_until_loaded(self, *, cold: bool) -> bool:
         limit = self.spec.timeout_s + _INIT_SECONDS
         with self._change:
             self._change.wait_for(self._load_ended, timeout=limit)
-            return self._init_seconds is not None and self._exit is None
+            ready = self._init_seconds is not None and self._exit is None
+        if ready and cold:
+            self._sandbox.loaded()
+        return ready
 
     def _load_ended(self) -> bool:
         return self._init_seconds is not None or self._init_error is not None or self._exit is not None
@@ -203,8 +193,8 @@ class Environment:
                 work.ended = work.started + seconds  # what AWS bills, whenever this thread woke up
         if timed_out:
             self.kill()
-            self._process.wait()
-            self._output.flush()
+            self._sandbox.wait()
+            self._sandbox.flush()
             self._write([f"{message}\n"])
 
     def _fail_init(self, work: _Work) -> None:
@@ -224,9 +214,7 @@ class Environment:
         self._finish(work, _error("Runtime.ExitError", message), error=True)
 
     def _await_exit(self) -> None:
-        status = self._process.wait()
-        # What it started in its own group goes with it.
-        self._signal_group()
+        status = self._sandbox.wait()
         with self._change:
             self._exit = status
             if self._work is not None:
@@ -236,8 +224,8 @@ class Environment:
     def _report(self, work: _Work, *, cold: bool) -> Result:
         """Write what is left of the output, then END and REPORT, so that REPORT is the last line."""
         request_id = work.event.request_id
-        self._peak_mb = max(self._peak_mb, memory.peak_mb(self.pid))
-        self._output.flush()
+        self._peak_mb = max(self._peak_mb, self._sandbox.peak_mb())
+        self._sandbox.flush()
         error_type = _error_type(work.payload) if work.error else None
         if error_type == "Runtime.ExitError":
             self._write([f"{json.loads(work.payload)['errorMessage']}\n", f"{error_type}\n"])
@@ -264,12 +252,6 @@ class Environment:
             self._tail.extend(lines)
             while sum(map(len, self._tail)) - len(self._tail[0]) > _TAIL_BYTES:
                 self._tail.popleft()
-
-    def _signal_group(self) -> None:
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            return  # macOS answers EPERM for a group of which only a zombie is left
 
 
 def _error(kind: str, message: str) -> bytes:

@@ -16,9 +16,9 @@ from typing import Any
 
 from localcloud import backends, events
 from localcloud.ecs_model import mark_running, mark_stopped, start_service_task, task_detail, update_counts
-from localcloud.process import ProcessSettings
+from localcloud.host import CannotStartError, Host, Task
 from localcloud.runtime import LambdaRuntime
-from localcloud.task import ContainerSpec, TaskProcess
+from localcloud.task import ContainerSpec
 from localcloud.untyped import MotoObject
 
 _LOG = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class _Running:
 
     task: MotoObject
     region: str
-    process: TaskProcess
+    process: Task
     started: float = field(default_factory=time.monotonic)
     event: dict[str, Any] | None = None
     delivered: set[str] = field(default_factory=set)
@@ -53,8 +53,8 @@ class _Backoff:
 class Fargate:
     """Runs tasks until close()."""
 
-    def __init__(self, settings: ProcessSettings, runtime: LambdaRuntime) -> None:
-        self._settings = settings
+    def __init__(self, host: Host, runtime: LambdaRuntime) -> None:
+        self._host = host
         self._runtime = runtime
         self._running: dict[str, _Running] = {}
         self._backoff: dict[str, _Backoff] = defaultdict(_Backoff)
@@ -152,14 +152,14 @@ class Fargate:
     def _start(self, ecs: MotoObject, region: str, arn: str, task: MotoObject) -> None:
         definition = ecs.describe_task_definition(task.task_definition_arn).container_definitions[0]
         spec = ContainerSpec.of(definition, task.overrides)
-        if not spec.command:
-            _LOG.error("task %s: container %s has no command, and images are not run here", arn, spec.name)
-            mark_stopped(
-                task, region, "CannotStartContainerError: the container definition has no command", None
-            )
-            return
         mark_running(task, region, running=False)
-        process = TaskProcess(spec, task.id, region, self._settings)
+        try:
+            process = self._host.start_task(spec, task.id, region)
+        except CannotStartError as error:
+            _LOG.error("task %s: %s", arn, error)
+            mark_stopped(task, region, f"CannotStartContainerError: {error}", None)
+            self._delay(_service_key(task), stable=False)
+            return
         self._running[arn] = _Running(task, region, process)
         _LOG.info("task %s: started %s", arn, " ".join(spec.command))
 

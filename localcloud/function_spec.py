@@ -17,9 +17,12 @@ class FunctionSpec:
     handler: str
     memory_mb: int
     timeout_s: float
+    ephemeral_storage_mb: int
     variables: tuple[tuple[str, str], ...]
+    image: str
+    """The image's URI; empty for a function that is not an image."""
     code: str
-    """The image and its digest, and the stamp of the local code."""
+    """The digest of what was deployed, and the stamp of the local code."""
 
     @classmethod
     def of(cls, function: MotoObject, code_stamp: str) -> FunctionSpec:
@@ -32,6 +35,8 @@ class FunctionSpec:
             handler=command[0] if command else function.handler or "",
             memory_mb=int(function.memory_size),
             timeout_s=float(function.timeout),
+            ephemeral_storage_mb=int(function.ephemeral_storage),
             variables=tuple(sorted(function.environment_vars.items())),
-            code=f"{function.code.get('ImageUri', '')} {function.code_sha_256} {code_stamp}",
+            image=function.code.get("ImageUri", ""),
+            code=f"{function.code_sha_256} {code_stamp}",
         )

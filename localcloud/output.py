@@ -18,12 +18,22 @@ class OutputReader:
 
     A write to a pipe has returned only when its bytes are in the pipe. A process that first prints and then
     calls the Runtime API has therefore filled the pipe before the call arrives, and flush(), called after
-    that, passes on every line of it: no waiting, no guessing.
+    that, passes on every line of it: no waiting, no guessing. `decode` takes the lines' bytes out of what was
+    read; `ended` is called at the end of all.
     """
 
-    def __init__(self, descriptor: int, sink: Callable[[Sequence[str]], None]) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        sink: Callable[[Sequence[str]], None],
+        *,
+        decode: Callable[[bytes], bytes] = bytes,
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
         self._descriptor = descriptor
         self._sink = sink
+        self._decode = decode
+        self._ended = ended
         self._lock = threading.Lock()
         self._partial = b""
         self._open = True
@@ -68,7 +78,7 @@ class OutputReader:
                 self._close()
                 return
             taken += len(data)
-            self._partial += data
+            self._partial += self._decode(data)
 
     def _emit(self, *, final: bool) -> None:
         *whole, rest = self._partial.split(b"\n")
@@ -84,3 +94,4 @@ class OutputReader:
         if self._open:
             self._open = False
             os.close(self._descriptor)
+            self._ended()

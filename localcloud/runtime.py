@@ -13,10 +13,9 @@ from dataclasses import dataclass
 import psutil
 
 from localcloud import backends
-from localcloud.code_stamp import CodeStamp
 from localcloud.environment import Environment, Result
 from localcloud.function_spec import FunctionSpec
-from localcloud.process import ProcessSettings
+from localcloud.host import CannotStartError, Host
 from localcloud.untyped import MotoObject
 
 # Asynchronous invocations that fail are run again twice. AWS waits a minute or two in between.
@@ -48,10 +47,9 @@ class LambdaError(Exception):
 class LambdaRuntime:
     """Runs functions that exist in moto's Lambda backend."""
 
-    def __init__(self, settings: ProcessSettings, limits: Limits) -> None:
+    def __init__(self, host: Host, limits: Limits) -> None:
         self.limits = limits
-        self._settings = settings
-        self._code = CodeStamp(settings.code_root)
+        self._host = host
         self._lock = threading.Lock()
         self._running: Counter[str] = Counter()
         self._busy: dict[Environment, str | None] = {}
@@ -75,7 +73,7 @@ class LambdaRuntime:
         `execution_arn` names the Step Functions execution that it belongs to, and ends with.
         """
         model = self.find(function, region)
-        spec = FunctionSpec.of(model, self._code.current())
+        spec = FunctionSpec.of(model, self._host.code_stamp())
         self._take_slot(spec, model.reserved_concurrency)
         try:
             environment = self._environment(spec, execution_arn)
@@ -162,7 +160,10 @@ class LambdaRuntime:
                     self._idle.remove(environment)
                     self._busy[environment] = execution_arn
                     return environment
-        environment = Environment(spec, self._settings)
+        try:
+            environment = Environment(spec, self._host)
+        except CannotStartError as error:
+            raise LambdaError(400, "InvalidParameterValueException", str(error), Type="User") from error
         with self._lock:
             self._busy[environment] = execution_arn
             stopped = self._closed.is_set() or execution_arn in self._stopped_executions
@@ -209,7 +210,7 @@ class LambdaRuntime:
         if not self._idle:
             return []
         now = time.monotonic()
-        stamp = self._code.current()
+        stamp = self._host.code_stamp()
         surplus = [
             one
             for one in self._idle

@@ -12,6 +12,7 @@ import psutil
 STATE_FILE = "localcloud.json"
 LOG_FILE = "localcloud.log"
 LOCK_FILE = "localcloud.lock"
+RUNTIMES = ("process", "container")
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,14 @@ class DaemonState:
     port: int
     instance_id: str
     code_root: str
+    runtime: str = "process"
+    """Where functions and tasks run: process or container."""
 
     @classmethod
-    def of_this_process(cls, port: int, instance_id: str, code_root: Path) -> DaemonState:
+    def of_this_process(cls, port: int, instance_id: str, code_root: Path, runtime: str) -> DaemonState:
         """The state of the calling process, which is the daemon."""
         created = psutil.Process().create_time()
-        return cls(os.getpid(), created, port, instance_id, str(code_root))
+        return cls(os.getpid(), created, port, instance_id, str(code_root), runtime)
 
     @classmethod
     def read(cls, state_dir: Path) -> DaemonState | None:

@@ -1,4 +1,4 @@
-"""One Fargate task as a process of this machine."""
+"""What a Fargate task runs, and one as a process of this machine."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psutil
 
+from localcloud.host import Sink
 from localcloud.logs import LogStream
 from localcloud.output import OutputReader
-from localcloud.process import ProcessSettings, base_environment
+from localcloud.process import ProcessSettings, process_environment
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,9 +26,11 @@ class ContainerSpec:
     """What to run: the first container of a task definition, with a RunTask call's overrides applied."""
 
     name: str
+    image: str
     command: tuple[str, ...]
     variables: tuple[tuple[str, str], ...]
     port: int | None
+    health_command: tuple[str, ...]
     log: dict[str, str]
 
     @classmethod
@@ -43,12 +45,14 @@ class ContainerSpec:
         log = definition.get("logConfiguration") or {}
         return cls(
             name=definition["name"],
+            image=definition.get("image", ""),
             command=(
                 *definition.get("entryPoint", []),
                 *(chosen.get("command") or definition.get("command", [])),
             ),
             variables=tuple((pair["name"], pair["value"]) for pair in pairs),
             port=int(ports[0]) if ports else None,
+            health_command=_health_command(definition.get("healthCheck", {}).get("command", [])),
             log=log.get("options", {}) if log.get("logDriver") == "awslogs" else {},
         )
 
@@ -64,7 +68,11 @@ class TaskProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "localcloud.supervise", str(watched), *command, *spec.command[1:]],
                 cwd=settings.code_root,
-                env={**base_environment(settings, region), "PYTHONUNBUFFERED": "1", **dict(spec.variables)},
+                env={
+                    **process_environment(settings, region),
+                    "PYTHONUNBUFFERED": "1",
+                    **dict(spec.variables),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -74,7 +82,9 @@ class TaskProcess:
         finally:
             os.close(watched)
         assert self._process.stdout is not None  # noqa: S101 - spawned with a pipe
-        self._output = OutputReader(os.dup(self._process.stdout.fileno()), _sink(spec, task_id, region))
+        self._output = OutputReader(
+            os.dup(self._process.stdout.fileno()), awslogs_sink(spec, task_id, region)
+        )
         self._process.stdout.close()
 
     @property
@@ -130,7 +140,17 @@ class TaskProcess:
         )
 
 
-def _sink(spec: ContainerSpec, task_id: str, region: str) -> Callable[[Sequence[str]], None]:
+def _health_command(words: list[str]) -> tuple[str, ...]:
+    """A health check's command as one to run: it begins with CMD, CMD-SHELL or NONE."""
+    match words:
+        case ["CMD", *command]:
+            return tuple(command)
+        case ["CMD-SHELL", line]:
+            return "sh", "-c", line
+    return ()
+
+
+def awslogs_sink(spec: ContainerSpec, task_id: str, region: str) -> Sink:
     """Where its output goes: the awslogs group and stream as ECS names it, or the daemon's own log."""
     if "awslogs-group" not in spec.log:
         return lambda lines: _LOG.info("task %s: %s", task_id, "".join(lines).rstrip())

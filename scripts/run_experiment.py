@@ -55,6 +55,11 @@ def parser() -> argparse.ArgumentParser:
         "--payload", type=Path, metavar="FILE.json", help="execution input instead of the sample"
     )
     made.add_argument("--output", type=Path, metavar="DIR", help="default: results/<date>-<time>")
+    made.add_argument(
+        "--containers",
+        action="store_true",
+        help="with --target local: run the container images in Docker instead of processes (docs/images.md)",
+    )
     made.add_argument("--resume", action="store_true", help="skip what succeeded in --output already")
     return made
 
@@ -73,6 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = made.parse_args(argv)
     if arguments.resume and arguments.output is None:
         made.error("--resume needs the --output that it is to continue")
+    if arguments.containers and arguments.target != "local":
+        made.error("--containers is for --target local: on AWS functions are containers anyway")
     for name in ("payload", "script"):
         path = getattr(arguments, name)
         if path is not None and not path.is_file():
@@ -85,7 +92,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         payload=arguments.payload,
         script=arguments.script,
     )
-    target: Target = LocalTarget() if arguments.target == "local" else AwsTarget()
+    target: Target = (
+        LocalTarget(containers=arguments.containers) if arguments.target == "local" else AwsTarget()
+    )
     reporter = Reporter()
 
     def work() -> int:

@@ -3,11 +3,14 @@ data "aws_caller_identity" "this" {}
 module "registry" {
   source = "./modules/registry"
 
-  name_prefix  = var.name_prefix
-  region       = var.region
-  build_images = var.build_images && !var.embedded
-  image_tag    = var.image_tag
-  architecture = var.architecture
+  name_prefix        = var.name_prefix
+  region             = var.region
+  builder            = var.image_builder
+  prebuilt_images    = var.prebuilt_images
+  build_args         = var.image_build_args
+  architecture       = var.architecture
+  bucket             = module.storage.bucket
+  log_retention_days = var.log_retention_days
 }
 
 module "storage" {

@@ -36,22 +36,46 @@ variable "embedded" {
   nullable    = false
 }
 
-variable "build_images" {
-  description = "Whether to build the container images with Docker and push them. If false, images tagged image_tag have to be in the repositories."
-  type        = bool
-  default     = true
-  nullable    = false
-}
-
-variable "image_tag" {
-  description = "Tag of the images when build_images is false."
+variable "image_builder" {
+  description = "Who builds the container images: docker (the engine of this machine), codebuild (AWS, for who has no Docker), or prebuilt (nobody: they are prebuilt_images)."
   type        = string
-  default     = "latest"
+  default     = "docker"
   nullable    = false
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.image_tag))
-    error_message = "image_tag has to be a Docker tag: up to 128 letters, digits, underscores, dots and hyphens."
+    condition     = contains(["docker", "codebuild", "prebuilt"], var.image_builder)
+    error_message = "image_builder has to be docker, codebuild or prebuilt."
+  }
+}
+
+variable "prebuilt_images" {
+  description = "With image_builder = \"prebuilt\": the images, each <account>.dkr.ecr.<region>.amazonaws.com/<repository>@sha256:<digest>."
+  type        = object({ executor = string, rendezvous = string })
+  default     = null
+
+  validation {
+    condition     = (var.prebuilt_images != null) == (var.image_builder == "prebuilt")
+    error_message = "prebuilt_images has to be set if, and only if, image_builder is prebuilt."
+  }
+
+  validation {
+    condition = alltrue([
+      for uri in values(coalesce(var.prebuilt_images, {})) :
+      can(regex("^[0-9]{12}\\.dkr\\.ecr\\.[a-z0-9-]+\\.amazonaws\\.com/[a-z0-9._/-]+@sha256:[0-9a-f]{64}$", uri))
+    ])
+    error_message = "prebuilt_images has to name images of private ECR repositories, which are all that Lambda runs, by digest: <account>.dkr.ecr.<region>.amazonaws.com/<repository>@sha256:<64 hexadecimal digits>."
+  }
+}
+
+variable "image_build_args" {
+  description = "Arguments of both Dockerfiles, such as BASE_IMAGE (pin it by digest), PIP_INDEX_URL or TORCH_INDEX_URL (a mirror); without spaces in the values."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name, value in var.image_build_args : can(regex("^[A-Z_]+$", name)) && can(regex("^[^[:space:]]+$", value))])
+    error_message = "image_build_args has to map names in upper case to values without spaces."
   }
 }
 
@@ -176,19 +200,14 @@ variable "log_level" {
 }
 
 variable "rendezvous_port" {
-  description = "TCP port of the rendezvous server."
+  description = "TCP port of the rendezvous server; the next one serves its health and metrics, inside its task only."
   type        = number
   default     = 10000
   nullable    = false
 
   validation {
-    condition     = var.rendezvous_port >= 1024 && var.rendezvous_port <= 65535 && floor(var.rendezvous_port) == var.rendezvous_port
-    error_message = "rendezvous_port has to be a whole number from 1024 to 65535."
-  }
-
-  validation {
-    condition     = var.rendezvous_port != 10001
-    error_message = "rendezvous_port cannot be 10001: the server has its health and metrics there."
+    condition     = var.rendezvous_port >= 1024 && var.rendezvous_port <= 65534 && floor(var.rendezvous_port) == var.rendezvous_port
+    error_message = "rendezvous_port has to be a whole number from 1024 to 65534; the server has its health and metrics at the next port."
   }
 }
 

@@ -6,7 +6,11 @@ mock_provider "aws" {
 
 variables {
   # Applying with a mocked provider creates nothing, but a local-exec would run.
-  build_images = false
+  image_builder = "prebuilt"
+  prebuilt_images = {
+    executor   = "123456789012.dkr.ecr.us-east-1.amazonaws.com/images/executor@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    rendezvous = "123456789012.dkr.ecr.us-east-1.amazonaws.com/images/rendezvous@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+  }
 }
 
 run "everything" {

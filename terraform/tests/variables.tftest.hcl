@@ -10,7 +10,8 @@ run "each_of_these_is_refused" {
   variables {
     name_prefix                   = "Team_1"
     region                        = "Virginia"
-    image_tag                     = "not a tag"
+    image_builder                 = "podman"
+    image_build_args              = { BASE_IMAGE = "two words" }
     architecture                  = "amd64"
     executor_memory_mb            = 10241
     executor_timeout_s            = 901
@@ -29,7 +30,8 @@ run "each_of_these_is_refused" {
   expect_failures = [
     var.name_prefix,
     var.region,
-    var.image_tag,
+    var.image_builder,
+    var.image_build_args,
     var.architecture,
     var.executor_memory_mb,
     var.executor_timeout_s,

@@ -165,7 +165,7 @@ def test_code_stamp_changes_with_the_code(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_state_of_a_process_that_is_gone(tmp_path: Path) -> None:
-    state = DaemonState.of_this_process(1, "id", tmp_path)
+    state = DaemonState.of_this_process(1, "id", tmp_path, "process")
     state.write(tmp_path)
     assert DaemonState.read(tmp_path) == state
     assert state.process() is not None

@@ -23,6 +23,7 @@ class Workspace:
             ROOT / "terraform", self.root, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*")
         )
         shutil.copy(ROOT / "statemachine.asl.json", folder)
+        shutil.copytree(ROOT / "containers", folder / "containers")  # the images' tags name their content
         self.environment = cli_environment(os.environ, folder / "cli") | {
             "TF_DATA_DIR": str(folder / "data"),
             "CHECKPOINT_DISABLE": "1",

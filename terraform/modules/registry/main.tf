@@ -1,35 +1,26 @@
-# The two container images: repositories, and their content built from this working tree.
+# The two container images: repositories, and their content built from this working tree; or images that are somewhere
+# already (image_builder = "prebuilt").
 
 locals {
-  root = abspath("${path.root}/..")
+  root   = abspath("${path.root}/..")
+  images = toset(["executor", "rendezvous"])
+  built  = var.builder == "prebuilt" ? toset([]) : local.images
 
-  # What goes into each image; the same paths as in its Dockerfile.dockerignore.
-  sources = {
-    executor   = ["containers/__init__.py", "containers/executor/**", "fmi/**", "fmilib/**", "inference/**"]
-    rendezvous = ["containers/__init__.py", "containers/rendezvous/**", "fmi/__init__.py", "fmi/wire.py"]
+  # Account, region and name of the private ECR repository that a prebuilt image is in.
+  prebuilt = {
+    for name, uri in coalesce(var.prebuilt_images, {}) : name =>
+    regex("^(?P<account>[0-9]{12})\\.dkr\\.ecr\\.(?P<region>[a-z0-9-]+)\\.amazonaws\\.com/(?P<name>[^@]+)@", uri)
   }
-
-  files = {
-    for name, patterns in local.sources : name => sort([
-      for file in flatten([for pattern in patterns : tolist(fileset(local.root, pattern))]) :
-      file if !strcontains(file, "__pycache__") && !startswith(file, "inference/bundle/")
-    ])
+  prebuilt_arns = {
+    for name, at in local.prebuilt : name => "arn:aws:ecr:${at.region}:${at.account}:repository/${at.name}"
   }
-
-  # A tag that names the content: an unchanged context is neither built nor deployed again.
-  content_tags = {
-    for name, files in local.files : name =>
-    substr(sha256(join("\n", concat([var.architecture], [for file in files : "${file} ${filesha256("${local.root}/${file}")}"]))), 0, 16)
-  }
-
-  platform = { x86_64 = "linux/amd64", arm64 = "linux/arm64" }[var.architecture]
 }
 
 resource "aws_ecr_repository" "this" {
-  for_each = local.sources
+  for_each = local.built
 
   name                 = "${var.name_prefix}/${each.key}"
-  image_tag_mutability = "MUTABLE" # a build that was cut short may push its tag again
+  image_tag_mutability = "IMMUTABLE" # a tag names its content
   force_delete         = true
 
   image_scanning_configuration {
@@ -46,38 +37,45 @@ resource "aws_ecr_lifecycle_policy" "this" {
 
   repository = each.value.name
   policy = jsonencode({
-    rules = [{
-      rulePriority = 1
-      description  = "Keep the three latest images"
-      selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 3 }
-      action       = { type = "expire" }
-    }]
+    rules = [
+      {
+        rulePriority = 1
+        description  = "Remove what lost its tag"
+        selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 1 }
+        action       = { type = "expire" }
+      },
+      {
+        rulePriority = 2
+        description  = "Keep the three latest images"
+        selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 3 }
+        action       = { type = "expire" }
+      },
+    ]
   })
 }
 
-resource "terraform_data" "image" {
-  for_each = var.build_images ? local.content_tags : {}
+module "image" {
+  source   = "../image"
+  for_each = aws_ecr_repository.this
 
-  triggers_replace = [aws_ecr_repository.this[each.key].repository_url, each.value]
+  name              = each.key
+  root              = local.root
+  repository_url    = each.value.repository_url
+  region            = var.region
+  architecture      = var.architecture
+  builder           = var.builder
+  build_args        = var.build_args
+  codebuild_project = one(aws_codebuild_project.this[*].name)
+  source_bucket     = var.builder == "codebuild" ? var.bucket : ""
 
-  provisioner "local-exec" {
-    command     = abspath("${path.module}/build_image.sh")
-    working_dir = local.root
-
-    environment = {
-      AWS_REGION     = var.region
-      REPOSITORY_URL = aws_ecr_repository.this[each.key].repository_url
-      IMAGE_TAG      = each.value
-      PLATFORM       = local.platform
-      DOCKERFILE     = "containers/${each.key}/Dockerfile"
-    }
-  }
+  # The build's role has to hold its policy before the first build, and until the last one has ended.
+  depends_on = [aws_iam_role_policy.codebuild]
 }
 
 # Functions are deployed by digest, so that what runs is what was pushed.
 data "aws_ecr_image" "built" {
-  for_each = terraform_data.image
+  for_each = module.image
 
   repository_name = aws_ecr_repository.this[each.key].name
-  image_tag       = each.value.triggers_replace[1]
+  image_tag       = each.value.tag
 }

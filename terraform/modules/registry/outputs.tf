@@ -1,15 +1,19 @@
 output "image_uris" {
-  description = "URI of the image to deploy, by container: a digest when it was built here, the tag otherwise."
+  description = "URI of the image to deploy, by digest, by container."
   value = {
-    for name, repository in aws_ecr_repository.this : name => (
-      var.build_images
-      ? "${repository.repository_url}@${data.aws_ecr_image.built[name].image_digest}"
-      : "${repository.repository_url}:${var.image_tag}"
+    for name in local.images : name => (
+      contains(local.built, name)
+      ? "${aws_ecr_repository.this[name].repository_url}@${data.aws_ecr_image.built[name].image_digest}"
+      : var.prebuilt_images[name]
     )
   }
 }
 
 output "repository_arns" {
-  description = "ARN of the repository, by container."
-  value       = { for name, repository in aws_ecr_repository.this : name => repository.arn }
+  description = "ARN of the image's repository, by container."
+  value = {
+    for name in local.images : name => (
+      contains(local.built, name) ? aws_ecr_repository.this[name].arn : local.prebuilt_arns[name]
+    )
+  }
 }

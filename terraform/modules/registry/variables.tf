@@ -8,17 +8,32 @@ variable "region" {
   type        = string
 }
 
-variable "build_images" {
-  description = "Whether to build the images with Docker and push them."
-  type        = bool
+variable "builder" {
+  description = "Who builds the images: docker, codebuild, or nobody (prebuilt)."
+  type        = string
 }
 
-variable "image_tag" {
-  description = "Tag to deploy when the images are not built here."
-  type        = string
+variable "prebuilt_images" {
+  description = "URI by digest of each image in a private ECR repository; null unless prebuilt."
+  type        = object({ executor = string, rendezvous = string })
+}
+
+variable "build_args" {
+  description = "Values of the Dockerfiles' arguments."
+  type        = map(string)
 }
 
 variable "architecture" {
   description = "Processor architecture to build for: x86_64 or arm64."
   type        = string
+}
+
+variable "bucket" {
+  description = "Bucket through which the source reaches CodeBuild, below builds/."
+  type        = string
+}
+
+variable "log_retention_days" {
+  description = "Days that CodeBuild's log is kept."
+  type        = number
 }

@@ -4,8 +4,9 @@
 data "aws_caller_identity" "this" {}
 
 locals {
-  name      = "${var.name_prefix}-rendezvous"
-  on_demand = var.mode == "on-demand"
+  metrics_port = var.port + 1
+  name         = "${var.name_prefix}-rendezvous"
+  on_demand    = var.mode == "on-demand"
 
   # Another mode is another service, so that Terraform sets the number of tasks that it starts with.
   service_name = local.on_demand ? "${local.name}-on-demand" : local.name
@@ -93,10 +94,13 @@ resource "aws_ecs_task_definition" "this" {
       ["python", "-m", "containers.rendezvous", "--host", "0.0.0.0", "--port", tostring(var.port)],
       local.on_demand ? ["--idle-exit", tostring(local.idle_exit_s)] : [],
     )
-    environment  = [{ name = "PORT", value = tostring(var.port) }]
+    environment = [
+      { name = "PORT", value = tostring(var.port) },
+      { name = "METRICS_PORT", value = tostring(local.metrics_port) },
+    ]
     portMappings = [{ containerPort = var.port, hostPort = var.port, protocol = "tcp" }]
 
-    # ECS ignores the HEALTHCHECK of the image. The port is the image's METRICS_PORT, open to this container only.
+    # ECS ignores the HEALTHCHECK of the image. It asks at METRICS_PORT, open to this container only.
     healthCheck = {
       command     = ["CMD", "python", "-m", "containers.rendezvous.health"]
       interval    = 30

@@ -26,12 +26,10 @@ def test_requirements_are_the_tested_versions() -> None:
 
 
 @pytest.mark.parametrize("folder", ["containers/executor", "fmi", "fmilib", "inference"])
-def test_what_is_copied_is_sent_to_the_engine_and_triggers_a_build(folder: str) -> None:
+def test_what_is_copied_is_sent_to_the_engine(folder: str) -> None:
     copied = re.findall(r"^COPY (\w+) /var/task", (HERE / "Dockerfile").read_text(), re.MULTILINE)
     assert folder.split("/", maxsplit=1)[0] in copied
     assert f"!{folder}\n" in (HERE / "Dockerfile.dockerignore").read_text()
-    registry = (ROOT / "terraform" / "modules" / "registry" / "main.tf").read_text()
-    assert f'"{folder}/**"' in registry
 
 
 HANDLERS = ["initialize", "execute", "summarize", "publish_address", "find_rendezvous"]
