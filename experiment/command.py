@@ -45,5 +45,13 @@ def positive(text: str) -> int:
     return number
 
 
+def memory_size(text: str) -> int:
+    """An argument that must be a memory size that Lambda accepts, in MB."""
+    size = positive(text)
+    if not 128 <= size <= 10_240:
+        raise argparse.ArgumentTypeError(f"{text} MB: a function's memory is between 128 and 10240 MB")
+    return size
+
+
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt

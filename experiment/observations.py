@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from experiment.groups import usable
 from experiment.published import FMI_TOTAL_S, INFERENCE, PARTITIONS, S3_BYTES_PER_S, SWEEP_BATCHES, WHOLE_SET
 from experiment.scaling_model import TOTAL, Observation, ScalingModel, Settings, fit
 from inference.environment import usable_cores
@@ -19,11 +20,6 @@ _MODEL_PARTS = {
 }
 _LAMBDA_MB = 10_240
 _COURSE_BATCH = 512
-
-
-def usable(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The runs that medians and fits are made of: those that succeeded and were no warm-up."""
-    return [row for row in rows if row["status"] == "succeeded" and not row["warm_up"]]
 
 
 def fitted(rows: Iterable[Mapping[str, Any]], ranks: Sequence[Mapping[str, Any]]) -> ScalingModel:

@@ -1,17 +1,30 @@
-"""``report.html``: everything about an experiment in one file that needs nothing else."""
+"""``report.html``: everything about an experiment in one file that needs nothing else.
+
+``python -m experiment.report DIR`` writes it anew, for example with the simulation of larger work.
+"""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from experiment.figures import by_setting, figures, save, value
-from experiment.prices import HOURS_A_MONTH, Prices
-from experiment.published import INFERENCE
+from experiment import page
+from experiment.command import guarded, positive
+from experiment.console import Reporter
+from experiment.errors import ModelError
+from experiment.groups import by_setting, short_names, usable
+from experiment.intervals import median as estimate
+from experiment.observations import fitted
+from experiment.pictures import pictures, save
+from experiment.pictures.canvas import Cell, Picture
+from experiment.prices import HOURS_A_MONTH, Prices, load_prices
+from experiment.results import open_results
+from experiment.scaling_model import ScalingModel
+from experiment.simulate import DEFAULT_LIMITS, simulation_section
 from experiment.summary import Summary
 from experiment.table import fixed
 
@@ -21,190 +34,142 @@ _TARGETS = {
     "local": "embedded AWS on one machine, whose processors all ranks share",
     "aws": "AWS",
 }
-
-_CAPTIONS = {
-    "time": (
-        "Time against world size",
-        "Median of the runs with each setting; the phases are the state machine's.",
-    ),
-    "speedup": ("Speed-up and efficiency", "Against the smallest world size of this experiment."),
-    "timeline": ("What each rank did when", "The largest world that succeeded. Grey is a cold start."),
-    "cost": ("What an execution costs", "Median by setting, item by item."),
-    "predictions": (
-        "Predicted against true redshift",
-        "Every galaxy of the latest run that knows its true redshift.",
-    ),
-    "published": ("Beside the course's figures", "Total time of the FMI step function without data."),
-}
-
 _RUN_COLUMNS = (
-    *("run", "status", "world", "batch", "memory MB", "total s", "init s", "map s", "summarize s"),
-    *("samples", "samples/s", "Mbit/s", "cost $", "MAE", "NMAD", "R²"),
+    *("run", "status", "world", "batch", "memory MB", "partitions", "cold", "total s", "init s", "map s"),
+    *("summarize s", "galaxies", "galaxies/s", "Mbit/s", "cost $", "MAE", "NMAD", "R²"),
 )
 
-_STYLE = """
-:root { color-scheme: light; --ink: #1b2733; --soft: #5b6b7a; --line: #dfe5ea;
-  --blue: #1d6fa5; --bad: #b3261e; }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.2rem; max-width: 70rem; color: var(--ink); background: #fff;
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .5rem; }
-p { margin: .3rem 0; } .soft { color: var(--soft); font-size: .9rem; }
-.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .7rem;
-  margin: 1.2rem 0; }
-.number { border: 1px solid var(--line); border-radius: .6rem; padding: .6rem .8rem; }
-.number b { display: block; font-size: 1.35rem; color: var(--blue); }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .5rem; border-bottom: 1px solid var(--line); text-align: right; }
-th { vertical-align: bottom; }
-td { white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } .failed { color: var(--bad);
-font-weight: 600; } figure { margin: 0; } img { display: block; width: 100%; max-width: 46rem; height: auto;
-} pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8rem; background: #f6f8fa; padding:
-.7rem; border-radius: .4rem; } @media print {
-  body { max-width: none; padding: 0; font-size: 10pt; }
-  section, figure { break-inside: avoid; } .scroll { overflow: visible; }
-  table { font-size: 7pt; } th, td { padding: .15rem .25rem; }
-  img { max-width: 34rem; } img.square { max-width: 22rem; }
-}
-"""
 
+def write_report(summary: Summary, prices: Prices, limits: Sequence[int] = ()) -> Path:
+    """Draw the pictures and write ``report.html`` into the experiment's folder; returns its path.
 
-def write_report(summary: Summary, prices: Prices) -> Path:
-    """Draw the figures and write ``report.html`` into the experiment's folder; returns its path."""
-    drawn = figures(summary.rows, summary.ranks, summary.predictions)
+    With ``limits`` (functions at once that an account may have) also what larger work would take.
+    """
+    model = model_of(summary.rows, summary.ranks)
+    drawn = pictures(summary.rows, summary.ranks, summary.predictions, model)
     images = {name: path.read_bytes() for name, path in save(drawn, summary.folder / "figures").items()}
+    more = [simulation_section(model, prices, limits)] if limits else []
     path = summary.folder / "report.html"
     partial = path.with_name(".report.html.partial")
-    partial.write_text(render(summary.rows, summary.ranks, images, prices), encoding="utf-8")
+    text = render(summary.rows, [(one, images[one.name]) for one in drawn], prices, more)
+    partial.write_text(text, encoding="utf-8")
     partial.replace(path)
     return path
 
 
-def render(rows: Rows, ranks: Rows, images: Mapping[str, bytes], prices: Prices) -> str:
-    """The page for these rows. ``images`` are PNG by figure name; everything from outside is escaped."""
-    sections = [
-        _headline(rows),
-        _section("Runs", _runs_table(rows)),
-        _failures(rows),
-        *(_figure(name, image) for name, image in images.items()),
-        _published_inference(rows, ranks),
-        _cost_notes(rows, prices),
-    ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8"/>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
-        f"<title>Experiment report</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(section for section in sections if section)
-        + "\n</body>\n</html>\n"
-    )
+def model_of(rows: Rows, ranks: Rows) -> ScalingModel | None:
+    """The scaling model of these runs; None when they are too few."""
+    try:
+        return fitted(rows, ranks)
+    except ModelError:
+        return None
 
 
-def _headline(rows: Rows) -> str:
-    good = [row for row in rows if row["status"] == "succeeded"]
+def render(
+    rows: Rows, drawn: Sequence[tuple[Picture, bytes]], prices: Prices, more: Sequence[str] = ()
+) -> str:
+    """The page for these rows, with pictures and their PNG, and ``more`` sections."""
     started = min((str(row["started_at"]) for row in rows), default="")
     targets = sorted({_TARGETS.get(row["target"], str(row["target"])) for row in rows})
-    numbers: list[tuple[str, str]] = [("runs that succeeded", f"{len(good)} of {len(rows)}")]
-    if good:
-        fastest = min(good, key=lambda row: row["duration_s"])
-        numbers += [
-            (f"fastest execution, world size {fastest['world_size']}", f"{fastest['duration_s']:.2f} s"),
-            ("most samples a second", fixed(max(row["samples_per_s"] or 0 for row in good), 0)),
-            ("cheapest execution", f"${min(row['cost_usd'] for row in good):.6f}"),
-        ]
-        r2 = [row["metrics"]["R2"] for row in good if isinstance(row["metrics"].get("R2"), int | float)]
-        if r2:
-            numbers.append(("R² of the redshifts", f"{r2[-1]:.3f}"))
-    tiles = "".join(
-        f'<div class="number"><b>{escape(text)}</b>{escape(label)}</div>' for label, text in numbers
-    )
-    return (
-        "<header><h1>Serverless inference: experiment report</h1>"
-        f'<p class="soft">{escape(", ".join(targets))} · first run {escape(_minute(started))} UTC</p>'
-        f'</header>\n<div class="numbers">{tiles}</div>'
+    line = f"{', '.join(targets)} · first run {started[:16].replace('T', ' ')} UTC"
+    return page.page(
+        "Experiment report",
+        [
+            page.header("Serverless inference: experiment report", line),
+            page.tiles(_numbers(rows)),
+            _failures(rows),
+            _medians(rows),
+            *(page.picture(one, png) for one, png in drawn),
+            _cost_notes(rows, prices),
+            *more,
+            page.section("Runs", page.table(_RUN_COLUMNS, map(_run_line, rows))),
+        ],
     )
 
 
-def _minute(timestamp: str) -> str:
-    return timestamp[:16].replace("T", " ")
-
-
-def _runs_table(rows: Rows) -> str:
-    body = []
-    for row in rows:
-        metrics = row["metrics"]
-        mark = "" if row["status"] == "succeeded" else ' class="failed"'
-        cells = [
-            *(fixed(row[key], 0) for key in ("world_size", "batch_size", "memory_mb")),
-            *(fixed(row[key], 2) for key in ("duration_s", "init_s", "map_s", "summarize_s")),
-            fixed(row["samples"], 0),
-            fixed(row["samples_per_s"], 1),
-            fixed((row["throughput_bps"] or 0) / 1e6, 1),
-            fixed(row["cost_usd"], 6),
-            *(fixed(metrics.get(key), 4) for key in ("MAE", "Precision", "R2")),
-        ]
-        first = f"<td>{escape(str(row['run_id']))}</td><td{mark}>{escape(str(row['status']))}</td>"
-        body.append(f"<tr>{first}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    return _table(_RUN_COLUMNS, body)
+def _numbers(rows: Rows) -> list[tuple[str, str]]:
+    good = usable(rows)
+    counted = [row for row in rows if not row["warm_up"]]
+    numbers = [("runs that succeeded", f"{len(good)} of {len(counted)}")]
+    if not good:
+        return numbers
+    fastest = min(good, key=lambda row: row["duration_s"])
+    cheapest = min(good, key=lambda row: row["cost_usd"])
+    numbers += [
+        (f"fastest execution, world size {fastest['world_size']}", f"{fastest['duration_s']:.2f} s"),
+        (f"cheapest execution, world size {cheapest['world_size']}", f"${cheapest['cost_usd']:.6f}"),
+        ("all runs together", f"${sum(row['cost_usd'] for row in rows):.4f}"),
+    ]
+    rate = max(row["samples_per_s"] or 0 for row in good)
+    if rate:
+        numbers.append(("most galaxies a second", fixed(rate, 0)))
+    latest = max(good, key=lambda row: str(row["started_at"]))["metrics"].get("R2")
+    if isinstance(latest, int | float):
+        numbers.append(("R² of the redshifts", f"{latest:.3f}"))
+    return numbers
 
 
 def _failures(rows: Rows) -> str:
-    failed = [row for row in rows if row["status"] != "succeeded"]
     parts = []
-    for row in failed:
-        first, _, rest = str(row["error"] or "no reason given").partition("\n")
-        detail = f"<pre>{escape(rest)}</pre>" if rest else ""
-        parts.append(
-            f'<p><span class="failed">{escape(str(row["run_id"]))}</span>: {escape(first)}</p>{detail}'
-        )
-    return _section("What failed", "".join(parts)) if parts else ""
+    for row in rows:
+        if row["status"] != "succeeded":
+            first, _, rest = str(row["error"] or "no reason given").partition("\n")
+            parts.append(page.failure(str(row["run_id"]), first, rest))
+    return page.section("What failed", "".join(parts)) if parts else ""
 
 
-def _figure(name: str, image: bytes) -> str:
-    title, caption = _CAPTIONS[name]
-    data = base64.b64encode(image).decode("ascii")
-    shape = ' class="square"' if name == "predictions" else ""
-    return _section(
-        title,
-        f'<figure><img{shape} alt="{escape(title)}" src="data:image/png;base64,{data}"/>'
-        f'<figcaption class="soft">{escape(caption)}</figcaption></figure>',
-    )
-
-
-def _published_inference(rows: Rows, ranks: Rows) -> str:
-    """Seconds a batch and samples a second of one rank, beside the course's at the same batch sizes."""
-    sizes = {row["run_id"]: (row["world_size"], row["batch_size"], row["memory_mb"]) for row in rows}
-    ours: dict[tuple[int, int, int], list[tuple[float, float]]] = {}
-    for rank in ranks:
-        size = sizes.get(rank["run_id"])
-        seconds, rate = value(rank, "execution_time (seconds/batch)"), value(rank, "sample_persec")
-        if size and seconds and rate and size[1] in {item.batch_size for item in INFERENCE}:
-            ours.setdefault(size, []).append((seconds, rate))
-    if not ours:
+def _medians(rows: Rows) -> str:
+    """One line a setting: how often, how long, how sure, cold and warm apart, what it cost."""
+    groups = by_setting(usable(rows))
+    if not groups:
         return ""
-    body = [
-        f"<tr><td>this experiment, world size {world}</td><td>{batch}</td><td>{memory:,}</td>"
-        f"<td>{median(s for s, _ in values):.3f}</td><td>{median(r for _, r in values):.1f}</td></tr>"
-        for (world, batch, memory), values in sorted(ours.items(), key=lambda item: (item[0][1], item[0][0]))
+    body: list[list[Cell]] = []
+    for name, group in zip(short_names(list(groups)), groups.values(), strict=True):
+        time = estimate([row["duration_s"] for row in group])
+        apart = (
+            _median([row["duration_s"] for row in group if bool(row["cold_starts"]) is cold])
+            for cold in (1, 0)
+        )
+        body.append(
+            [
+                name,
+                time.runs,
+                time.value,
+                time.low,
+                time.high,
+                *apart,
+                _median([r["cost_usd"] for r in group]),
+            ]
+        )
+    head = ("setting", "runs", "median s", "95 % from", "to", "with cold starts s", "all warm s", "median $")
+    notes = [
+        "Medians of the runs that succeeded, without warm-ups. Intervals are bootstrapped; two or three runs "
+        "hardly say more than their range, one run has none. A run counts as cold when any of its functions "
+        "started cold."
     ]
-    body += [
-        f"<tr><td>{escape(item.source)}</td><td>{item.batch_size}</td><td>10,240</td>"
-        f"<td>{item.seconds_per_batch:.3f}</td><td>{fixed(item.samples_per_s, 1)}</td></tr>"
-        for item in INFERENCE
+    return page.section("Medians by setting", page.table(head, body) + page.paragraphs(notes))
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return median(values) if values else None
+
+
+def _run_line(row: Mapping[str, Any]) -> list[Cell]:
+    metrics = row["metrics"]
+    return [
+        f"{row['run_id']} (warm-up)" if row["warm_up"] else str(row["run_id"]),
+        str(row["status"]),
+        *(row[key] for key in ("world_size", "batch_size", "memory_mb", "files", "cold_starts")),
+        *(fixed(row[key], 2) for key in ("duration_s", "init_s", "map_s", "summarize_s")),
+        row["samples"],
+        fixed(row["samples_per_s"], 1),
+        fixed((row["throughput_bps"] or 0) / 1e6, 1),
+        fixed(row["cost_usd"], 6),
+        *(fixed(metrics.get(key), 4) for key in ("MAE", "Precision", "R2")),
     ]
-    table = _table(("source", "batch size", "memory MB", "s per batch", "samples/s of a rank"), body)
-    note = "One function each, CPU. The course ran 1,024 samples; a rank here may have fewer."
-    return _section("Inference beside the course's figures", table + f'<p class="soft">{note}</p>')
 
 
 def _cost_notes(rows: Rows, prices: Prices) -> str:
-    groups = by_setting(rows)
-    body = []
-    for item in dict.fromkeys(key for row in rows for key in row["cost_breakdown"]):
-        values = [median(row["cost_breakdown"].get(item, 0.0) for row in group) for group in groups.values()]
-        body.append(_cost_line(item.replace("_", " "), values))
-    body.append(_cost_line("total", [median(row["cost_usd"] for row in group) for group in groups.values()]))
     notes = [f"Prices of {prices.region} as of {prices.as_of}, in US dollars, without the free tier."]
     if any(row["status"] != "succeeded" for row in rows):
         notes.append("Of failed runs only those invocations are counted that left their request id.")
@@ -214,23 +179,41 @@ def _cost_notes(rows: Rows, prices: Prices) -> str:
             "would have cost on AWS."
         )
     notes.append(
-        "The rendezvous item is the server's share for the time of the execution. While deployed it costs "
-        f"${prices.rendezvous_hour * HOURS_A_MONTH:.2f} a month, used or not: run make destroy when done."
+        "The rendezvous item is the server's share for the time of the execution. A server that is always "
+        f"on costs ${prices.rendezvous_hour * HOURS_A_MONTH:.2f} a month, used or not: make destroy ends it."
     )
-    head = ("$", *(f"world {world}, batch {batch or '-'}, {memory:,} MB" for world, batch, memory in groups))
-    text = "".join(f'<p class="soft">{escape(note)}</p>' for note in notes)
-    return _section("Cost, item by item", _table(head, body) + text)
+    return page.section("What the cost counts", page.paragraphs(notes))
 
 
-def _cost_line(name: str, values: Iterable[float]) -> str:
-    return f"<tr><td>{escape(name)}</td>{''.join(f'<td>{value:.8f}</td>' for value in values)}</tr>"
+def main(argv: Sequence[str] | None = None) -> int:
+    """Write the report of a results folder anew."""
+    made = argparse.ArgumentParser(
+        prog="python -m experiment.report",
+        description=__doc__,
+        epilog="example: python -m experiment.report results/sweep --simulate 10 1000",
+    )
+    made.add_argument("folder", type=Path, metavar="DIR", help="an experiment's output folder")
+    made.add_argument(
+        "--simulate",
+        type=positive,
+        nargs="*",
+        metavar="N",
+        help="add what 12.6 GB and 1 TB would take with N functions at once (default: 10 and 1000)",
+    )
+    made.add_argument("--region", default="us-east-1", help="whose prices to take (default: us-east-1)")
+    arguments = made.parse_args(argv)
+    reporter = Reporter()
+    limits = () if arguments.simulate is None else tuple(arguments.simulate) or DEFAULT_LIMITS
+
+    def work() -> int:
+        summary = open_results(arguments.folder)
+        with reporter.step("Writing the report"):
+            path = write_report(summary, load_prices(arguments.region), limits)
+        reporter.say(f"Report: {path}", "bold")
+        return 0
+
+    return guarded(work, reporter)
 
 
-def _table(head: Iterable[str], body: Iterable[str]) -> str:
-    cells = "".join(f"<th>{escape(name)}</th>" for name in head)
-    rows = "".join(body)
-    return f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table></div>'
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{content}</section>"
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -61,3 +62,18 @@ def _status(row: Row) -> str:
 def fixed(value: float | None, digits: int) -> str:
     """A number with this many digits after the point; a hyphen for none."""
     return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def shown(cell: str | int | float | None) -> str:
+    """A cell of any table: whole numbers with thousands, others with four digits that count, else a hyphen.
+
+    Small amounts keep decimals rather than an exponent, since most of them are dollars.
+    """
+    if cell is None or isinstance(cell, str):
+        return "-" if cell is None else cell
+    if isinstance(cell, int):
+        return f"{cell:,}"
+    if not math.isfinite(cell):
+        return "-"
+    digits = 3 - math.floor(math.log10(abs(cell))) if cell else 2
+    return f"{cell:,.{min(max(digits, 0), 9)}f}"

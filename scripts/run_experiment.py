@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also from a clone that is not installed
 
-from experiment.command import guarded, positive
+from experiment.command import guarded, memory_size, positive
 from experiment.console import Reporter
 from experiment.plan import plan
 from experiment.sweep import Options, run
@@ -62,14 +62,6 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--resume", action="store_true", help="skip what succeeded in --output already")
     return made
-
-
-def memory_size(text: str) -> int:
-    """A memory size that Lambda accepts, in MB."""
-    size = positive(text)
-    if not 128 <= size <= 10_240:
-        raise argparse.ArgumentTypeError(f"{text} MB: a function's memory is between 128 and 10240 MB")
-    return size
 
 
 def main(argv: Sequence[str] | None = None) -> int:

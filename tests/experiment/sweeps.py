@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from experiment.prediction import predict
 from experiment.prices import load_prices
+from experiment.rows import RunRow
 from experiment.scaling_model import FitError, ScalingModel, Settings
 from tests.experiment import rows as made
 
@@ -34,11 +35,12 @@ def sweep(
     galaxies: int = 20_000,
     noise: float = 0.02,
     slower: float = 1.0,
+    prefix: str = "",
     **changes: object,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+) -> tuple[list[RunRow], list[dict[str, Any]]]:
     """(rows of summary.json, rows of ranks.csv) of a grid on AWS; the first repetition starts cold."""
     drawn = random.Random(7)  # noqa: S311 - noise, not a secret
-    rows: list[dict[str, Any]] = []
+    rows: list[RunRow] = []
     ranks: list[dict[str, Any]] = []
     for repetition in range(1, repetitions + 1):
         for memory in memories:
@@ -48,7 +50,9 @@ def sweep(
                         world, memory, batch, galaxies, PARTITIONS if galaxies else None, repetition == 1
                     )
                     factor = slower * drawn.uniform(1 - noise, 1 + noise)
-                    rows.append(_row(settings, repetition, factor) | changes)
+                    row = _row(settings, repetition, factor)
+                    row |= {"run_id": prefix + row["run_id"], **changes}
+                    rows.append(cast(RunRow, row))
                     ranks += _ranks(rows[-1])
     return rows, ranks
 
@@ -96,7 +100,7 @@ def _row(settings: Settings, repetition: int, factor: float) -> dict[str, Any]:
     return dict(row)
 
 
-def _ranks(row: dict[str, Any]) -> list[dict[str, Any]]:
+def _ranks(row: RunRow) -> list[dict[str, Any]]:
     phases, found = row["phases"], []
     begin = 1000.0 + phases["init"] + phases["start"]
     for number in range(row["world_size"]):
@@ -108,7 +112,7 @@ def _ranks(row: dict[str, Any]) -> list[dict[str, Any]]:
                 "cold_start": row["cold_starts"] > 0,
                 "execution_started_at": 1000.0,
                 "started_at": begin + 0.01 * number,
-                "ended_at": begin + row["map_s"] - phases["start"],
+                "ended_at": begin + (row["map_s"] or 0.0) - phases["start"],
                 "download_seconds": 0.1 * phases["download"],
                 "phases.download": 0.9 * phases["download"],
                 **{f"phases.{name}": phases[name] for name in ("import", "setup", "inference", "reduce")},

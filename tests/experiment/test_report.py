@@ -1,19 +1,30 @@
+"""The report, its pictures and the table on the terminal."""
+
 from __future__ import annotations
 
+import csv
 import io
+import json
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
 
-from experiment.figures import figures, rank_spans
+from experiment import report
+from experiment.collect import RunRecord
+from experiment.pictures import pictures
+from experiment.pictures.timeline import rank_spans
 from experiment.prices import load_prices
 from experiment.report import render, write_report
+from experiment.rows import RunRow
 from experiment.summary import Summary
-from experiment.table import runs_table
+from experiment.table import runs_table, shown
 from tests.experiment import rows
+from tests.experiment.browser import visit, widths
+from tests.experiment.sweeps import sweep
 
 VOID = {"meta", "img", "br", "link"}
 
@@ -25,6 +36,7 @@ class Page(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.references: list[str] = []
+        self.alts: list[str] = []
         self.text = ""
         self.feed(html)
         self.close()
@@ -32,6 +44,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.references += [value or "" for name, value in attrs if name in ("src", "href")]
+        self.alts += [dict(attrs).get("alt") or ""] if tag == "img" else []
         if tag not in VOID:
             self.open.append(tag)
 
@@ -48,11 +61,32 @@ def results(tmp_path: Path) -> Summary:
     summary = Summary(tmp_path)
     summary.add(rows.record("w1-b512-1", world_size=1, duration_s=18.0, map_s=17.0))
     summary.add(rows.record("w2-b512-1"))
-    nothing = {"metrics": {}, "samples": 0, "init_s": None, "map_s": None, "summarize_s": None}
+    nothing = {"metrics": {}, "samples": 0, "init_s": None, "map_s": None, "summarize_s": None, "phases": {}}
     error = "rank <3> failed\n<script>x</script>"
     summary.rows.append(rows.row("w4-b512-1", world_size=4, status="failed", error=error, **nothing))
     summary.write()
     return summary
+
+
+@pytest.fixture(scope="module")
+def whole_sweep(tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    """Everything that a report can show: all axes, a script without data, failures, predictions."""
+    summary = Summary(tmp_path_factory.mktemp("sweep"))
+    grid, of_ranks = sweep(worlds=(1, 2, 16), batches=(64, 512), memories=(1024, 10_240), repetitions=3)
+    bare, _ = sweep(worlds=(2, 8), galaxies=0, source="fmi", prefix="fmi-")
+    summary.rows += [*grid, *bare]
+    summary.ranks += of_ranks
+    last = rows.record(grid[-1]["run_id"])
+    summary.add(
+        RunRecord(grid[-1], [r for r in of_ranks if r["run_id"] == grid[-1]["run_id"]], last.predictions)
+    )
+    return summary
+
+
+@pytest.fixture(scope="module")
+def written(whole_sweep: Summary) -> Path:
+    """The report of the whole sweep."""
+    return write_report(whole_sweep, load_prices(), (10, 1000))
 
 
 def test_the_report_is_one_well_formed_file_that_needs_no_other(results: Summary) -> None:
@@ -62,7 +96,62 @@ def test_the_report_is_one_well_formed_file_that_needs_no_other(results: Summary
     assert all(reference.startswith("data:image/png;base64,") for reference in page.references)
     assert "w2-b512-1" in page.text
     names = {figure.name for figure in (path.parent / "figures").iterdir()}
-    assert {"time.png", "speedup.png", "timeline.png", "cost.png", "predictions.png"} <= names
+    for name in ("time", "speedup", "timeline", "cost", "predictions"):
+        assert {f"{name}.png", f"{name}.svg", f"{name}.csv"} <= names
+
+
+def test_every_picture_is_described_and_has_its_numbers_as_a_table(
+    whole_sweep: Summary, written: Path
+) -> None:
+    page = Page(written.read_text())
+    drawn = pictures(whole_sweep.rows, whole_sweep.ranks, whole_sweep.predictions)
+    assert len(page.alts) >= len(drawn) > 7
+    assert all(len(alt) > 40 for alt in page.alts)
+    for picture in drawn:
+        assert picture.title in page.text
+        assert picture.caption in page.text
+        lines = list(
+            csv.reader((written.parent / "figures" / f"{picture.name}.csv").read_text().splitlines())
+        )
+        assert lines[0] == list(picture.head)
+        assert len(lines) == len(picture.body) + 1 > 1
+        svg = ElementTree.parse(written.parent / "figures" / f"{picture.name}.svg")  # noqa: S314 - our own file
+        assert svg.getroot().tag.endswith("svg")
+
+
+def test_pictures_appear_only_where_there_is_something_to_draw() -> None:
+    def names(*made: RunRow) -> set[str]:
+        return {picture.name for picture in pictures(made, [], rows.predictions("other"))}
+
+    assert names() == set()
+    assert names(rows.row()) == {"time", "cost"}
+    assert names(rows.row(), rows.row(world_size=4)) == {"time", "cost", "speedup"}
+    assert names(rows.row(), rows.row(batch_size=64)) == {"time", "cost", "batch"}
+    assert names(rows.row(), rows.row(memory_mb=128)) == {"time", "cost", "memory"}
+    assert names(rows.row(), rows.row(files=8, partition_mb=3.2)) == {"time", "cost", "partition-size"}
+    assert names(rows.row(), rows.row(files=8)) == {"time", "cost", "partitions"}
+    assert names(rows.row(mode="script", samples=0)) == {"time", "cost", "published"}
+    assert names(rows.row(warm_up=True), rows.row(status="failed")) == set()
+
+
+def test_a_setting_with_several_runs_has_an_interval_around_its_median() -> None:
+    made = [rows.row(f"w2-{n}", duration_s=seconds) for n, seconds in enumerate((9.0, 10.0, 14.0, 10.5, 9.5))]
+    time = next(
+        picture for picture in pictures(made, [], rows.predictions("other")) if picture.name == "time"
+    )
+    world, runs, value, low, high = time.body[0][:5]
+    assert (world, runs, value) == (2, 5, 10.0)
+    assert 9.0 <= float(low or 0) < 10.0 < float(high or 0) <= 14.0
+
+
+def test_phases_in_the_picture_add_up_to_the_duration() -> None:
+    made, _ = sweep(worlds=(1, 4), repetitions=2)
+    time = next(
+        picture for picture in pictures(made, [], rows.predictions("other")) if picture.name == "time"
+    )
+    for line, world in zip(time.body, (1, 4), strict=True):
+        durations = [row["duration_s"] for row in made if row["world_size"] == world]
+        assert sum(float(cell or 0) for cell in line[5:]) == pytest.approx(sum(durations) / 2)
 
 
 def test_what_comes_from_outside_is_escaped_and_failures_are_told(results: Summary) -> None:
@@ -76,21 +165,56 @@ def test_only_failed_runs_still_make_a_report() -> None:
     row = rows.row(
         status="failed", error="InputError: no", init_s=None, map_s=None, summarize_s=None, metrics={}
     )
-    page = Page(render([row], [], {}, load_prices()))
+    page = Page(render([row], [], load_prices()))
     assert "0 of 1" in page.text
     assert "InputError: no" in page.text
 
 
 def test_local_cost_is_said_to_be_what_aws_would_have_cost() -> None:
-    assert "would have cost on AWS" in render([rows.row()], [], {}, load_prices())
-    assert "would have cost" not in render([rows.row(target="aws")], [], {}, load_prices())
+    assert "would have cost on AWS" in render([rows.row()], [], load_prices())
+    assert "would have cost" not in render([rows.row(target="aws")], [], load_prices())
 
 
-def test_figures_appear_only_where_there_is_something_to_draw() -> None:
-    drawn = figures([rows.row()], [], rows.predictions("other"))
-    assert set(drawn) == {"time", "cost"}
-    bare = rows.row(mode="script", samples=0)
-    assert "published" in figures([bare], [], rows.predictions())
+def test_a_report_can_be_written_anew_with_the_simulation(
+    results: Summary, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (results.folder / "summary.json").read_bytes()
+    assert report.main([str(results.folder), "--simulate"]) == 0
+    assert "Report:" in capsys.readouterr().out
+    page = Page((results.folder / "report.html").read_text())
+    assert "Simulation: larger work on AWS" in page.text
+    assert "Predicted, not measured" in page.text
+    assert (results.folder / "summary.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [None, "[", json.dumps([{"run_id": "of another version"}])])
+def test_a_folder_without_usable_results_is_refused_and_left_alone(
+    tmp_path: Path, content: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if content is not None:
+        (tmp_path / "summary.json").write_text(content)
+    assert report.main([str(tmp_path)]) == 1
+    assert "Error: " in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ([] if content is None else ["summary.json"])
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_on_a_telephone_nothing_sticks_out_and_nothing_is_loaded(
+    written: Path, tmp_path: Path, width: int
+) -> None:
+    found = widths(written, tmp_path, width)
+    assert found["window"] == width
+    assert found["content"] == width
+    assert found["requests"] == 0
+    assert found["images"] == len(Page(written.read_text()).alts)
+
+
+def test_it_prints(written: Path, tmp_path: Path) -> None:
+    printed = tmp_path / "report.pdf"
+    visit(written, tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={printed}")
+    content = printed.read_bytes()
+    assert content.startswith(b"%PDF")
+    assert content.count(b"/Subtype /Image") >= len(Page(written.read_text()).alts)
 
 
 def test_spans_of_a_rank_follow_each_other_and_end_with_it() -> None:
@@ -105,6 +229,21 @@ def test_spans_of_a_rank_follow_each_other_and_end_with_it() -> None:
 def test_rows_read_back_from_csv_draw_the_same() -> None:
     text = {key: "" if value is None else str(value) for key, value in rows.rank().items()}
     assert rank_spans(text) == rank_spans(rows.rank())
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (None, "-"),
+        ("x", "x"),
+        (1234, "1,234"),
+        (12.345678, "12.35"),
+        (0.00001234, "0.00001234"),
+        (0.0, "0.00"),
+    ],
+)
+def test_numbers_keep_four_digits_that_count(cell: str | float | None, text: str) -> None:
+    assert shown(cell) == text
 
 
 @pytest.mark.parametrize("width", [80, 140])

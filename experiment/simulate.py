@@ -1,0 +1,257 @@
+"""What larger work would take and cost on AWS, with the functions that an account may run at once.
+
+Everything here is predicted; what others measured stands beside it and is marked so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+
+from experiment import page
+from experiment.command import guarded, memory_size, positive
+from experiment.console import Reporter
+from experiment.observations import fitted, published
+from experiment.pictures.canvas import Cell
+from experiment.prediction import TIME_LIMIT_S, Prediction, predict
+from experiment.prices import Prices, load_prices
+from experiment.published import PARTITIONS, WHOLE_SET
+from experiment.results import open_results
+from experiment.scaling_model import GALAXY_BYTES, PARTS, ScalingModel, Settings
+from experiment.table import shown
+
+DEFAULT_LIMITS = (10, 1000)
+"""Functions at once: of a new account, and of one that asked for more (Lambda quotas)."""
+WORKLOADS_GB = (12.6, 1000.0)
+_MARGIN = 0.8
+"""Part of Lambda's time limit that is planned with: the model may be off."""
+
+HEAD = ("work", "by", "functions", "executions", "time", "seconds", "cost $")
+EXAMPLES = """\
+examples:
+  python -m experiment.simulate                         12.6 GB and 1 TB, from the published figures
+  python -m experiment.simulate results/sweep           from the runs of this experiment
+  python -m experiment.simulate results/sweep --gigabytes 50 --concurrency 200 --memory 4096
+"""
+
+
+@dataclass(frozen=True)
+class Work:
+    """So much data in partitions of one size, and how the functions are set."""
+
+    gigabytes: float
+    partition_mb: int = 25
+    memory_mb: int = 10_240
+    batch_size: int = 512
+
+    @property
+    def partitions(self) -> int:
+        """Files."""
+        return max(1, math.ceil(self.gigabytes * 1000 / self.partition_mb))
+
+    @property
+    def galaxies(self) -> int:
+        """Galaxies in all of them."""
+        return int(self.gigabytes * 1e9 / GALAXY_BYTES)
+
+    def __str__(self) -> str:
+        return f"{self.gigabytes:g} GB" if self.gigabytes < 1000 else f"{self.gigabytes / 1000:g} TB"
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Work done by one or more executions, one after the other, each as predicted."""
+
+    work: Work
+    executions: int
+    one: Prediction
+
+    @property
+    def seconds(self) -> float:
+        """Of all of them."""
+        return self.executions * self.one.seconds
+
+    @property
+    def cost_usd(self) -> float:
+        """Of all of them, in US dollars."""
+        return self.executions * self.one.cost_usd
+
+
+def simulate(model: ScalingModel, work: Work, limit: int, prices: Prices) -> Simulated:
+    """The work with at most ``limit`` functions at once.
+
+    All ranks of a world have to run at once, so a world is never larger than the limit; and what does not fit
+    into a function's 15 minutes is split into executions that follow each other.
+    """
+    executions = 1
+    while True:
+        files = math.ceil(work.partitions / executions)
+        settings = Settings(
+            min(limit, files), work.memory_mb, work.batch_size, math.ceil(work.galaxies / executions), files
+        )
+        one = predict(model, settings, prices)
+        # With one file a rank, smaller executions do not help any more.
+        if one.rank_s <= _MARGIN * TIME_LIMIT_S or files <= limit:
+            return Simulated(work, executions, one)
+        executions = max(executions + 1, math.floor(executions * one.rank_s / TIME_LIMIT_S))
+
+
+def for_aws(model: ScalingModel) -> ScalingModel:
+    """The model as it stands on AWS: what was measured on one machine says nothing about AWS's own times.
+
+    Of such runs only inference is kept, with this machine's cores taken for Lambda's processors; the rest is
+    as published.
+    """
+    if model.cores is None:
+        return model
+    own = {term: model.coefficients[term] for term in PARTS["inference"]}
+    course = published()
+    return replace(
+        model,
+        coefficients={**course.coefficients, **own},
+        source=f"inference of {model.source}, the rest as published",
+        error=course.error,
+        cores=None,
+    )
+
+
+def lines(models: Iterable[tuple[str, ScalingModel]], works: Sequence[Work], limits: Sequence[int],
+          prices: Prices) -> list[list[Cell]]:  # fmt: skip
+    """The rows of the table under :data:`HEAD`: what was measured by others first, then what is predicted."""
+    body: list[list[Cell]] = []
+    for work in works:
+        body += _measured(work)
+        for name, model in models:
+            for limit in limits:
+                found = simulate(for_aws(model), work, limit, prices)
+                world = found.one.settings.world_size
+                body.append(
+                    [str(work), f"predicted: {name}", world, found.executions, duration(found.seconds),
+                     found.seconds, found.cost_usd]
+                )  # fmt: skip
+    return body
+
+
+def _measured(work: Work) -> list[list[Cell]]:
+    """The CAI paper's figures, where the work is the same."""
+    if work.gigabytes != WHOLE_SET.gigabytes:
+        return []
+    same = next((item for item in PARTITIONS if item.megabytes == work.partition_mb), None)
+    found: list[tuple[str, float, int | None, float | None]] = [
+        ("Lambda", WHOLE_SET.lambda_s, same.requests if same else None, same.cost_usd if same else None),
+        ("one GPU", WHOLE_SET.gpu_s, None, None),
+        ("CPUs", WHOLE_SET.cpu_s, None, None),
+    ]
+    return [
+        [str(work), f"measured: {name} (CAI paper)", world, None, duration(spent), spent, paid]
+        for name, spent, world, paid in found
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def notes(models: Iterable[tuple[str, ScalingModel]], work: Work, prices: Prices) -> list[str]:
+    """What the table rests on."""
+    return [
+        f"Partitions of {work.partition_mb} MB, {work.memory_mb:,} MB of memory, batches of "
+        f"{work.batch_size}, every function cold, prices of {prices.region} as of {prices.as_of}. An account "
+        "may run as many functions at once as its quota says: 10 where it is new, else 1,000 by default; all "
+        "ranks of a world run at once. Work that does not fit into a function's 15 minutes becomes "
+        "executions one after the other.",
+        *(f"{name}: from {for_aws(model).source}; {for_aws(model).error}." for name, model in models),
+        "The published cost counts only Lambda's time, at the memory that was used, not configured.",
+    ]
+
+
+def simulation_section(model: ScalingModel | None, prices: Prices, limits: Sequence[int]) -> str:
+    """The report's section: predicted from the published figures, and from own runs where they are enough."""
+    models, works = _models(model), [Work(gigabytes) for gigabytes in WORKLOADS_GB]
+    return page.section(
+        "Simulation: larger work on AWS",
+        page.paragraphs(["Predicted, not measured, but for the lines that say so."], soft=False)
+        + page.table(HEAD, lines(models, works, limits, prices))
+        + page.paragraphs(notes(models, works[0], prices)),
+    )
+
+
+def _models(own: ScalingModel | None) -> list[tuple[str, ScalingModel]]:
+    return [("course's system", published()), *([("these runs", own)] if own else [])]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the simulation."""
+    made = argparse.ArgumentParser(
+        prog="python -m experiment.simulate",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="results to predict from")
+    made.add_argument(
+        "--gigabytes",
+        type=float,
+        nargs="+",
+        default=list(WORKLOADS_GB),
+        metavar="GB",
+        help="default: 12.6 1000",
+    )
+    made.add_argument(
+        "--concurrency",
+        type=positive,
+        nargs="+",
+        default=list(DEFAULT_LIMITS),
+        metavar="N",
+        help="functions that the account may run at once (default: 10 1000)",
+    )
+    made.add_argument("--partition-mb", type=positive, default=25, metavar="MB", help="default: 25")
+    made.add_argument("--memory", type=memory_size, default=10_240, metavar="MB", help="default: 10240")
+    made.add_argument("--batch-size", type=positive, default=512, metavar="N", help="default: 512")
+    made.add_argument("--region", default="us-east-1", help="whose prices to take (default: us-east-1)")
+    arguments = made.parse_args(argv)
+    if any(gigabytes <= 0 or not math.isfinite(gigabytes) for gigabytes in arguments.gigabytes):
+        made.error("--gigabytes has to be above 0")
+    reporter = Reporter()
+
+    def work() -> int:
+        prices = load_prices(arguments.region)
+        own = None
+        if arguments.folder:
+            results = open_results(arguments.folder)
+            own = fitted(results.rows, results.ranks)
+        works = [
+            Work(gigabytes, arguments.partition_mb, arguments.memory, arguments.batch_size)
+            for gigabytes in arguments.gigabytes
+        ]
+        reporter.console.print(_table(lines(_models(own), works, arguments.concurrency, prices)))
+        for note in notes(_models(own), works[0], prices):
+            reporter.say(note, "dim")
+        return 0
+
+    return guarded(work, reporter)
+
+
+def _table(body: Iterable[Sequence[Cell]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in HEAD:
+        table.add_column(name, justify="left" if name in ("work", "by") else "right")
+    for line in body:
+        table.add_row(*map(shown, line))
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
