@@ -128,7 +128,7 @@ def _medians(rows: Rows) -> str:
         time = estimate([row["duration_s"] for row in group])
         apart = (
             _median([row["duration_s"] for row in group if bool(row["cold_starts"]) is cold])
-            for cold in (1, 0)
+            for cold in (True, False)
         )
         body.append(
             [
