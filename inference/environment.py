@@ -31,6 +31,10 @@ class RankEnvironment:
     data_files: tuple[str, ...] = ()
     execution_id: str | None = None
     bundle_download_seconds: float | None = None
+    work_id: str | None = None
+    """The same for the same work: bundle, image, partitions and batch size."""
+    stored_result: bool = False
+    """Whether an attempt that did not finish left something under this rank's result."""
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> "RankEnvironment":
@@ -52,6 +56,8 @@ class RankEnvironment:
             bundle_download_seconds=float(variables["DOWNLOAD_SECONDS"])
             if "DOWNLOAD_SECONDS" in variables
             else None,
+            work_id=variables.get("WORK_ID"),
+            stored_result="STORED_RESULT" in variables,
         )
 
     def key(self, suffix: str) -> str:

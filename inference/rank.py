@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from inference.engine import Engine, Run
     from inference.results import Predictions
     from inference.sources import CountedS3, Source
+    from inference.stored import Work
 
 NO_MESSAGES: Mapping[str, Any] = {
     "setup_seconds": 0.0,
@@ -90,22 +91,23 @@ def work(
 ) -> None:
     """Predict this rank's share, combine the metrics, and upload both results."""
     phases = Phases()
-    with phases.measure("import"):
-        from inference import results  # noqa: PLC0415 - timed: most of a cold start
-        from inference.engines import Choice, open_engine  # noqa: PLC0415
-        from inference.metrics import Residuals, measure  # noqa: PLC0415
-
-        engine = open_engine(model_path, Choice(device="cpu", threads=threads(orders.world_size)))
     s3, source = open_source(orders)
-    run, predictions = infer(engine, source, orders, phases)
-    s3.put(orders.bucket, orders.key("parquet"), predictions.parquet(orders.rank))
+    with phases.measure("import"):
+        from inference.metrics import Residuals, measure  # noqa: PLC0415 - timed: most of a cold start
+        from inference.stored import recall, store  # noqa: PLC0415
+    done = recall(s3, orders) or compute(orders, model_path, source, phases)
+    if done.reused:
+        phases.seconds |= {"download": 0.0, "inference": 0.0}
+        say(orders, "an earlier attempt predicted this share already: its predictions are used again")
+    store(s3, orders, done, whole=not source.refused)
+    predictions = done.predictions
     with phases.measure("reduce"):
         residuals = Residuals.of(predictions.z_pred, predictions.z_true)
         everyone = world_metrics(world, residuals)
     phases.split_setup(messages()["setup_seconds"])
     say(orders, f"metrics of the world: {everyone}")
     result = (
-        results.course_keys(run, orders.batch_size, engine)
+        dict(done.keys)
         | predictions.report()
         | {
             "rank": orders.rank,
@@ -113,6 +115,7 @@ def work(
             "execution_id": orders.execution_id,
             "result_path": orders.result_path,
             "data_path": orders.described_data,
+            "reused": done.reused,
             "download_time (seconds)": phases.seconds["download"],
             "bundle_download_time (seconds)": orders.bundle_download_seconds,
             "s3_num_requests": s3.traffic.requests,
@@ -127,6 +130,18 @@ def work(
     )
     s3.put(orders.bucket, orders.key("json"), json.dumps(result, indent=2).encode())
     say(orders, f"wrote {orders.key('json')} and {orders.key('parquet')}")
+
+
+def compute(orders: RankEnvironment, model_path: Path, source: "Source", phases: Phases) -> "Work":
+    """Predict this rank's share."""
+    with phases.measure("import"):
+        from inference.engines import Choice, open_engine  # noqa: PLC0415
+        from inference.results import course_keys  # noqa: PLC0415
+        from inference.stored import Work  # noqa: PLC0415
+
+        engine = open_engine(model_path, Choice(device="cpu", threads=threads(orders.world_size)))
+    run, predictions = infer(engine, source, orders, phases)
+    return Work(predictions, course_keys(run, orders.batch_size, engine))
 
 
 def open_source(orders: RankEnvironment) -> tuple["CountedS3", "Source"]:

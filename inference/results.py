@@ -57,8 +57,8 @@ class Predictions:
         """How many objects have no prediction, and which (the first ones, if there are very many)."""
         return {"num_failed": len(self.failed), "failed_object_ids": self.failed[:FAILED_LISTED]}
 
-    def parquet(self, rank: int = 0) -> bytes:
-        """A Parquet file with the columns object_id, z_true, z_pred and rank (int32).
+    def parquet(self, rank: int = 0, metadata: Mapping[bytes, bytes] | None = None) -> bytes:
+        """A Parquet file with the columns object_id, z_true, z_pred and rank (int32), and metadata if any.
 
         z_true is null where it is unknown, z_pred where it is not a finite number.
         """
@@ -73,11 +73,22 @@ class Predictions:
                     np.where(np.isfinite(self.z_pred), self.z_pred, np.nan), pa.float64(), from_pandas=True
                 ),
                 "rank": pa.array(np.full(len(self.object_id), rank, np.int32)),
-            }
+            },
+            metadata=dict(metadata or {}),
         )
         buffer = io.BytesIO()
         pq.write_table(table, buffer)
         return buffer.getvalue()
+
+    @classmethod
+    def from_parquet(cls, content: bytes | bytearray) -> tuple["Predictions", Mapping[bytes, bytes]]:
+        """Read what `parquet` wrote: the predictions, with NaN for null, and the metadata."""
+        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        table = pq.read_table(pa.BufferReader(content))
+        columns = (table[name].to_numpy() for name in ("object_id", "z_true", "z_pred"))
+        return cls(*columns), table.schema.metadata or {}
 
 
 def course_keys(run: Run, batch_size: int, engine: Engine) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from containers.executor.clients import PARALLEL_REQUESTS, s3
+from containers.executor.digest import digest
 from containers.executor.payload import TMP
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class BundleError(RuntimeError):
 @dataclass(frozen=True)
 class Download:
     """What a download took: ``seconds`` of wall time, ``bytes`` from S3, objects fetched and objects already
-    there.
+    there. ``version`` is a digest of all names and contents.
     """
 
     root: Path
@@ -42,6 +43,7 @@ class Download:
     bytes: int
     objects_downloaded: int
     objects_cached: int
+    version: str
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def download(bucket: str, object_type: str, object_name: str) -> Download:
         bytes=sum(one.size for one in wanted.values()),
         objects_downloaded=len(wanted),
         objects_cached=len(paths) - len(wanted),
+        version=digest(sorted((one.key, one.etag) for one in objects)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import tempfile
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from containers.executor import bundle, outcomes, script
 from containers.executor.bundle import local_path
+from containers.executor.digest import digest
 from containers.executor.rank_event import RankEvent
 
 if TYPE_CHECKING:
@@ -67,13 +69,22 @@ def _run(rank: RankEvent, outcome: outcomes.Outcome) -> None:
     outcome.download_bytes = download.bytes
     outcome.objects_downloaded = download.objects_downloaded
     outcome.objects_cached = download.objects_cached
-    with script.variables({"DOWNLOAD_SECONDS": f"{download.seconds:.6f}"}):
+    variables = {"DOWNLOAD_SECONDS": f"{download.seconds:.6f}", **_work_id(rank, download.version)}
+    with script.variables(variables):
         result = script.run(local_path(rank.script), download.root)
     outcome.status = "succeeded" if result.exit_code == 0 else "failed"
     outcome.exit_code = result.exit_code
     outcome.output_tail = result.output_tail
     outcome.error_type, outcome.error_message = result.error_type, result.error_message
     outcome.traceback = result.traceback
+
+
+def _work_id(rank: RankEvent, bundle_version: str) -> dict[str, str]:
+    """What tells a rank whether stored work is its own; without partitions there is nothing to tell by."""
+    if rank.data_version is None:
+        return {}
+    made_from = [os.environ.get("IMAGE"), bundle_version, rank.script, rank.data_version, rank.batch_size]
+    return {"WORK_ID": digest(made_from)}
 
 
 def _environment(rank: RankEvent) -> dict[str, str]:

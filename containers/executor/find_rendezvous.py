@@ -31,7 +31,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Return ``host`` and ``port`` of a rendezvous server that has just answered.
 
     Raises :class:`RendezvousAway` while there is none, after asking ECS for one. It asks every time: a server
-    that went idle in the same moment may have taken an earlier request back.
+    that went idle in the same moment may have taken an earlier request back. With ``only_look`` in the event
+    it does not ask, for those who only want to know.
     """
     address = published_address()
     if address != PENDING:
@@ -39,7 +40,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         if answers(host, int(port)):
             log.info("the rendezvous server at %s answers", address)
             return {"host": host, "port": int(port)}
-    scale_service(1)
+    if not event.get("only_look"):
+        scale_service(1)
     raise RendezvousAway(_advice(address))
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from containers.executor.clients import lambda_, s3
-from containers.executor.outcomes import attempt_folder, failure_key, outcome_key
+from containers.executor.digest import digest
+from containers.executor.outcomes import COMBINED_NAME, attempt_folder, failure_key, outcome_key
 from containers.executor.partitions import split
 from containers.executor.payload import TMP, ExecutionInput, InputError, parse
 from containers.executor.rank_event import FMISettings, RankEvent
@@ -21,6 +22,7 @@ from inference.natural_order import natural_key
 
 if TYPE_CHECKING:
     from awslambdaric.lambda_context import LambdaContext
+    from types_boto3_s3.type_defs import ObjectTypeDef
 
 log = logging.getLogger(__name__)
 
@@ -66,11 +68,13 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _rank_events(
-    wanted: ExecutionInput, execution_id: str, attempt: int, files: list[str]
+    wanted: ExecutionInput, execution_id: str, attempt: int, files: dict[str, str]
 ) -> list[RankEvent]:
     folder = attempt_folder(execution_id, attempt)
     # Fresh for every attempt: what is left of an earlier one can neither join this world nor disturb it.
     fmi = FMISettings(comm_name=f"{execution_id}.{attempt}", secret=secrets.token_hex(32))
+    result_path = wanted.result_path or f"executions/{execution_id}/results"
+    stored = unfinished_ranks(wanted.bucket, result_path) if files else set()
     return [
         RankEvent(
             rank=rank,
@@ -87,17 +91,19 @@ def _rank_events(
             data_bucket=wanted.data_bucket,
             data_prefix=wanted.data_prefix,
             data_files=share,
+            data_version=digest((key, files[key]) for key in share) if share else None,
+            stored_result=rank in stored,
             batch_size=wanted.batch_size,
-            result_path=wanted.result_path or f"executions/{execution_id}/results",
+            result_path=result_path,
             fmi=fmi,
         )
-        for rank, share in enumerate(split(files, wanted.world_size))
+        for rank, share in enumerate(split(list(files), wanted.world_size))
     ]
 
 
 def _check_bundle(wanted: ExecutionInput) -> None:
     """The script is there, and so is the data that is said to come with it."""
-    if not any(_keys(wanted.bucket, wanted.script_key, exact=True)):
+    if not _is_there(wanted.bucket, wanted.script_key):
         raise InputError(
             f"There is no object {wanted.script_key!r} in bucket {wanted.bucket!r}: "
             'upload it, or correct "script".'
@@ -106,37 +112,57 @@ def _check_bundle(wanted: ExecutionInput) -> None:
     # checked.
     if wanted.data_path and wanted.data_path.startswith(f"{TMP}{wanted.object_name}/"):
         key = wanted.data_path.removeprefix(TMP).rstrip("/")
-        if not any(_keys(wanted.bucket, key, exact=True)) and not any(_keys(wanted.bucket, key + "/")):
+        if not _is_there(wanted.bucket, key) and not _list(wanted.bucket, key + "/", most=1):
             raise InputError(
                 f"There is no object {key!r} in bucket {wanted.bucket!r}: "
                 'upload the data, or correct "data_path".'
             )
 
 
-def _data_files(wanted: ExecutionInput) -> list[str]:
-    """The partitions to use, in natural order, ``file_limit`` of them at most."""
+def _data_files(wanted: ExecutionInput) -> dict[str, str]:
+    """The ETags of the partitions to use by key, in natural order, ``file_limit`` of them at most."""
     if wanted.data_prefix is None or wanted.data_bucket is None:
-        return []
+        return {}
     prefix = wanted.data_prefix.strip("/") + "/"
-    keys = _keys(wanted.data_bucket, prefix)
-    files = sorted((key for key in keys if not key.endswith("/")), key=natural_key)
+    found = {entry["Key"]: entry["ETag"] for entry in _list(wanted.data_bucket, prefix)}
+    files = sorted((key for key in found if not key.endswith("/")), key=natural_key)
     if not files:
         raise InputError(
             f"There is no object below {prefix!r} in bucket {wanted.data_bucket!r}: "
             'upload the partitions, or correct "data_prefix".'
         )
-    return list(islice(files, wanted.file_limit))
+    return {key: found[key] for key in islice(files, wanted.file_limit)}
 
 
-def _keys(bucket: str, prefix: str, exact: bool = False) -> list[str]:
-    """The keys that start with ``prefix``, or with ``exact`` the one that is it."""
+def unfinished_ranks(bucket: str, result_path: str) -> set[int]:
+    """The ranks whose predictions an execution left here that did not finish.
+
+    What is older than the combined results belongs to one that did, and shall be computed anew: whoever runs
+    it again wants to measure it, or has reason to. Times are whole seconds, so a tie counts as older.
+    """
+    written = {
+        entry["Key"].removeprefix(f"{result_path}/"): entry["LastModified"]
+        for entry in _list(bucket, f"{result_path}/")
+    }
+    finished = written.get(COMBINED_NAME)
+    ranks = {name.removesuffix(".parquet"): at for name, at in written.items() if name.endswith(".parquet")}
+    return {
+        int(rank) for rank, at in ranks.items() if rank.isdecimal() and (finished is None or at > finished)
+    }
+
+
+def _is_there(bucket: str, key: str) -> bool:
+    # The key itself sorts before every longer one, so one entry answers the question.
+    return [entry["Key"] for entry in _list(bucket, key, most=1)] == [key]
+
+
+def _list(bucket: str, prefix: str, most: int | None = None) -> list[ObjectTypeDef]:
+    """The objects whose keys start with ``prefix``, the first ``most`` of them or all."""
     try:
-        if exact:
-            # The key itself sorts before every longer one, so one entry answers the question.
-            first = s3().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
-            return [entry["Key"] for entry in first.get("Contents", []) if entry["Key"] == prefix]
+        if most is not None:
+            return s3().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=most).get("Contents", [])
         pages = s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return [entry for page in pages for entry in page.get("Contents", [])]
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "NoSuchBucket":

@@ -15,6 +15,9 @@ from botocore.exceptions import ClientError
 
 from containers.executor.clients import s3
 
+COMBINED_NAME = "combined_data.json"
+"""What Summarize writes below a result path once every rank's result is there: the execution is finished."""
+
 _ABSENT = ("NoSuchKey", "404")
 
 CONSEQUENCES = ("MismatchError", "Timeout", "PeerFailure")

@@ -24,7 +24,11 @@ class FMISettings:
 
 @dataclass(frozen=True)
 class RankEvent:
-    """The work of one rank. ``data_files`` are S3 keys in ``data_bucket``, in natural order."""
+    """The work of one rank.
+
+    ``data_files`` are S3 keys in ``data_bucket``, in natural order, and ``data_version`` a digest of them and
+    their contents. ``stored_result`` is true where an attempt that did not finish left a result of this rank.
+    """
 
     rank: int
     world_size: int
@@ -40,6 +44,8 @@ class RankEvent:
     data_bucket: str | None
     data_prefix: str | None
     data_files: list[str]
+    data_version: str | None
+    stored_result: bool
     batch_size: int | None
     result_path: str
     fmi: FMISettings
@@ -72,6 +78,7 @@ class RankEvent:
             "DATA_FILES": json.dumps(self.data_files),
             "RESULT_PATH": self.result_path,
             "BATCH_SIZE": self.batch_size,
+            "STORED_RESULT": 1 if self.stored_result else None,
             "EXECUTION_ID": self.execution_id,
             "FMI_COMM_NAME": self.fmi.comm_name,
             "FMI_SECRET": self.fmi.secret,

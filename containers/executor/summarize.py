@@ -15,14 +15,13 @@ from botocore.exceptions import ClientError
 from containers.executor import outcomes
 from containers.executor.clients import PARALLEL_REQUESTS, s3
 from containers.executor.mendable import is_mendable
-from containers.executor.outcomes import Outcome
+from containers.executor.outcomes import COMBINED_NAME, Outcome
 
 if TYPE_CHECKING:
     from awslambdaric.lambda_context import LambdaContext
 
 T = TypeVar("T")
 
-COMBINED_NAME = "combined_data.json"
 PREDICTIONS_NAME = "predictions.parquet"
 MOST_REFUSED = 50
 """Refused partitions that an error lists: Step Functions takes 32,768 characters."""

@@ -41,6 +41,7 @@ OUR_KEYS = {
     "world_metrics",
     "phases",
     "refused_partitions",
+    "reused",
 }
 
 
@@ -133,6 +134,54 @@ def test_a_world_of_one_twice_in_one_process(
     assert "rank 0/1: 90 galaxies" in capfd.readouterr().out
 
 
+def test_work_that_an_earlier_attempt_stored_is_used_again(
+    aws: Any,  # noqa: ANN401
+    endpoint: str,
+    rendezvous: int,
+    partitions: list[str],
+) -> None:
+    shares = [partitions[:1], partitions[1:]]
+    for status, output in run_world(endpoint, rendezvous, shares, WORK_ID="abc"):
+        assert status == 0, output
+    before = [result_of(aws, rank) for rank in range(2)]
+    aws.delete_object(Bucket=BUCKET, Key=partitions[0])  # who reads it again fails
+    again = {"STORED_RESULT": "1", "WORK_ID": "abc"}
+    [(first, said), (second, _)] = run_world(endpoint, rendezvous, shares, **again)
+    assert (first, second) == (0, 0), said
+    assert "predicted this share already" in said
+    for rank, (result, table) in enumerate(before):
+        reused, same = result_of(aws, rank)
+        assert same.equals(table)
+        assert (result["reused"], reused["reused"]) == (False, True)
+        assert reused["world_metrics"] == result["world_metrics"]
+        assert reused["throughput_bps"] == result["throughput_bps"]
+        assert reused["phases"]["inference"] == 0
+
+
+@pytest.mark.parametrize("left", ["another work", "a foreign table", "no table"])
+def test_what_is_not_this_ranks_work_is_computed_anew(
+    aws: Any,  # noqa: ANN401
+    partitions: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    left: str,
+) -> None:
+    for name, value in (orders(0, 1, partitions) | {"WORK_ID": "abc"}).items():
+        monkeypatch.setenv(name, value)
+    if left == "another work":
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+        monkeypatch.setenv("WORK_ID", "def")
+    else:
+        body = io.BytesIO(b"no table")
+        if left == "a foreign table":
+            pq.write_table(pa.table({"x": [1]}), body)
+        aws.put_object(Bucket=BUCKET, Key="results/a/0.parquet", Body=body.getvalue())
+    monkeypatch.setenv("STORED_RESULT", "1")
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+    result, table = result_of(aws, 0)
+    assert result["reused"] is False
+    assert result["num_samples"] == table.num_rows == 90
+
+
 def test_a_rank_takes_its_share_of_a_local_file(
     aws: Any,  # noqa: ANN401
     survey: Galaxies,
@@ -213,7 +262,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def run_world(endpoint: str, port: int, shares: list[list[str]]) -> list[tuple[int, str]]:
+def run_world(endpoint: str, port: int, shares: list[list[str]], **more: str) -> list[tuple[int, str]]:
     """Run the ranks as processes; returns the exit status and output of each."""
     ranks = []
     for rank, files in enumerate(shares):
@@ -221,6 +270,7 @@ def run_world(endpoint: str, port: int, shares: list[list[str]]) -> list[tuple[i
             **os.environ,
             **variables(endpoint),
             **orders(rank, len(shares), files),
+            **more,
             "FMI_SECRET": "5ec3e7" * 5,
             "FMI_COMM_NAME": "test",
             "RENDEZVOUS_HOST": "127.0.0.1",

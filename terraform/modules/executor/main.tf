@@ -24,8 +24,9 @@ locals {
       timeout_s            = var.timeout_s
       ephemeral_storage_mb = var.ephemeral_storage_mb
       reserved_concurrency = var.reserved_concurrency
-      # Threads that wait sleep: spinning burns the share of a processor that the memory size buys.
-      environment = merge(local.common, { OMP_WAIT_POLICY = "PASSIVE" })
+      # Threads that wait sleep: spinning burns the share of a processor that the memory size buys. The image tells a rank
+      # whether stored results are those of the same code.
+      environment = merge(local.common, { OMP_WAIT_POLICY = "PASSIVE", IMAGE = var.image_uri })
     }
     summarize = {
       description          = "Accepts or refuses an execution and combines its results"

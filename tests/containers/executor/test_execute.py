@@ -38,6 +38,8 @@ def event(**changes: object) -> dict[str, Any]:
         "data_bucket": None,
         "data_prefix": None,
         "data_files": [],
+        "data_version": None,
+        "stored_result": False,
         "batch_size": None,
         "result_path": "executions/run-7/results",
         "fmi": {"comm_name": "run-7", "secret": "ab" * 32, "rendezvous_host": None, "rendezvous_port": None},
@@ -192,3 +194,28 @@ def test_trouble_at_the_end_does_not_hide_how_the_script_ended(
     with pytest.raises(ScriptError, match="ValueError: the cause"):
         execute.handler(event(world_size=2), context)
     assert outcome().error_type == "ValueError"
+
+
+def test_the_same_work_has_the_same_id(
+    s3: S3Client, context: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work_id(**changes: object) -> str | None:
+        execute.handler(event(data_path="/tmp/my bundle/out.txt", **changes), context)
+        written: str = (tmp_path / "my bundle" / "out.txt").read_text()
+        return written or None
+
+    source = (
+        "import os, pathlib\npathlib.Path(os.environ['DATA_PATH']).write_text(os.environ.get('WORK_ID', ''))"
+    )
+    upload(s3, source)
+    first = work_id(data_version="v1", batch_size=64)
+    assert first
+    assert work_id(data_version="v1", batch_size=64, execution_id="run-8") == first
+    assert work_id() is None
+    changed = {work_id(data_version="v2", batch_size=64), work_id(data_version="v1", batch_size=65)}
+    monkeypatch.setenv("IMAGE", "another")
+    changed.add(work_id(data_version="v1", batch_size=64))
+    monkeypatch.delenv("IMAGE")
+    upload(s3, source + "\n")
+    changed.add(work_id(data_version="v1", batch_size=64))
+    assert len(changed - {first, None}) == 4

@@ -150,3 +150,49 @@ def test_a_bucket_that_may_not_be_read_is_named(
 def test_data_elsewhere_below_tmp_is_the_scripts_own_business(context: SimpleNamespace) -> None:
     payload = {**FOLDER, "bucket": BUCKET, "world_size": 1, "data_path": "/tmp/made-by-the-script.pt"}
     assert start(context, payload)["world_size"] == 1
+
+
+def versions(s3: S3Client, context: SimpleNamespace) -> list[str | None]:
+    payload = {**PARTITIONS, "bucket": BUCKET, "data_bucket": "data-bucket", "world_size": 13}
+    return [rank["data_version"] for rank in manifest(s3, start(context, payload))]
+
+
+def test_a_share_has_the_version_of_its_contents(
+    uploaded: S3Client, context: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXECUTE_RESERVED_CONCURRENCY", "13")
+    before = versions(uploaded, context)
+    assert before[11:] == [None, None]
+    assert len(set(before)) == 12
+    assert before == versions(uploaded, context)
+    uploaded.put_object(Bucket="data-bucket", Key="100MB/2.pt", Body=b"changed")
+    after = versions(uploaded, context)
+    assert [rank for rank in range(13) if before[rank] != after[rank]] == [1]
+
+
+def test_only_what_an_unfinished_execution_left_is_used_again(
+    uploaded: S3Client, context: SimpleNamespace
+) -> None:
+    payload = {**PARTITIONS, "bucket": BUCKET, "data_bucket": "data-bucket", "world_size": 4}
+    path = PARTITIONS["result_path"]
+
+    def stored() -> list[bool]:
+        return [rank["stored_result"] for rank in manifest(uploaded, start(context, payload))]
+
+    assert stored() == [False] * 4
+    for name in ("1.parquet", "3.parquet", "2.json", "predictions.parquet"):
+        uploaded.put_object(Bucket=BUCKET, Key=f"{path}/{name}", Body=b"")
+    assert stored() == [False, True, False, True]
+    uploaded.put_object(Bucket=BUCKET, Key=f"{path}/combined_data.json", Body=b"[]")
+    assert stored() == [False] * 4, "a finished execution is run again in full"
+
+
+def test_another_attempt_is_another_world(uploaded: S3Client, context: SimpleNamespace) -> None:
+    event = {"input": {**FOLDER, "bucket": BUCKET}, "execution_id": "run-7", "started_at": "t"}
+    first, second = (initialize.handler({**event, "attempt": attempt}, context) for attempt in (1, 2))
+    assert second["manifest_key"] == "executions/run-7/attempts/2/ranks.json"
+    one, two = (manifest(uploaded, output)[0] for output in (first, second))
+    assert one["fmi"]["comm_name"] != two["fmi"]["comm_name"]
+    assert one["fmi"]["secret"] != two["fmi"]["secret"]
+    assert two["outcome_key"] == "executions/run-7/attempts/2/outcomes/0.json"
+    assert one["result_path"] == two["result_path"] == "executions/run-7/results"
