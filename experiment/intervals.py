@@ -47,6 +47,19 @@ def ratio(numerator: Sequence[float], denominator: Sequence[float]) -> Estimate:
     return _estimate(float(np.median(top) / np.median(bottom)), ratios, min(len(top), len(bottom)))
 
 
+def pooled_ratio(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Estimate:
+    """The geometric mean of the ratios of several pairs of samples; each sample is drawn from on its own."""
+    drawn = np.random.default_rng(_SEED)
+    logs = np.zeros(DRAWS)
+    value = 0.0
+    for top, bottom in pairs:
+        first, second = np.asarray(top, dtype=float), np.asarray(bottom, dtype=float)
+        logs += np.log(_medians(first, drawn) / _medians(second, drawn)) / len(pairs)
+        value += float(np.log(np.median(first) / np.median(second))) / len(pairs)
+    runs = min(min(len(top), len(bottom)) for top, bottom in pairs)
+    return _estimate(float(np.exp(value)), np.exp(logs), runs)
+
+
 def _medians(values: npt.NDArray[np.float64], drawn: np.random.Generator) -> npt.NDArray[np.float64]:
     picks = drawn.integers(0, len(values), (DRAWS, len(values)))
     return np.asarray(np.median(values[picks], axis=1))

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich import box
 from rich.table import Table
 
 from experiment import page
@@ -245,11 +244,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _table(body: Iterable[Sequence[Cell]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in HEAD:
-        table.add_column(name, justify="left" if name in ("work", "by") else "right")
+    """For a terminal of 80 columns, hence without the seconds."""
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    kept = [index for index, name in enumerate(HEAD) if name != "seconds"]
+    for index in kept:
+        table.add_column(HEAD[index], justify="left" if index < 2 else "right", no_wrap=True)
     for line in body:
-        table.add_row(*map(shown, line))
+        table.add_row(*(shown(line[index]) for index in kept))
     return table
 
 

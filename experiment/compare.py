@@ -1,0 +1,248 @@
+"""Two sweeps beside each other, setting by setting: what changed, and whether by more than chance.
+
+Only settings that both have are compared. A difference counts as beyond noise when the exact Mann-Whitney
+test (1947) gives less than 5 % for it, after Holm's correction for as many settings as are compared. That
+takes runs: four of each for one setting, five for up to six. The line over all settings needs fewer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich import box
+from rich.table import Table
+from scipy.stats import mannwhitneyu
+
+from experiment import page
+from experiment.command import guarded
+from experiment.console import Reporter
+from experiment.errors import ResultsError
+from experiment.groups import Row, Setting, by_setting, short_names, usable
+from experiment.intervals import Estimate, median, pooled_ratio, ratio
+from experiment.pictures import save
+from experiment.pictures.canvas import BLUE, DARK, GREY, ORANGE, Cell, Picture, canvas
+from experiment.results import open_results
+from experiment.table import shown
+
+LEVEL = 0.05
+HEAD = ("setting", "runs", "A", "B", "B/A", "95 % from", "to", "p", "verdict")
+EXAMPLE = "example: python -m experiment.compare results/before results/after"
+
+Measure = Literal["duration_s", "cost_usd"]
+MEASURES: dict[Measure, str] = {"duration_s": "time (s)", "cost_usd": "cost ($)"}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One setting in both sweeps: medians, their ratio B/A, and the test's p-value (None: too few runs)."""
+
+    setting: Setting
+    a: Estimate
+    b: Estimate
+    ratio: Estimate
+    p: float | None
+    beyond_noise: bool
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        if self.p is None:
+            return "too few runs"
+        if not self.beyond_noise:
+            return "within noise"
+        return "B is lower" if self.ratio.value < 1 else "B is higher"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Every common setting, and all of them together."""
+
+    measure: Measure
+    differences: list[Difference]
+    together: Estimate
+    only_a: int
+    only_b: int
+
+
+def compare(a: Sequence[Row], b: Sequence[Row], measure: Measure) -> Comparison:
+    """Compare the successful runs of two sweeps.
+
+    Raises :class:`~experiment.errors.ResultsError` when they have no setting in common.
+    """
+    first, second = by_setting(usable(a)), by_setting(usable(b))
+    common = [setting for setting in first if setting in second]
+    if not common:
+        raise ResultsError(
+            "the two sweeps have no setting in common (world size, batch size, memory, partitions, source): "
+            "run one of them again with a setting of the other"
+        )
+    pairs = {
+        setting: (_values(first[setting], measure), _values(second[setting], measure)) for setting in common
+    }
+    # A test that could not reach the level, however far apart the runs are, says nothing by not reaching it.
+    able = [setting for setting, (left, right) in pairs.items() if _least_p(left, right) < LEVEL / len(pairs)]
+    tests = {setting: _p(*pairs[setting]) for setting in able}
+    beyond = _holm(tests)
+    differences = [
+        Difference(
+            setting, median(left), median(right), ratio(right, left), tests.get(setting), setting in beyond
+        )
+        for setting, (left, right) in pairs.items()
+    ]
+    together = pooled_ratio([(right, left) for left, right in pairs.values()])
+    return Comparison(measure, differences, together, len(first) - len(common), len(second) - len(common))
+
+
+def _values(rows: Sequence[Row], measure: Measure) -> list[float]:
+    return [max(row[measure], 1e-9) for row in rows]  # a ratio has to exist
+
+
+def _p(left: Sequence[float], right: Sequence[float]) -> float:
+    untied = len({*left, *right}) == len(left) + len(right)
+    return float(mannwhitneyu(left, right, method="exact" if untied else "asymptotic").pvalue)
+
+
+def _least_p(left: Sequence[float], right: Sequence[float]) -> float:
+    """The p-value when every run of one side is faster than every run of the other."""
+    return 2 / math.comb(len(left) + len(right), len(left))
+
+
+def _holm(tests: dict[Setting, float]) -> set[Setting]:
+    """The settings whose difference remains when as many tests as these are made at once (Holm, 1979)."""
+    found: set[Setting] = set()
+    for rank, (setting, p) in enumerate(sorted(tests.items(), key=lambda item: item[1])):
+        if p >= LEVEL / (len(tests) - rank):
+            break
+        found.add(setting)
+    return found
+
+
+def told(comparison: Comparison) -> str:
+    """The result in one sentence."""
+    all_of_them, what = comparison.together, MEASURES[comparison.measure].split()[0]
+    if all_of_them.low <= 1 <= all_of_them.high:
+        size = "no clear difference"
+    else:
+        size = f"B is {abs(all_of_them.value - 1):.1%} {'lower' if all_of_them.value < 1 else 'higher'}"
+    beyond = sum(item.beyond_noise for item in comparison.differences)
+    return (
+        f"{what.capitalize()} over {len(comparison.differences)} common settings: "
+        f"B/A {all_of_them.value:.3f} ({all_of_them.low:.3f} to {all_of_them.high:.3f}), {size}; "
+        f"{beyond} settings differ beyond noise."
+    )
+
+
+def body_of(comparison: Comparison) -> list[list[Cell]]:
+    """The rows of the table under :data:`HEAD`."""
+    names = short_names([item.setting for item in comparison.differences])
+    return [
+        [
+            name,
+            f"{item.a.runs} and {item.b.runs}",
+            item.a.value,
+            item.b.value,
+            *(item.ratio.value, item.ratio.low, item.ratio.high),
+            item.p,
+            item.verdict,
+        ]
+        for name, item in zip(names, comparison.differences, strict=True)
+    ]
+
+
+def forest(comparison: Comparison) -> Picture:
+    """The ratios with their intervals, a line a setting, and all together at the foot."""
+    names = [*short_names([item.setting for item in comparison.differences]), "all together"]
+    found = [*(item.ratio for item in comparison.differences), comparison.together]
+    figure, axes = canvas(1.1 + 0.3 * len(found))
+    axes.axvline(1.0, color=GREY, linewidth=1)
+    for lane, (item, name) in enumerate(zip(found, names, strict=True)):
+        beyond = lane < len(comparison.differences) and comparison.differences[lane].beyond_noise
+        colour = DARK if name == "all together" else ORANGE if beyond else BLUE
+        mark = "D" if name == "all together" else "s" if beyond else "o"
+        bar = [[part] for part in item.error_bar]
+        axes.errorbar(item.value, lane, xerr=bar, color=colour, marker=mark, capsize=2, ms=5)
+    axes.set_yticks(range(len(found)), names, fontsize=8)
+    axes.invert_yaxis()
+    what = MEASURES[comparison.measure]
+    axes.set(xlabel=f"{what.split()[0]} of B by {what.split()[0]} of A: left of 1, B is lower")
+    return Picture(
+        f"compare-{what.split()[0]}",
+        f"{what.split()[0].capitalize()} of B against A",
+        "Ratios of medians with 95 % intervals. Orange squares: beyond noise; blue circles: within it, or "
+        f"too few runs to tell. {told(comparison)}",
+        figure,
+        HEAD,
+        body_of(comparison),
+    )
+
+
+def _write(folder: Path, names: tuple[Path, Path], comparisons: Sequence[Comparison]) -> Path:
+    drawn = [forest(comparison) for comparison in comparisons]
+    images = save(drawn, folder)
+    missing = [f"Settings of A alone: {comparisons[0].only_a}, of B alone: {comparisons[0].only_b}."]
+    path = folder / "compare.html"
+    path.write_text(
+        page.page(
+            "Comparison of two sweeps",
+            [
+                page.header("Two sweeps beside each other", f"A: {names[0]} · B: {names[1]}"),
+                page.paragraphs([*map(told, comparisons), *missing], soft=False),
+                *(page.picture(one, images[one.name].read_bytes()) for one in drawn),
+            ],
+        ),
+        encoding="utf-8",
+    )
+    with (folder / "compare.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["measure", *HEAD])
+        writer.writerows([item.measure, *line] for item in comparisons for line in body_of(item))
+    return path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Compare two results folders; prints the tables and writes a page with pictures."""
+    made = argparse.ArgumentParser(
+        prog="python -m experiment.compare",
+        description=__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("a", type=Path, metavar="A", help="results folder to compare with")
+    made.add_argument("b", type=Path, metavar="B", help="results folder to compare")
+    made.add_argument("--output", type=Path, metavar="DIR", help="default: results/<A>-against-<B>")
+    arguments = made.parse_args(argv)
+    reporter = Reporter()
+
+    def work() -> int:
+        first, second = open_results(arguments.a), open_results(arguments.b)
+        comparisons = [compare(first.rows, second.rows, measure) for measure in MEASURES]
+        name = f"{arguments.a.resolve().name}-against-{arguments.b.resolve().name}"
+        folder = arguments.output or Path("results") / name
+        path = _write(folder, (arguments.a, arguments.b), comparisons)
+        for comparison in comparisons:
+            reporter.console.print(_table(comparison))
+            reporter.say(told(comparison), "bold")
+        reporter.say(f"Page: {path}")
+        return 0
+
+    return guarded(work, reporter)
+
+
+def _table(comparison: Comparison) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title=MEASURES[comparison.measure], title_justify="left")
+    for name in HEAD:
+        table.add_column(name, justify="left" if name in ("setting", "verdict") else "right")
+    for line in body_of(comparison):
+        table.add_row(*map(shown, line))
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

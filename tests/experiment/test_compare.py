@@ -1,0 +1,118 @@
+"""Two sweeps beside each other: what is told apart, and what is not."""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from experiment import compare as command
+from experiment.compare import compare
+from experiment.errors import ResultsError
+from experiment.intervals import median, pooled_ratio, ratio
+from experiment.rows import RunRow
+from experiment.summary import Summary
+from tests.experiment import rows
+from tests.experiment.sweeps import sweep
+
+TIMES = st.lists(st.floats(0.1, 100.0), min_size=1, max_size=12)
+
+
+def repeated(factor: float, runs: int, seed: int, worlds: tuple[int, ...] = (2, 4)) -> list[RunRow]:
+    """Runs of about ten seconds times a factor, with a tenth of noise."""
+    drawn = random.Random(seed)  # noqa: S311 - noise, not a secret
+    return [
+        rows.row(
+            f"w{world}-{n}",
+            world_size=world,
+            duration_s=10 * factor * drawn.uniform(0.9, 1.1),
+            cost_usd=0.001,
+        )
+        for world in worlds
+        for n in range(runs)
+    ]
+
+
+def kept(folder: Path, made: list[RunRow]) -> Path:
+    summary = Summary(folder)
+    summary.prepare()
+    summary.rows += made
+    summary.write()
+    return folder
+
+
+@given(TIMES)
+@settings(max_examples=40, deadline=None)
+def test_an_interval_holds_the_median_and_stays_within_the_values(values: list[float]) -> None:
+    found = median(values)
+    assert min(values) <= found.low <= found.value <= found.high <= max(values)
+    assert found.runs == len(values)
+    assert found == median(values)
+
+
+@given(TIMES, TIMES, st.floats(0.1, 10.0))
+@settings(max_examples=40, deadline=None)
+def test_a_ratio_knows_no_unit_and_is_turned_around(a: list[float], b: list[float], scale: float) -> None:
+    found = ratio(a, b)
+    assert ratio([scale * x for x in a], [scale * x for x in b]).value == pytest.approx(found.value)
+    assert ratio(b, a).value == pytest.approx(1 / found.value)
+    assert pooled_ratio([(a, b)]).value == pytest.approx(found.value)
+
+
+def test_a_real_difference_is_found_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a = kept(tmp_path / "before", repeated(1.0, 6, seed=1))
+    b = kept(tmp_path / "after", repeated(0.5, 6, seed=2))
+    output = tmp_path / "out"
+    assert command.main([str(a), str(b), "--output", str(output)]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "2 settings differ beyond noise" in printed
+    with (output / "compare.csv").open(newline="") as file:
+        lines = [line for line in csv.DictReader(file) if line["measure"] == "duration_s"]
+    assert [line["verdict"] for line in lines] == ["B is lower"] * 2
+    for line in lines:
+        assert float(line["95 % from"]) <= float(line["B/A"]) <= float(line["to"]) < 0.7
+    assert "beyond noise" in (output / "compare.html").read_text()
+    assert {path.name for path in output.glob("*.png")} == {"compare-time.png", "compare-cost.png"}
+
+
+def test_the_same_system_twice_is_within_noise() -> None:
+    """5 % of 60 comparisons of a system with itself are 3; more than 7 of them come 1 time in 100."""
+    found = [
+        compare(repeated(1.0, 6, seed), repeated(1.0, 6, 1000 + seed), "duration_s") for seed in range(60)
+    ]
+    assert sum(any(item.beyond_noise for item in one.differences) for one in found) <= 7
+    assert sum(not one.together.low <= 1 <= one.together.high for one in found) <= 7
+
+
+def test_three_runs_are_too_few_for_one_setting_but_not_for_all_together() -> None:
+    found = compare(repeated(1.0, 3, 1), repeated(0.5, 3, 2), "duration_s")
+    assert {item.verdict for item in found.differences} == {"too few runs"}
+    assert found.together.high < 0.7
+
+
+def test_only_settings_of_both_are_compared() -> None:
+    found = compare(repeated(1.0, 4, 1, (2, 4, 8)), repeated(1.0, 4, 2, (4, 16)), "duration_s")
+    assert [item.setting.world_size for item in found.differences] == [4]
+    assert (found.only_a, found.only_b) == (2, 1)
+
+
+def test_sweeps_without_a_common_setting_are_refused() -> None:
+    with pytest.raises(ResultsError, match="no setting in common"):
+        compare(repeated(1.0, 2, 1, (2,)), repeated(1.0, 2, 1, (4,)), "duration_s")
+
+
+def test_equal_values_are_no_difference() -> None:
+    made, _ = sweep(worlds=(1, 2), repetitions=5, noise=0.0)
+    found = compare(made, made, "cost_usd")
+    assert not any(item.beyond_noise for item in found.differences)
+    assert all(item.ratio.value == 1 for item in found.differences)
+
+
+def test_a_folder_without_results_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a = kept(tmp_path / "a", repeated(1.0, 2, 1))
+    assert command.main([str(a), str(tmp_path / "nothing")]) == 1
+    assert "holds no results" in " ".join(capsys.readouterr().out.split())

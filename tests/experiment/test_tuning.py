@@ -1,0 +1,162 @@
+"""Proposals keep to what is wished for, and say how near one can get."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from experiment import simulate
+from experiment.errors import ModelError
+from experiment.observations import fitted, published
+from experiment.pictures import pictures
+from experiment.prediction import TIME_LIMIT_S, predict
+from experiment.prices import load_prices
+from experiment.published import WHOLE_SET
+from experiment.scaling_model import Settings
+from experiment.simulate import Work, for_aws
+from experiment.summary import Summary
+from experiment.tuned import outcome, write_outcome
+from experiment.tuning import GOALS, Choices, Goal, Wish, memory_needed, propose, worlds_up_to
+from scripts import tune
+from tests.experiment import rows
+from tests.experiment.sweeps import SYSTEM, sweep
+
+PRICES = load_prices()
+CHOICES = Choices(worlds_up_to(32), (1769, 3538, 10_240), (64, 512))
+DATA = (20_000, 64)
+
+
+def kept(folder: Path) -> Path:
+    summary = Summary(folder)
+    summary.prepare()
+    summary.rows, summary.ranks = sweep(worlds=(1, 2, 4, 8), memories=(2048, 8192), repetitions=2)
+    summary.write()
+    return folder
+
+
+@given(st.sampled_from(GOALS), st.floats(2, 500), st.floats(0.0005, 0.1))
+@settings(max_examples=40, deadline=None)
+def test_a_proposal_keeps_to_the_limits_and_nothing_allowed_is_better(
+    goal: Goal, deadline: float, budget: float
+) -> None:
+    wish = Wish(goal, deadline, budget)
+    every = [
+        predict(SYSTEM, Settings(world, memory, batch, *DATA), PRICES)
+        for world in CHOICES.worlds
+        for memory in CHOICES.memories_mb
+        for batch in CHOICES.batches
+    ]
+    allowed = [one for one in every if one.seconds <= deadline and one.cost_usd <= budget and one.possible]
+    try:
+        best = propose(SYSTEM, DATA, CHOICES, wish, PRICES)[0]
+    except ModelError as error:
+        assert not allowed
+        assert "the fastest takes" in str(error)
+        return
+    powers = {"cost": (0, 1), "time": (1, 0), "balanced": (1, 1)}[goal]
+    weights = [one.seconds ** powers[0] * one.cost_usd ** powers[1] for one in (best, *allowed)]
+    assert weights[0] == pytest.approx(min(weights))
+
+
+def test_goals_pull_in_different_directions() -> None:
+    cheap, fast, between = (
+        propose(SYSTEM, DATA, CHOICES, Wish(goal), PRICES)[0] for goal in ("cost", "time", "balanced")
+    )
+    assert cheap.cost_usd <= between.cost_usd <= fast.cost_usd
+    assert fast.seconds <= between.seconds <= cheap.seconds
+    assert fast.settings.world_size > cheap.settings.world_size
+
+
+def test_memory_is_what_ranks_were_seen_to_use_and_some_more() -> None:
+    assert memory_needed([{"report.max_memory_mb": "1000"}, {"report.max_memory_mb": ""}]) == 1300
+    assert memory_needed([]) == 2048
+
+
+def test_a_dry_run_only_proposes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "never"
+    arguments = [
+        "--target",
+        "aws",
+        "--from",
+        str(kept(tmp_path / "sweep")),
+        "--dry-run",
+        "--output",
+        str(output),
+    ]
+    assert tune.main([*arguments, "--goal", "time"]) == 0
+    assert "predicted from 16 runs on AWS" in " ".join(capsys.readouterr().out.split())
+    assert not output.exists()
+    assert tune.main([*arguments, "--deadline", "0.001"]) == 1
+    assert "no setting keeps to 0.001 s" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--deadline", "0"], ["--budget", "nan"], ["--payload", "x.json"], ["--goal", "fame"]]
+)
+def test_bad_arguments_are_refused(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        tune.main(arguments)
+    assert ended.value.code == 2
+
+
+def test_how_far_a_prediction_was_off_is_told_by_part(tmp_path: Path) -> None:
+    made, _ = sweep(worlds=(4,), repetitions=3, noise=0.0, slower=2.0)
+    said = predict(SYSTEM, Settings(4, 3008, 512, *DATA), PRICES)
+    found = outcome(said, [*made, rows.row(world_size=8)])
+    assert found is not None
+    lines = {name.strip(): off for name, _, _, off in found.lines()}
+    assert lines["inference (s)"] == pytest.approx(-0.5)
+    assert outcome(said, [rows.row(world_size=8)]) is None
+    write_outcome(found, SYSTEM.source, tmp_path / "tuning.json")
+    written = json.loads((tmp_path / "tuning.json").read_text())
+    assert written["settings"]["world_size"] == 4
+    assert {line["what"].strip() for line in written["lines"]} == set(lines)
+
+
+def test_the_published_work_is_simulated_as_it_was_measured() -> None:
+    found = simulate.simulate(published(), Work(WHOLE_SET.gigabytes), 1000, PRICES)
+    assert found.seconds == pytest.approx(WHOLE_SET.lambda_s, rel=0.15)
+    assert found.executions == 1
+
+
+@given(st.floats(0.05, 5000), st.sampled_from([1, 10, 100, 1000]), st.integers(10, 200))
+@settings(max_examples=40, deadline=None)
+def test_simulated_work_keeps_to_the_account_and_to_lambda(
+    gigabytes: float, limit: int, partition_mb: int
+) -> None:
+    work = Work(gigabytes, partition_mb)
+    found = simulate.simulate(published(), work, limit, PRICES)
+    assert found.one.settings.world_size <= limit
+    assert found.one.rank_s <= TIME_LIMIT_S
+    assert found.executions * (found.one.settings.partitions or 0) >= work.partitions
+    assert found.executions * found.one.settings.galaxies >= work.galaxies
+
+
+def test_runs_on_one_machine_say_nothing_about_aws_but_how_fast_inference_is() -> None:
+    made, ranks = sweep(worlds=(1, 2, 4), target="local")
+    for rank in ranks:
+        rank["cpu_info.cores"] = 2
+    model = fitted(made, ranks)
+    assert model.cores == 2
+    moved = for_aws(model)
+    assert moved.cores is None
+    for term in ("galaxy", "batch", "spill"):
+        assert moved.coefficients[term] == model.coefficients[term]
+    for term in ("serial", "rank", "cold", "byte", "message"):
+        assert moved.coefficients[term] == published().coefficients[term]
+    assert "model" in {picture.name for picture in pictures(made, ranks, rows.predictions("other"), model)}
+
+
+def test_the_simulation_says_what_is_predicted_and_what_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert simulate.main([str(kept(tmp_path / "sweep")), "--concurrency", "1000"]) == 0
+    printed = capsys.readouterr().out
+    for part in ("measured: Lambda", "predicted: course", "predicted: these runs", "12.6 GB", "1 TB"):
+        assert part in printed
+    with pytest.raises(SystemExit):
+        simulate.main(["--gigabytes", "-1"])
