@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,18 @@ def read_artifacts(
     found.predictions = [pq.read_table(io.BytesIO(body)) for body in _read_all(s3, bucket, tables).values()]
     found.stored_bytes += sum(size for key, size in there.items() if key not in kept)
     return found
+
+
+def read_endings(
+    s3: S3Client, bucket: str, execution_id: str, known: Collection[int] = ()
+) -> tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]]]:
+    """Outcomes and failures, by rank, that an execution has left so far, without those of ranks ``known``."""
+    found = []
+    for kind in ("outcomes", "failures"):
+        prefix = f"executions/{execution_id}/{kind}/"
+        keys = _by_rank(_listing(s3, bucket, prefix), prefix, ".json")
+        found.append(_objects(s3, bucket, {rank: key for rank, key in keys.items() if rank not in known}))
+    return found[0], found[1]
 
 
 def _listing(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:

@@ -49,12 +49,21 @@ class RunRecord:
 
 
 def collect(
-    target: Target, deployment: Deployment, finished: Finished, prices: Prices, order: int = 0
+    target: Target,
+    deployment: Deployment,
+    finished: Finished,
+    prices: Prices,
+    order: int = 0,
+    *,
+    log_wait_s: float | None = None,
 ) -> RunRecord:
-    """Everything known about a run. What a failed run did not write is left out, never invented."""
+    """Everything known about a run. What a failed run did not write is left out, never invented.
+
+    ``log_wait_s`` is how long to wait for REPORT lines; None for the target's own time.
+    """
     left = _artifacts(target, deployment, finished)
     wanted = wanted_requests(deployment, finished, left)
-    seen = _Seen(finished, left, wanted, _invocations(target, finished, left, wanted))
+    seen = _Seen(finished, left, wanted, _invocations(target, finished, left, wanted, log_wait_s))
     bill = cost.lines(usage(finished, left, seen.found), prices)
     ranks = sorted({*left.outcomes, *left.results, *left.failures})
     return RunRecord(
@@ -114,12 +123,17 @@ def wanted_requests(deployment: Deployment, finished: Finished, left: Artifacts)
 
 
 def _invocations(
-    target: Target, finished: Finished, left: Artifacts, wanted: Mapping[str, set[str]]
+    target: Target,
+    finished: Finished,
+    left: Artifacts,
+    wanted: Mapping[str, set[str]],
+    log_wait_s: float | None,
 ) -> dict[str, Invocation]:
     # A clock that differs a little from AWS's must not hide the first lines.
     start_ms = int(finished.started_at.timestamp() * 1000) - 60_000
+    wait_s = target.log_wait_s if log_wait_s is None else log_wait_s
     return collect_invocations(
-        target.clients.logs, wanted, start_ms, timeout_s=target.log_wait_s, streams=left.log_streams()
+        target.clients.logs, wanted, start_ms, timeout_s=wait_s, streams=left.log_streams()
     )
 
 

@@ -6,13 +6,17 @@ import argparse
 import signal
 from collections.abc import Callable
 from types import FrameType
+from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from experiment import numbers
 from experiment.console import Reporter
 from experiment.errors import ExperimentError
+from experiment.numbers import count
 
 INTERRUPTED = 130
+T = TypeVar("T")
 
 
 def guarded(work: Callable[[], int], reporter: Reporter) -> int:
@@ -23,34 +27,33 @@ def guarded(work: Callable[[], int], reporter: Reporter) -> int:
     try:
         return work()
     except KeyboardInterrupt:
-        reporter.say("Interrupted: what this run started is stopped.", "yellow")
+        reporter.say("Interrupted: what this run started is stopped.", "yellow", important=True)
         return INTERRUPTED
     except ExperimentError as error:
-        reporter.say(f"Error: {error}", "bold red")
+        reporter.say(f"Error: {error}", "bold red", important=True)
     except (BotoCoreError, ClientError) as error:
-        reporter.say(f"Error: AWS said: {error}", "bold red")
+        reporter.say(f"Error: AWS said: {error}", "bold red", important=True)
     finally:
         signal.signal(signal.SIGTERM, before)
     return 1
 
 
-def positive(text: str) -> int:
-    """An argument that must be a whole number of at least 1."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return number
+def argument(read: Callable[[str], T]) -> Callable[[str], T]:
+    """``read`` as the type of an argument, with its ValueError's own words in the message."""
+
+    def wrapped(text: str) -> T:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+
+    return wrapped
 
 
-def memory_size(text: str) -> int:
-    """An argument that must be a memory size that Lambda accepts, in MB."""
-    size = positive(text)
-    if not 128 <= size <= 10_240:
-        raise argparse.ArgumentTypeError(f"{text} MB: a function's memory is between 128 and 10240 MB")
-    return size
+positive = argument(count)
+"""An argument that must be a whole number of at least 1."""
+memory_size = argument(numbers.memory_size)
+"""A memory size that Lambda accepts, in MB."""
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

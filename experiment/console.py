@@ -1,14 +1,22 @@
-"""Progress for people: a live line on a terminal, short plain lines in a log file or a CI job."""
+"""Where an experiment's messages go: to people, on a terminal or in a log file, or as JSON to a script."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Literal
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+Mode = Literal["people", "quiet", "json"]
+"""``people``: everything, live on a terminal and as plain lines elsewhere; ``quiet``: what failed and where
+the results are; ``json``: one JSON object a line, with the keys ``time`` and ``event``.
+"""
 
 
 class Step:
@@ -31,18 +39,40 @@ class Step:
 class Reporter:
     """Where an experiment's messages go."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, mode: Mode = "people") -> None:
         self.console = console or Console(highlight=False)
+        self.mode = mode
 
-    def say(self, message: str, style: str | None = None) -> None:
-        """One line, printed above whatever is live."""
-        self.console.print(escape(message), style=style, soft_wrap=True)
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody is there who sees live progress and can answer a question."""
+        return self.mode == "people" and self.console.is_terminal
+
+    def say(self, message: str, style: str | None = None, *, important: bool = False) -> None:
+        """One line, printed above whatever is live; ``important`` ones also where it is to be quiet."""
+        if self.mode == "json":
+            self.event("message", text=message)
+        elif important or self.mode == "people":
+            self.console.print(escape(message), style=style, soft_wrap=True)
+
+    def show(self, what: RenderableType) -> None:
+        """A table or the like, for people only."""
+        if self.mode == "people":
+            self.console.print(what)
+
+    def event(self, event: str, **fields: object) -> None:
+        """One JSON line for scripts; nothing for people, who are told the same in words."""
+        if self.mode == "json":
+            record = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, **fields}
+            self.console.print(
+                json.dumps(record, default=str), markup=False, highlight=False, emoji=False, soft_wrap=True
+            )
 
     @contextmanager
     def step(self, title: str, total: int | None = None) -> Iterator[Step]:
         """Show ``title`` while the block runs, then one line that says how long it took and its last note."""
         started = time.monotonic()
-        if self.console.is_terminal:
+        if self.interactive:
             columns = (
                 SpinnerColumn(),
                 TextColumn("{task.description}"),
@@ -54,8 +84,13 @@ class Reporter:
                 step = Step(title, total, progress)
                 yield step
         else:
-            self.say(f"{title} ...")
+            if self.mode == "people":
+                self.say(f"{title} ...")
             step = Step(title, total, None)
             yield step
-        note = f" ({step.note})" if step.note else ""
-        self.say(f"{title}: {time.monotonic() - started:.1f} s{note}")
+        seconds = time.monotonic() - started
+        if self.mode == "json":
+            self.event("step", title=title, seconds=round(seconds, 3), note=step.note)
+        else:
+            note = f" ({step.note})" if step.note else ""
+            self.say(f"{title}: {seconds:.1f} s{note}")

@@ -147,7 +147,7 @@ def lines(usage: Usage, prices: Prices) -> list[Line]:
 
 
 def _compute(usage: Usage, prices: Prices) -> Iterable[Line]:
-    for name, reports in (("ranks", usage.ranks), ("initialize and summarize", usage.others)):
+    for name, reports in (("ranks", usage.ranks), ("other functions", usage.others)):
         for memory in sorted({report.memory_mb for report in reports}):
             billed = [report.billed_ms for report in reports if report.memory_mb == memory]
             yield Line(

@@ -15,7 +15,7 @@ def open_results(folder: Path) -> Summary:
     """
     if not (folder / "summary.json").is_file():
         raise ResultsError(f"{folder} holds no results: name the --output folder of an experiment")
-    return Summary(folder, resume=True)
+    return Summary(folder, resume=True, read_only=True)
 
 
 def latest_results(below: Path) -> Path | None:

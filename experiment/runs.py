@@ -12,10 +12,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from experiment.clients import Clients
-from experiment.console import Reporter, Step
+from experiment.console import Reporter
+from experiment.failing import FailureWatch
 from experiment.failure import Failure, parse_failure
 from experiment.history import Timings, request_ids, timings
-from experiment.plan import RunSpec, mode_of, number
+from experiment.payloads import mode_of
+from experiment.plan import RunSpec, number
+from experiment.progress import SweepProgress
+from experiment.ranks import MapWatch
 from experiment.targets import Deployment, Target
 
 
@@ -100,44 +104,71 @@ class FunctionMemory:
 class Runner:
     """Makes executions on one prepared target."""
 
-    def __init__(self, target: Target, deployment: Deployment, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        target: Target,
+        deployment: Deployment,
+        reporter: Reporter,
+        progress: SweepProgress | None = None,
+    ) -> None:
         self._target = target
         self._deployment = deployment
         self._reporter = reporter
+        self._progress = progress
         self._sfn = target.clients.stepfunctions
 
     def run(self, execution: Execution) -> Finished:
-        """Start an execution and wait for its end. Ctrl-C stops it and its functions, and is passed on."""
-        machine, name = self._deployment.state_machine_arn, execution.execution_id
+        """Start an execution and wait for its end. Ctrl-C stops it and its functions, and is passed on; what
+        it left can be asked for with :meth:`stopped`.
+        """
+        name = execution.execution_id
         # Known before StartExecution answers, so that an interrupt in between stops it as well.
-        arn = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+        arn = self._arn(name)
         try:
-            with self._reporter.step(f"Run {execution.spec.run_id}", total=execution.ranks) as step:
-                content = json.dumps(execution.payload)
-                self._sfn.start_execution(stateMachineArn=machine, name=name, input=content)
-                found = self._wait(arn, execution, step)
-            return self._finished(execution, arn, found)
+            content = json.dumps(execution.payload)
+            self._sfn.start_execution(
+                stateMachineArn=self._deployment.state_machine_arn, name=name, input=content
+            )
+            return self._finished(execution, arn, self._wait(arn, name))
         except KeyboardInterrupt:
-            self._reporter.say(f"Stopping the execution {name} ...", "yellow")
+            self._reporter.say(f"Stopping the execution {name} ...", "yellow", important=True)
             self._stop(arn)
             raise
 
-    def _wait(self, arn: str, execution: Execution, step: Step) -> dict[str, Any]:
-        while True:
-            found = self._sfn.describe_execution(executionArn=arn)
-            done = self._ranks_done(execution.execution_id)
-            note = f"{done} of {execution.ranks or '?'} ranks done"
-            if found["status"] != "RUNNING":
-                step.update(done, note=f"{found['status'].lower()}, {note}")
-                return dict(found)
-            step.update(done, note=note)
-            time.sleep(self._target.poll_s)
+    def stopped(self, execution: Execution) -> Finished | None:
+        """What Step Functions says about an execution that :meth:`run` stopped; None if it never started."""
+        arn = self._arn(execution.execution_id)
+        try:
+            return self._finished(execution, arn, dict(self._sfn.describe_execution(executionArn=arn)))
+        except ClientError:
+            return None
 
-    def _ranks_done(self, execution_id: str) -> int:
-        pages = self._target.clients.s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self._deployment.bucket, Prefix=f"executions/{execution_id}/outcomes/"
-        )
-        return sum(page.get("KeyCount", 0) for page in pages)
+    def past(self, name: str) -> Finished:
+        """An execution that ended earlier, by its name. Raises ClientError when there is none."""
+        arn = self._arn(name)
+        found = dict(self._sfn.describe_execution(executionArn=arn))
+        payload = _object(str(found.get("input") or ""))
+        memory = self._deployment.executor_memory_mb
+        return self._finished(Execution(RunSpec(), name, payload, memory), arn, found)
+
+    def _arn(self, name: str) -> str:
+        return f"{self._deployment.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+
+    def _wait(self, arn: str, name: str) -> dict[str, Any]:
+        ranks = MapWatch(self._sfn, arn)
+        failing = FailureWatch(self._target, self._deployment, name, self._reporter)
+        failed = 0
+        while True:
+            found = dict(self._sfn.describe_execution(executionArn=arn))
+            states = ranks.look()
+            if states is not None and self._progress is not None:
+                self._progress.ranks(states)
+            if (states is not None and states.failed > failed) or found["status"] == "FAILED":
+                failed = states.failed if states else failed
+                failing.look()
+            if found["status"] != "RUNNING":
+                return found
+            time.sleep(self._target.poll_s)
 
     def _stop(self, arn: str) -> None:
         try:
@@ -145,7 +176,7 @@ class Runner:
         except ClientError as error:
             # It ended by itself meanwhile, or never started; anything else the user has to know.
             if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "ValidationException"):
-                self._reporter.say(f"The execution could not be stopped: {error}", "red")
+                self._reporter.say(f"The execution could not be stopped: {error}", "red", important=True)
         self._target.stop_functions()
 
     def _finished(self, execution: Execution, arn: str, found: dict[str, Any]) -> Finished:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,18 +16,36 @@ import pyarrow.parquet as pq
 
 from experiment.collect import PREDICTION_SCHEMA, RunRecord, flatten
 from experiment.errors import ResultsError
-from experiment.rows import ROW_KEYS, RunRow
+from experiment.files import set_aside, write_atomically
+from experiment.rows import ROW_KEYS, SCHEMA_VERSION, RunRow
+
+T = TypeVar("T")
+_TABLES = ("runs.csv", "ranks.csv", "predictions.parquet")
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 class Summary:
     """``DIR/summary.json``, ``runs.csv``, ``ranks.csv``, ``predictions.parquet`` and ``logs/``.
 
     Opening a folder that holds results already is refused unless ``resume`` is given; then they are read,
-    runs that failed are forgotten when they are made again, and everything else stays.
+    runs that failed are forgotten when they are made again, and everything else stays. A damaged file is set
+    aside under another name, which ``say`` is told, and never overwritten; ``read_only`` refuses it instead.
     """
 
-    def __init__(self, folder: Path, *, resume: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        resume: bool = False,
+        read_only: bool = False,
+        say: Callable[[str], None] = _to_stderr,
+    ) -> None:
         self.folder = folder
+        self._say = say
+        self._read_only = read_only
         self.rows: list[RunRow] = []
         self.ranks: list[dict[str, Any]] = []
         self._predictions: pa.Table = PREDICTION_SCHEMA.empty_table()
@@ -36,6 +55,19 @@ class Summary:
                     f"{folder} holds results already: add --resume to continue them, or name another --output"
                 )
             self._load()
+        elif not read_only:
+            self._keep_orphans(resume)
+
+    def _keep_orphans(self, resume: bool) -> None:
+        """Files of runs that no summary.json knows of are somebody's results all the same."""
+        found = [self.folder / name for name in _TABLES if (self.folder / name).exists()]
+        if found and not resume:
+            raise ResultsError(
+                f"{self.folder} holds {', '.join(path.name for path in found)} without a summary.json: name "
+                "another --output, or add --resume to set them aside"
+            )
+        for path in found:
+            self._say(f"{path} belongs to no run that is known here, and is kept as {set_aside(path).name}.")
 
     @property
     def predictions(self) -> pa.Table:
@@ -48,7 +80,7 @@ class Summary:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _write(self.folder / ".writable", b"")
+            write_atomically(self.folder / ".writable", b"")
             (self.folder / ".writable").unlink()
         except OSError as error:
             raise ResultsError(f"cannot write into {self.folder}: {error.strerror}") from error
@@ -68,7 +100,7 @@ class Summary:
         for rank, lines in record.output.items():
             folder = self.log_folder(record)
             folder.mkdir(parents=True, exist_ok=True)
-            _write(folder / f"{rank}.log", "".join(f"{line}\n" for line in lines).encode())
+            write_atomically(folder / f"{rank}.log", "".join(f"{line}\n" for line in lines).encode())
         self.write()
 
     def log_folder(self, record: RunRecord) -> Path:
@@ -80,35 +112,73 @@ class Summary:
 
         ``summary.json`` comes last, since it is what says that a run is done.
         """
-        _write(self.folder / "runs.csv", _csv(_flat(row) for row in self.rows))
-        _write(self.folder / "ranks.csv", _csv(self.ranks))
+        write_atomically(self.folder / "runs.csv", _csv(_flat(row) for row in self.rows))
+        write_atomically(self.folder / "ranks.csv", _csv(self.ranks))
         sink = io.BytesIO()
         pq.write_table(self._predictions, sink)
-        _write(self.folder / "predictions.parquet", sink.getvalue())
-        _write(self.folder / "summary.json", (json.dumps(self.rows, indent=2) + "\n").encode())
+        write_atomically(self.folder / "predictions.parquet", sink.getvalue())
+        write_atomically(self.folder / "summary.json", (json.dumps(self.rows, indent=2) + "\n").encode())
 
     def _load(self) -> None:
         path = self.folder / "summary.json"
         try:
             rows = json.loads(path.read_text())
         except ValueError as error:
+            if self._read_only:
+                raise ResultsError(f"{path} was cut short or is no JSON: repair it first") from error
+            aside = set_aside(path)
             raise ResultsError(
-                f"{path} is not complete JSON: move it away or name another --output"
+                f"{path} was cut short or is no JSON, and is kept as {aside.name}: repair it and rename it "
+                "back, or run again to make its runs anew"
             ) from error
-        if not isinstance(rows, list) or any(set(row) != set(ROW_KEYS) for row in rows):
-            raise ResultsError(f"{path} was written by another version: name another --output")
+        _check_version(path, rows)
         self.rows = rows
-        ranks, predictions = self.folder / "ranks.csv", self.folder / "predictions.parquet"
-        if ranks.exists():
-            with ranks.open(newline="") as file:
-                self.ranks = list(csv.DictReader(file))
-        if predictions.exists():
-            try:
-                self._predictions = pq.read_table(predictions, schema=PREDICTION_SCHEMA)
-            except pa.ArrowInvalid as error:
-                raise ResultsError(
-                    f"{predictions} cannot be read: move it away or name another --output"
-                ) from error
+        self.ranks = self._salvaged("ranks.csv", _read_csv) or []
+        predictions = self._salvaged("predictions.parquet", _read_predictions)
+        if predictions is not None:
+            self._predictions = predictions
+
+    def _salvaged(self, name: str, read: Callable[[Path], T]) -> T | None:
+        """A file's content; one that is damaged is set aside, since the others can do without it."""
+        path = self.folder / name
+        if not path.exists():
+            return None
+        try:
+            return read(path)
+        except (ValueError, pa.ArrowException, csv.Error) as error:
+            if self._read_only:
+                raise ResultsError(f"{path} is damaged ({error}): move it away first") from error
+            aside = set_aside(path)
+            self._say(
+                f"{path} is damaged ({error}) and kept as {aside.name}; what comes goes into a new one."
+            )
+            return None
+
+
+def _check_version(path: Path, rows: object) -> None:
+    """Raises :class:`ResultsError` for anything but rows of this version."""
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ResultsError(f"{path} is not a list of runs: name another --output")
+    for row in rows:
+        version = row.get("schema_version", 1)
+        if version != SCHEMA_VERSION or set(row) != set(ROW_KEYS):
+            raise ResultsError(
+                f"{path} was written by another version of this program (its runs have version {version}, "
+                f"this one writes {SCHEMA_VERSION}): name another --output, or continue it with that version"
+            )
+
+
+def _read_csv(path: Path) -> list[dict[str, Any]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file, strict=True)
+        rows = list(reader)
+    if not path.read_bytes().endswith(b"\n") or any(None in row.values() or None in row for row in rows):
+        raise ValueError("it was cut short")
+    return rows
+
+
+def _read_predictions(path: Path) -> pa.Table:
+    return pq.read_table(path, schema=PREDICTION_SCHEMA)
 
 
 def _flat(row: RunRow) -> dict[str, Any]:
@@ -125,9 +195,3 @@ def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)

@@ -4,38 +4,45 @@ arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from experiment.budget import DEFAULT_BUDGET_USD, Spending, agree, plan_line, plan_table
 from experiment.collect import RunRecord, collect
 from experiment.console import Reporter
-from experiment.plan import RunSpec, read_payload, sample_payload, script_payload, with_overrides
+from experiment.errors import TargetError
+from experiment.forecast import Forecast, forecast, model_of
+from experiment.inputs import Input
+from experiment.plan import Plan, RunSpec, check_names, remaining
 from experiment.prices import Prices, load_prices
+from experiment.progress import SweepProgress
 from experiment.report import write_report
 from experiment.runs import Execution, FunctionMemory, Runner, new_execution_id
 from experiment.summary import Summary
+from experiment.sweep_record import SweepRecord
 from experiment.table import runs_table
 from experiment.targets import Deployment, Target
-from experiment.upload import partitions_for, upload_bundle, upload_sample, upload_script
-
-Build = Callable[[RunSpec, str], dict[str, Any]]
-"""Makes an execution's input from its settings and its name."""
+from inference.environment import usable_cores
 
 _RANKS_SHOWN = 8
 _LINES_SHOWN = 10
+_DEFAULT_MEMORY_MB = 3008  # of terraform/variables.tf
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asked for. Without a ``payload`` or a ``script``: AstroMAE on the sample."""
+    """What the command line asked for."""
 
-    specs: list[RunSpec]
+    plan: Plan
     output: Path
+    input: Input = field(default_factory=Input)
     resume: bool = False
-    payload: Path | None = None
-    script: Path | None = None
+    budget_usd: float = DEFAULT_BUDGET_USD
+    assume_yes: bool = False
+    """Nobody is asked, and the budget does not stop the sweep."""
+    ask: Callable[[str], str] | None = None
+    """How to ask; None: on a terminal, if there is one."""
 
 
 def run(target: Target, options: Options, reporter: Reporter) -> bool:
@@ -45,27 +52,71 @@ def run(target: Target, options: Options, reporter: Reporter) -> bool:
     :class:`~experiment.errors.ExperimentError` when it cannot go on; Ctrl-C is passed on after what runs was
     stopped.
     """
-    summary = Summary(options.output, resume=options.resume)
-    payload = read_payload(options.payload) if options.payload else None
+    runs = _checked(options)
+    summary = Summary(
+        options.output, resume=options.resume, say=lambda text: reporter.say(text, "yellow", important=True)
+    )
     summary.prepare()
-    todo = [spec for spec in options.specs if not summary.succeeded(spec.run_id)]
-    if len(todo) < len(options.specs):
-        done = len(options.specs) - len(todo)
-        reporter.say(f"{done} of {len(options.specs)} runs are done already (--resume).")
+    todo = remaining(runs, lambda spec: summary.succeeded(spec.run_id))
+    measured = [spec for spec in runs if not spec.warm_up]
+    if len(todo) < len(runs):
+        done = sum(summary.succeeded(spec.run_id) for spec in measured)
+        reporter.say(f"{done} of {len(measured)} runs are done already (--resume).")
     succeeded = False
     try:
         deployment = target.prepare(reporter)
         prices = load_prices(deployment.region, deployment.architecture)
+        session = _Session(target, deployment, prices, summary, reporter)
         try:
             if todo:
-                session = _Session(target, deployment, prices, summary, reporter)
-                session.make(todo, session.inputs(todo, payload, options.script))
+                session.make(todo, options)
         finally:
             _conclude(summary, prices, reporter)
-        succeeded = all(summary.succeeded(spec.run_id) for spec in options.specs)
+        succeeded = all(summary.succeeded(spec.run_id) for spec in measured)
     finally:
         target.release(abandoned=not succeeded)
     return succeeded
+
+
+def dry_run(target: Target, options: Options, reporter: Reporter) -> Forecast:
+    """Show the plan with its predicted time and cost, and start nothing.
+
+    On AWS the deployment is looked at, for its region and memory and for the size of the data; without one,
+    and for the embedded AWS, the defaults of terraform/ are taken.
+    """
+    runs = _checked(options)
+    summary = Summary(options.output, resume=options.resume, read_only=True)
+    todo = remaining(runs, lambda spec: summary.succeeded(spec.run_id))
+    memory, prices, s3 = _DEFAULT_MEMORY_MB, load_prices(), None
+    if target.name == "aws":
+        try:
+            deployment = target.prepare(reporter)
+            memory, s3 = deployment.executor_memory_mb, target.clients.s3
+            prices = load_prices(deployment.region, deployment.architecture)
+        except TargetError as error:
+            reporter.say(
+                f"Without a deployment ({error}), this is for {prices.region} and {memory} MB.", "yellow"
+            )
+    data = options.input.data([spec.setting for spec in todo], s3)
+    model = model_of(summary.rows, summary.ranks, target.name)
+    cores = usable_cores() if target.name == "local" else None
+    predicted = forecast(todo, data, model, prices, default_memory_mb=memory, cores=cores)
+    reporter.show(plan_table(predicted))
+    reporter.say(plan_line(predicted), important=True)
+    for spec, prediction in predicted.runs:
+        reporter.event(
+            "planned", run_id=spec.run_id, seconds=prediction.seconds, cost_usd=prediction.cost_usd
+        )
+    reporter.event("plan", runs=len(todo), seconds=predicted.seconds, cost_usd=predicted.cost_usd)
+    return predicted
+
+
+def _checked(options: Options) -> list[RunSpec]:
+    """The plan's runs, after everything was checked that needs no target."""
+    runs = options.plan.runs()
+    check_names(runs)
+    options.input.check(options.plan.settings)
+    return runs
 
 
 @dataclass(frozen=True)
@@ -78,29 +129,82 @@ class _Session:
     summary: Summary
     reporter: Reporter
 
-    def inputs(self, specs: list[RunSpec], payload: dict[str, Any] | None, script: Path | None) -> Build:
-        """Upload what the runs need; how to make a run's input."""
-        if payload is not None:
-            return lambda spec, _: with_overrides(payload, spec)
-        if script is None:
-            return self._sample_inputs(specs)
-        bucket = self.deployment.bucket
-        key = upload_script(self.target.clients.s3, bucket, script, self.reporter)
-        return lambda spec, _: script_payload(spec, bucket, key)
-
-    def make(self, specs: list[RunSpec], build: Build) -> None:
+    def make(self, specs: Sequence[RunSpec], options: Options) -> None:
         """Make these runs one after the other and keep each one's results."""
-        runner = Runner(self.target, self.deployment, self.reporter)
-        with FunctionMemory(self.target.clients, self.deployment) as memory:
-            for order, spec in enumerate(specs):
+        predicted = self._predicted(specs, options)
+        free = self.target.name == "local"
+        if not free:
+            agree(
+                predicted, options.budget_usd, self.reporter, assume_yes=options.assume_yes, ask=options.ask
+            )
+        spending = Spending(None if free or options.assume_yes else _limit(options.budget_usd, predicted))
+        SweepRecord(options.plan, options.input, self.target.name).write(self.summary.folder)
+        build = options.input.upload(
+            self.target.clients.s3,
+            self.deployment.bucket,
+            [spec.setting for spec in specs],
+            self.reporter,
+        )
+        order = {spec.run_id: index for index, spec in enumerate(options.plan.runs())}
+        seconds = {spec.run_id: prediction.seconds for spec, prediction in predicted.runs}
+        with (
+            FunctionMemory(self.target.clients, self.deployment) as memory,
+            SweepProgress(self.reporter, seconds, free=free) as progress,
+        ):
+            runner = Runner(self.target, self.deployment, self.reporter, progress)
+            for spec, prediction in predicted.runs:
+                spending.check(spec, prediction.cost_usd)
                 name = new_execution_id(spec)
-                finished = runner.run(Execution(spec, name, build(spec, name), *memory.set(spec.memory_mb)))
-                if finished.failure:
-                    self.reporter.say(f"Run {spec.run_id} {finished.status}: {finished.failure}", "red")
-                record = collect(self.target, self.deployment, finished, self.prices, order)
-                self.summary.add(record)
-                if finished.execution.mode == "script" and not finished.failure:
-                    self._show_output(record)
+                execution = Execution(spec, name, build(spec, name), *memory.set(spec.memory_mb))
+                record = self._run(runner, execution, progress, order[spec.run_id])
+                spending.spent_usd += record.row["cost_usd"]
+
+    def _predicted(self, specs: Sequence[RunSpec], options: Options) -> Forecast:
+        free = self.target.name == "local"
+        return forecast(
+            specs,
+            options.input.data([spec.setting for spec in specs], self.target.clients.s3),
+            model_of(self.summary.rows, self.summary.ranks, self.target.name),
+            self.prices,
+            default_memory_mb=self.deployment.executor_memory_mb,
+            cores=usable_cores() if free else None,
+        )
+
+    def _run(self, runner: Runner, execution: Execution, progress: SweepProgress, order: int) -> RunRecord:
+        """One execution, with its results on disk; one that Ctrl-C stopped leaves what there is of it."""
+        try:
+            with progress.run(execution.spec, execution.ranks):
+                finished = runner.run(execution)
+        except KeyboardInterrupt:
+            stopped = runner.stopped(execution)
+            if stopped is not None:
+                self.summary.add(
+                    collect(self.target, self.deployment, stopped, self.prices, order, log_wait_s=0.0)
+                )
+            raise
+        if finished.failure:
+            self.reporter.say(
+                f"Run {execution.spec.run_id} {finished.status}: {finished.failure}", "red", important=True
+            )
+        record = collect(self.target, self.deployment, finished, self.prices, order)
+        self.summary.add(record)
+        row = record.row
+        progress.finished(execution.spec, row["status"], row["duration_s"], row["cost_usd"])
+        self._check_logs(record)
+        if execution.mode == "script" and not finished.failure:
+            self._show_output(record)
+        return record
+
+    def _check_logs(self, record: RunRecord) -> None:
+        found, expected = record.row["reports_found"], record.row["reports_expected"]
+        if found < expected:
+            self.reporter.say(
+                f"  {found} of {expected} REPORT lines found after {self.target.log_wait_s:.0f} s: the cost "
+                "lacks the others; scripts/collect_logs.py --execution "
+                f"{record.row['execution_id']} looks again.",
+                "yellow",
+                important=True,
+            )
 
     def _show_output(self, record: RunRecord) -> None:
         """What a script printed, which is often all that it has to say."""
@@ -110,24 +214,22 @@ class _Session:
         if record.output:
             self.reporter.say(f"All of it: {self.summary.log_folder(record)}", "dim")
 
-    def _sample_inputs(self, specs: list[RunSpec]) -> Build:
-        """Upload the bundle and the sample; how to make a run's input from them."""
-        s3, bucket = self.target.clients.s3, self.deployment.bucket
-        partitions = partitions_for(max(spec.world_size or 1 for spec in specs))
-        upload_bundle(s3, bucket, self.reporter)
-        prefix = upload_sample(s3, bucket, partitions, self.reporter)
-        return lambda spec, name: sample_payload(spec, bucket, prefix, f"results/{name}")
+
+def _limit(budget_usd: float, predicted: Forecast) -> float:
+    """What the sweep may spend: the budget, or what was agreed to above it and half as much again."""
+    return max(budget_usd, 1.5 * predicted.cost_usd) if predicted.cost_usd > budget_usd else budget_usd
 
 
 def _conclude(summary: Summary, prices: Prices, reporter: Reporter) -> None:
     """The table and the report of what is there, also when the experiment was cut short."""
     if not summary.rows:
         return
-    reporter.console.print(runs_table(summary.rows, reporter.console.width))
+    reporter.show(runs_table(summary.rows, reporter.console.width))
     if any(row["target"] == "local" for row in summary.rows):
         reporter.say(
             "Cost is what the same run would have cost on AWS; on this machine it cost nothing.", "dim"
         )
     with reporter.step("Writing the report"):
         path = write_report(summary, prices)
-    reporter.say(f"Report: {path}", "bold")
+    reporter.event("report", path=str(path))
+    reporter.say(f"Report: {path}", "bold", important=reporter.mode == "quiet")

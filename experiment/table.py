@@ -13,6 +13,8 @@ from rich.table import Table
 Row = Mapping[str, Any]
 
 _WIDE = 96
+_NOT_BESIDE_RUN = ("init", "map", "samples", "MAE", "NMAD")
+_SETTING = ("world_size", "batch_size", "memory_mb", "partition_mb", "files")
 
 
 def runs_table(rows: Iterable[Row], width: int = _WIDE) -> Table:
@@ -22,6 +24,9 @@ def runs_table(rows: Iterable[Row], width: int = _WIDE) -> Table:
     """
     rows = list(rows)
     columns = _columns(rows)
+    if width < _WIDE and "run" in columns:
+        for name in _NOT_BESIDE_RUN:
+            del columns[name]
     table = Table(
         box=box.SIMPLE_HEAD if width >= _WIDE else None, padding=(0, 1) if width >= _WIDE else (0, 1, 0, 0)
     )
@@ -34,13 +39,15 @@ def runs_table(rows: Iterable[Row], width: int = _WIDE) -> Table:
 
 def _columns(rows: list[Row]) -> dict[str, Callable[[Row], str]]:
     columns: dict[str, Callable[[Row], str]] = {}
-    if len({(row["world_size"], row["batch_size"], row["memory_mb"]) for row in rows}) < len(rows):
-        columns["run"] = lambda row: escape(str(row["run_id"]))
-    columns["world"] = lambda row: fixed(row["world_size"], 0)
-    if len({row["batch_size"] for row in rows}) > 1:
-        columns["batch"] = lambda row: fixed(row["batch_size"], 0)
-    if len({row["memory_mb"] for row in rows}) > 1:
-        columns["MB"] = lambda row: fixed(row["memory_mb"], 0)
+    varied = [key for key in _SETTING if len({row[key] for row in rows}) > 1]
+    if len({tuple(row[key] for key in _SETTING) for row in rows}) < len(rows) or len(varied) > 2:
+        columns["run"] = lambda row: escape(str(row["run_id"]))  # which has its setting in its name
+    else:
+        columns["world"] = lambda row: fixed(row["world_size"], 0)
+        if "batch_size" in varied:
+            columns["batch"] = lambda row: fixed(row["batch_size"], 0)
+        if "memory_mb" in varied:
+            columns["MB"] = lambda row: fixed(row["memory_mb"], 0)
     columns["status"] = _status
     columns["total"] = lambda row: fixed(row["duration_s"], 2)
     columns["init"] = lambda row: fixed(row["init_s"], 2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from experiment.console import Reporter
 from experiment.errors import TargetError
-from experiment.plan import BUNDLE_PREFIX
+from experiment.payloads import BUNDLE_PREFIX
 from experiment.sync import Upload, sync
 from experiment.targets import LOCAL_STATE, REPOSITORY, fingerprint
 from inference.synthetic import SAMPLE_SIZE, sample_set

@@ -40,6 +40,8 @@ class StepFunctions:
 
     def __init__(self, states: list[dict[str, Any] | BaseException]) -> None:
         self.states = states
+        self.map_runs: list[dict[str, int]] = []
+        """Item counts of the Map; none while it has not started."""
         self.started: list[dict[str, Any]] = []
         self.stopped: list[str] = []
 
@@ -55,6 +57,12 @@ class StepFunctions:
             raise state
         stop = {} if state["status"] == "RUNNING" else {"stopDate": STARTED + timedelta(seconds=5)}
         return {"startDate": STARTED, **stop, **state}
+
+    def list_map_runs(self, **_: object) -> dict[str, Any]:
+        return {"mapRuns": [{"mapRunArn": str(index)} for index in range(len(self.map_runs))]}
+
+    def describe_map_run(self, **arguments: object) -> dict[str, Any]:
+        return {"itemCounts": self.map_runs[int(str(arguments["mapRunArn"]))]}
 
     def get_paginator(self, _: str) -> Pages:
         return Pages(lambda **_: {"events": []})
@@ -128,11 +136,11 @@ class FakeClients:
 class FakeTarget:
     """A target that is ready at once."""
 
-    name = "local"
     poll_s = 0.0
     log_wait_s = 0.0
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "local") -> None:
+        self.name = name
         self.fakes = FakeClients()
         self.functions_stopped = False
         self.released: list[bool] = []

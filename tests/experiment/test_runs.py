@@ -2,22 +2,28 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from experiment.collect import collect, flatten
-from experiment.plan import RunSpec, plan
+from experiment.console import Reporter
+from experiment.errors import BudgetError
+from experiment.inputs import Input
+from experiment.plan import Plan, RunSpec, Setting
 from experiment.prices import load_prices
 from experiment.rows import ROW_KEYS
 from experiment.runs import Execution, FunctionMemory, Runner
-from experiment.sweep import Options, run
-from tests.experiment.fakes import DEPLOYMENT, STARTED, FakeTarget, quiet
+from experiment.sweep import Options, dry_run, run
+from experiment.sweep_record import read_record
+from tests.experiment.fakes import DEPLOYMENT, STARTED, FakeTarget, StepFunctions, quiet
 
-SPEC = RunSpec(2, 512, None, 1)
+SPEC = RunSpec(2, 512)
 PAYLOAD = {"bucket": "state", "world_size": 2, "data_prefix": "sample/16", "result_path": "results/x"}
 EXECUTION = Execution(SPEC, "x", PAYLOAD, 3008, 2048)
 OUTPUT = {
@@ -147,46 +153,206 @@ def test_memory_left_behind_by_a_run_that_was_killed_is_put_right() -> None:
     assert target.fakes.functions.memory_mb == 3008
 
 
-def payload_file(tmp_path: Path) -> Path:
-    path = tmp_path / "mine.json"
-    path.write_text(json.dumps({"bucket": "state", "world_size": "2", "script": "/tmp/s.py"}))
-    return path
+def options(tmp_path: Path, *, repetitions: int = 2, memory_mb: int | None = None, **more: Any) -> Options:  # noqa: ANN401 - any of the dataclass's fields
+    payload = tmp_path / "mine.json"
+    payload.write_text(json.dumps({"bucket": "state", "world_size": "2", "script": "/tmp/s.py"}))
+    plan = Plan((Setting(memory_mb=memory_mb),), repetitions, source="mine")
+    return Options(plan, tmp_path / "out", Input(payload=payload), **more)
 
 
 def test_a_sweep_goes_on_after_a_failure_and_resumes_only_what_failed(tmp_path: Path) -> None:
     target = FakeTarget()
-    payload = payload_file(tmp_path)
-    options = Options(plan([], [], [], 2, payload=payload), tmp_path / "out", payload=payload)
     target.fakes.stepfunctions.states = [
         {"status": "FAILED", "error": "InputError", "cause": "no"},
         succeeded(),
     ]
     reporter = quiet()
-    assert run(target, options, reporter) is False
+    assert run(target, options(tmp_path), reporter) is False
     assert target.released == [True]
     assert (tmp_path / "out" / "report.html").exists()
     assert "InputError: no" in reporter.console.export_text()
 
-    again = Options(options.specs, options.output, resume=True, payload=payload)
     target.fakes.stepfunctions.states = [succeeded()]
-    assert run(target, again, quiet()) is True
+    assert run(target, options(tmp_path, resume=True), quiet()) is True
     assert target.released == [True, False]
     assert len(target.fakes.stepfunctions.started) == 3
     rows = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert [row["status"] for row in rows] == ["succeeded", "succeeded"]
+    assert sorted(row["order"] for row in rows) == [0, 1]
 
 
-def test_an_interrupted_sweep_keeps_earlier_results_and_reports_them(tmp_path: Path) -> None:
+def test_an_interrupted_sweep_keeps_earlier_results_and_what_was_stopped(tmp_path: Path) -> None:
     target = FakeTarget()
-    payload = payload_file(tmp_path)
-    options = Options(plan([], [], [512], 2, payload=payload), tmp_path / "out", payload=payload)
-    target.fakes.stepfunctions.states = [succeeded(), KeyboardInterrupt()]
+    target.fakes.stepfunctions.states = [succeeded(), KeyboardInterrupt(), {"status": "ABORTED"}]
     with pytest.raises(KeyboardInterrupt):
-        run(target, options, quiet())
-    assert len(json.loads((tmp_path / "out" / "summary.json").read_text())) == 1
+        run(target, options(tmp_path, memory_mb=512), quiet())
+    rows = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert [row["status"] for row in rows] == ["succeeded", "aborted"]
+    assert len(target.fakes.stepfunctions.stopped) == 1
     assert (tmp_path / "out" / "report.html").exists()
     assert target.released == [True]
     assert target.fakes.functions.memory_mb == 3008
+
+    target.fakes.stepfunctions.states = [succeeded()]
+    record = read_record(tmp_path / "out")
+    again = Options(record.plan, tmp_path / "out", record.input, resume=True)
+    assert run(target, again, quiet()) is True
+    assert len(target.fakes.stepfunctions.started) == 3
+
+
+def test_a_plan_above_the_budget_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    target = FakeTarget("aws")
+    with pytest.raises(BudgetError, match="--yes"):
+        run(target, options(tmp_path, budget_usd=1e-9), quiet())
+    assert target.fakes.stepfunctions.started == []
+    assert target.fakes.functions.updates == []
+
+
+def test_whoever_agrees_may_spend_it(tmp_path: Path) -> None:
+    target = FakeTarget("aws")
+    target.fakes.stepfunctions.states = [succeeded()]
+    asked: list[str] = []
+
+    def yes(question: str) -> str:
+        asked.append(question)
+        return "y"
+
+    assert run(target, options(tmp_path, repetitions=1, budget_usd=1e-9, ask=yes), quiet())
+    assert len(asked) == 1
+    target.fakes.stepfunctions.states = []
+    with pytest.raises(BudgetError, match="did not agree"):
+        run(
+            target,
+            replace(options(tmp_path, budget_usd=1e-9, ask=lambda _: ""), output=tmp_path / "b"),
+            quiet(),
+        )
+
+
+def test_a_sweep_that_costs_more_than_predicted_stops_at_the_budget(
+    tmp_path: Path, target: FakeTarget
+) -> None:
+    target.name = "aws"
+    target.fakes.s3.put_json("executions/x/outcomes/0.json", {"rank": 0})
+    # What was billed is found in the logs: far more than the forecast.
+    dear = report("req-i", "d") | {
+        "message": report("req-i", "d")["message"].replace("1100 ms", "6000000 ms")
+    }
+    target.fakes.logs.events["/i"] = [dear]
+    target.fakes.stepfunctions.states = [succeeded(), succeeded()]
+    with pytest.raises(BudgetError, match="--resume"):
+        run(target, options(tmp_path, budget_usd=0.05), quiet())
+    rows = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert len(rows) == 1
+    assert rows[0]["cost_usd"] > 0.05
+
+
+def test_a_dry_run_starts_nothing(tmp_path: Path) -> None:
+    target = FakeTarget("aws")
+    reporter = quiet()
+    made = dry_run(target, options(tmp_path, memory_mb=1024), reporter)
+    text = reporter.console.export_text()
+    assert "mine-m1024-1" in text
+    assert "2 runs" in text
+    assert made.cost_usd > 0
+    assert made.seconds > 0
+    assert target.fakes.stepfunctions.started == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_scripts_get_json_lines(tmp_path: Path) -> None:
+    target = FakeTarget()
+    states = {"pending": 0, "running": 1, "succeeded": 1, "failed": 0, "timedOut": 0, "aborted": 0}
+    target.fakes.stepfunctions.map_runs = [states]
+    target.fakes.stepfunctions.states = [{"status": "RUNNING"}, succeeded()]
+    file = io.StringIO()
+    reporter = Reporter(Console(file=file, width=40), mode="json")
+    assert run(target, options(tmp_path, repetitions=1), reporter)
+    events = [json.loads(line) for line in file.getvalue().splitlines()]
+    assert all({"time", "event"} <= event.keys() for event in events)
+    named = {event["event"]: event for event in events}
+    assert named["run_started"] | {"time": 0} == {
+        "time": 0,
+        "event": "run_started",
+        "run_id": "mine-1",
+        "number": 1,
+        "of": 1,
+        "ranks": 2,
+    }
+    assert (named["ranks"]["running"], named["ranks"]["succeeded"]) == (1, 1)
+    assert named["run_finished"]["status"] == "succeeded"
+    assert Path(named["report"]["path"]).is_file()
+
+
+def test_quiet_says_only_what_failed_and_where_the_report_is(tmp_path: Path, target: FakeTarget) -> None:
+    target.fakes.stepfunctions.states = [
+        succeeded(),
+        {"status": "FAILED", "error": "InputError", "cause": "no"},
+    ]
+    file = io.StringIO()
+    assert not run(target, options(tmp_path), Reporter(Console(file=file, width=300), mode="quiet"))
+    lines = file.getvalue().splitlines()
+    assert len(lines) == 2
+    assert "InputError: no" in lines[0]
+    assert lines[1].startswith("Report: ")
+
+
+def test_a_rank_that_fails_is_shown_with_its_last_lines_while_others_run(
+    tmp_path: Path, target: FakeTarget
+) -> None:
+    failed = {
+        "rank": 1,
+        "status": "failed",
+        "error_type": "ValueError",
+        "error_message": "no such band",
+        "output_tail": ["reading", "band x"],
+        "traceback": "Traceback (most recent call last):\nValueError: no such band",
+    }
+    other = failed | {"rank": 0, "error_type": "PeerFailure", "error_message": "rank 1 failed"}
+
+    class Watched(StepFunctions):
+        """Looks at what is on the screen by the time that the execution is described a second time."""
+
+        shown = ""
+
+        def describe_execution(self, **arguments: object) -> dict[str, Any]:
+            if len(self.states) == 1:
+                self.shown = reporter.console.export_text(clear=False)
+            name = self.started[-1]["name"]
+            target.fakes.s3.put_json(f"executions/{name}/outcomes/1.json", failed)
+            target.fakes.s3.put_json(f"executions/{name}/outcomes/0.json", other)
+            return super().describe_execution(**arguments)
+
+    states = {"pending": 0, "running": 1, "succeeded": 0, "failed": 1, "timedOut": 0, "aborted": 0}
+    reporter = quiet()
+    watched = Watched([{"status": "RUNNING"}, {"status": "FAILED", "error": "RankFailure", "cause": "x"}])
+    watched.map_runs = [states]
+    target.fakes.stepfunctions = watched
+    run(target, options(tmp_path, repetitions=1), reporter)
+    assert "Rank 1 failed: ValueError: no such band" in watched.shown
+    assert "[1] band x" in watched.shown
+    assert "Rank 0" not in reporter.console.export_text(clear=False)
+
+
+def test_a_killed_rank_is_found_in_the_logs_by_the_error_of_the_service(target: FakeTarget) -> None:
+    request = "11111111-2222-3333-4444-555555555555"
+    s3 = target.fakes.s3
+    del s3.objects["executions/x/outcomes/1.json"]
+    s3.put_json(
+        "executions/x/failures/1.json",
+        {
+            "Error": "Sandbox.Timedout",
+            "Cause": json.dumps(
+                {"errorMessage": f"RequestId: {request} Error: Task timed out after 3.00 seconds"}
+            ),
+        },
+    )
+    target.fakes.logs.events["/e"].append(report(request, "k"))
+    target.fakes.stepfunctions.states = [{"status": "FAILED", "error": "RankFailure", "cause": "x"}]
+    finished = Runner(target, DEPLOYMENT, quiet()).run(EXECUTION)
+    record = collect(target, DEPLOYMENT, finished, load_prices())
+    assert [row["report.request_id"] for row in record.ranks] == ["req-0", request]
+    assert record.ranks[1]["error_type"] == "Sandbox.Timedout"
+    assert record.row["reports_found"] == record.row["reports_expected"] == 2
 
 
 def test_flatten_names_nested_values_and_keeps_lists_as_json() -> None:
