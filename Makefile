@@ -12,7 +12,7 @@ ARGS   ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run bench bench-fmi bench-inference test lint format deploy destroy clean
+.PHONY: help setup run bench bench-fmi bench-inference test test-images lint format deploy destroy clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -53,6 +53,9 @@ bench-inference: $(VENV)/.ready-bench ## AstroMAE inference beside the course's 
 
 test: $(VENV)/.ready-dev ## every test; ARGS="tests/fmi -k reduce", WORKERS=0 for one after the other
 	@exec $(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+test-images: $(VENV)/.ready-dev ## build both container images in Docker and test them; ARGS="-k world"
+	@exec .ci/images $(ARGS)
 
 lint: $(VENV)/.ready-dev ## ruff, mypy in strict mode, terraform fmt
 	$(PY) -m ruff check .

@@ -28,8 +28,8 @@ def build(repository: Path, note: Callable[[str], None]) -> dict[str, str]:
     """Build both images and give their ids, 64 hexadecimal digits by image; seconds when nothing changed.
 
     ``note`` is told what is being done. The environment variable COSMIC_BUILD_ARGS may hold arguments of the
-    Dockerfiles, as ``NAME=value`` separated by spaces. Raises :class:`TargetError` with the engine's last
-    lines.
+    Dockerfiles, as ``NAME=value`` separated by spaces; DOCKER_BUILD_OPTIONS options of ``docker build``.
+    Raises :class:`TargetError` with the engine's last lines.
     """
     return {name: _build_one(repository, name, note) for name in NAMES}
 
@@ -37,8 +37,9 @@ def build(repository: Path, note: Callable[[str], None]) -> dict[str, str]:
 def _build_one(repository: Path, name: str, note: Callable[[str], None]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "id"
-        command = ["docker", "build", "--progress", "plain", "--network", "host", "--iidfile", str(written)]
+        command = ["docker", "build", "--progress", "plain", "--iidfile", str(written)]
         command += ["--file", f"containers/{name}/Dockerfile", "--tag", f"cosmic-{name}"]
+        command += os.environ.get("DOCKER_BUILD_OPTIONS", "").split()
         for argument in os.environ.get("COSMIC_BUILD_ARGS", "").split():
             command += ["--build-arg", argument]
         _run([*command, "."], repository, lambda line: note(f"{name}: {line}"))
@@ -74,3 +75,20 @@ def _run(command: list[str], folder: Path, note: Callable[[str], None]) -> None:
         ) from error
     if process.returncode:
         raise TargetError("the image was not built: " + "\n".join(tail))
+
+
+def main() -> None:
+    """Build both and print their sizes, for scripts: python -m experiment.images."""
+    repository = Path(__file__).resolve().parent.parent
+    for name, digest in build(repository, lambda _line: None).items():
+        size = subprocess.run(
+            ["docker", "image", "inspect", "--format", "{{.Size}}", f"sha256:{digest}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        print(f"cosmic-{name}: {int(size.stdout) / 1e6:,.0f} MB (sha256:{digest[:12]})")
+
+
+if __name__ == "__main__":
+    main()

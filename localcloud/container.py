@@ -53,7 +53,7 @@ class Container:
         try:
             attached = engine.api.attach_socket(container, params={"stdout": 1, "stderr": 1, "stream": 1})
             self._output = OutputReader(
-                _own_descriptor(attached), sink, decode=self._marks.decode, ended=self._marks.end
+                _own_descriptor(attached), sink, decode=self._marks.decode, end=self._marks.end
             )
             attached.close()
             engine.api.start(container)
@@ -78,7 +78,7 @@ class Container:
             if self._helper.send(mark) and not self._marks.wait_for(number, _REPLY_SECONDS):
                 _LOG.warning("container %s: its output does not come in time", self.id[:12])
         else:
-            self._marks.wait_for(1 << 62, _REPLY_SECONDS)  # its end
+            self._marks.wait_for_end(_REPLY_SECONDS)
         self._output.flush()
 
     def resident_mb(self) -> int:
@@ -115,7 +115,7 @@ class Container:
         """End it, pass on its last output, and remove it."""
         self.kill()
         self._exited.wait()
-        self._marks.wait_for(1 << 62, _REPLY_SECONDS)
+        self._marks.wait_for_end(_REPLY_SECONDS)
         self._output.close()
         self._helper.close()
         self._engine.remove(self.id)

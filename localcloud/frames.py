@@ -9,8 +9,10 @@ import secrets
 import struct
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 
 _HEADER = struct.Struct(">BxxxL")
+_LONGEST_LINE = 256 * 1024
 OUTPUTS = (1, 2)  # stdout and stderr
 
 
@@ -35,7 +37,7 @@ class Frames:
 
 
 class MarkedOutput:
-    """Merges stdout and stderr, and takes marks out of them: lines that say how far the output has come.
+    """Merges stdout and stderr line by line, and takes marks out: lines that say how far the output has come.
 
     Between a container and whoever is attached to it are an engine and several buffers, so an invocation that
     has ended may still have lines on their way. A mark written to both streams after it has ended comes after
@@ -45,7 +47,7 @@ class MarkedOutput:
     def __init__(self) -> None:
         self._token = secrets.token_hex(16).encode()
         self._frames = Frames()
-        self._held: defaultdict[int, bytes] = defaultdict(bytes)
+        self._unfinished: defaultdict[int, bytes] = defaultdict(bytes)
         self._last: dict[int, int] = dict.fromkeys(OUTPUTS, 0)
         self._written = 0
         self._change = threading.Condition()
@@ -59,43 +61,39 @@ class MarkedOutput:
 
     def wait_for(self, number: int, seconds: float) -> bool:
         """Block until both streams have come to this mark, or to their end; False when it takes too long."""
-        with self._change:
-            return self._change.wait_for(
-                lambda: self._ended or min(self._last.values()) >= number, timeout=seconds
-            )
+        return self._wait(lambda: self._ended or min(self._last.values()) >= number, seconds)
 
-    def end(self) -> None:
-        """There is no more."""
+    def wait_for_end(self, seconds: float) -> bool:
+        """Block until there is no more output; False when it takes too long."""
+        return self._wait(lambda: self._ended, seconds)
+
+    def decode(self, data: bytes) -> bytes:
+        """The whole lines that these bytes of the attached stream complete, without marks."""
+        return b"".join(self._lines(stream, content) for stream, content in self._frames.feed(data))
+
+    def end(self) -> bytes:
+        """There is no more; what is left without an end of line."""
         with self._change:
             self._ended = True
             self._change.notify_all()
+        return b"".join(self._unfinished.pop(stream, b"") for stream in OUTPUTS)
 
-    def decode(self, data: bytes) -> bytes:
-        """The output in these bytes of the attached stream, without marks."""
-        return b"".join(self._without_marks(stream, content) for stream, content in self._frames.feed(data))
+    def _lines(self, stream: int, content: bytes) -> bytes:
+        *whole, rest = (self._unfinished.pop(stream, b"") + content).split(b"\n")
+        if len(rest) > _LONGEST_LINE:
+            whole, rest = [*whole, rest], b""
+        self._unfinished[stream] = rest
+        return b"".join(self._without_mark(stream, line) for line in whole)
 
-    def _without_marks(self, stream: int, content: bytes) -> bytes:
-        text = self._held.pop(stream, b"") + content
-        clean = b""
-        while (at := text.find(self._token)) >= 0:
-            number, newline, rest = text[at + len(self._token) :].partition(b"\n")
-            clean += text[:at]
-            if not newline:
-                self._held[stream] = text[at:]
-                return clean
-            self._passed(stream, int(number))
-            text = rest
-        keep = self._start_of_token(text)
-        self._held[stream] = text[len(text) - keep :]
-        return clean + text[: len(text) - keep]
-
-    def _start_of_token(self, text: bytes) -> int:
-        """How many bytes at the end of `text` may be the beginning of a mark."""
-        return next(
-            (size for size in range(len(self._token) - 1, 0, -1) if text.endswith(self._token[:size])), 0
-        )
-
-    def _passed(self, stream: int, number: int) -> None:
+    def _without_mark(self, stream: int, line: bytes) -> bytes:
+        before, mark, number = line.partition(self._token)
+        if not mark:
+            return line + b"\n"
         with self._change:
-            self._last[stream] = number
+            self._last[stream] = int(number)
             self._change.notify_all()
+        return before + b"\n" if before else b""  # a last line without an end gets one
+
+    def _wait(self, condition: Callable[[], bool], seconds: float) -> bool:
+        with self._change:
+            return self._change.wait_for(condition, timeout=seconds)

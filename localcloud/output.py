@@ -19,7 +19,7 @@ class OutputReader:
     A write to a pipe has returned only when its bytes are in the pipe. A process that first prints and then
     calls the Runtime API has therefore filled the pipe before the call arrives, and flush(), called after
     that, passes on every line of it: no waiting, no guessing. `decode` takes the lines' bytes out of what was
-    read; `ended` is called at the end of all.
+    read; `end` is called once, at the end of all, for what it kept back.
     """
 
     def __init__(
@@ -28,12 +28,12 @@ class OutputReader:
         sink: Callable[[Sequence[str]], None],
         *,
         decode: Callable[[bytes], bytes] = bytes,
-        ended: Callable[[], None] = lambda: None,
+        end: Callable[[], bytes] = bytes,
     ) -> None:
         self._descriptor = descriptor
         self._sink = sink
         self._decode = decode
-        self._ended = ended
+        self._end = end
         self._lock = threading.Lock()
         self._partial = b""
         self._open = True
@@ -51,7 +51,6 @@ class OutputReader:
         """Flush and stop reading; a grandchild that still holds the pipe no longer keeps it open here."""
         with self._lock:
             self._drain()
-            self._emit(final=True)
             self._close()
 
     def _run(self) -> None:
@@ -74,7 +73,6 @@ class OutputReader:
             except BlockingIOError:
                 return
             if not data:
-                self._emit(final=True)
                 self._close()
                 return
             taken += len(data)
@@ -94,4 +92,5 @@ class OutputReader:
         if self._open:
             self._open = False
             os.close(self._descriptor)
-            self._ended()
+            self._partial += self._end()
+            self._emit(final=True)

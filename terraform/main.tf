@@ -5,6 +5,7 @@ module "registry" {
 
   name_prefix        = var.name_prefix
   region             = var.region
+  root               = abspath("${path.root}/..")
   builder            = var.image_builder
   prebuilt_images    = var.prebuilt_images
   build_args         = var.image_build_args

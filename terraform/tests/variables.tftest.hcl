@@ -67,3 +67,27 @@ run "a_zone_needs_a_domain" {
 
   expect_failures = [var.create_zone]
 }
+
+run "prebuilt_images_have_to_be_named" {
+  command = plan
+
+  variables {
+    image_builder = "prebuilt"
+  }
+
+  expect_failures = [var.prebuilt_images]
+}
+
+run "prebuilt_images_are_named_by_digest_in_a_private_repository" {
+  command = plan
+
+  variables {
+    image_builder = "prebuilt"
+    prebuilt_images = {
+      executor   = "123456789012.dkr.ecr.us-east-1.amazonaws.com/executor:latest"
+      rendezvous = "docker.io/library/rendezvous@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    }
+  }
+
+  expect_failures = [var.prebuilt_images]
+}

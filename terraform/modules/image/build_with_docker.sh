@@ -47,7 +47,9 @@ ARGUMENTS
 if docker build --help | grep -q -e --provenance; then
   set -- --provenance=false "$@"
 fi
-DOCKER_BUILDKIT=1 docker build "$@" . ||
+# DOCKER_BUILD_OPTIONS is for engines with needs of their own, such as --network=host.
+# shellcheck disable=SC2086 - words on purpose
+DOCKER_BUILDKIT=1 docker build ${DOCKER_BUILD_OPTIONS:-} "$@" . ||
   fail "The image $DOCKERFILE could not be built: the engine's last lines above say why."
 docker push "$image" ||
   fail "The image could not be pushed to $REPOSITORY_URL."

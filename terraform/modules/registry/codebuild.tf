@@ -1,9 +1,14 @@
 # For people without Docker: a CodeBuild project that builds an image from a source archive. build_with_codebuild.py in
 # modules/image starts it and waits. It costs nothing while it does not build; a build takes minutes of a small machine.
 
+data "aws_caller_identity" "this" {}
+
 locals {
   codebuild = var.builder == "codebuild" ? 1 : 0
   project   = "${var.name_prefix}-images"
+
+  # ARNs are written out, so that a plan shows the whole policy before anything exists.
+  here = "${var.region}:${data.aws_caller_identity.this.account_id}"
 
   buildspec = {
     version = "0.2"
@@ -62,7 +67,7 @@ data "aws_iam_policy_document" "codebuild" {
       "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:GetDownloadUrlForLayer",
       "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
     ]
-    resources = [for repository in aws_ecr_repository.this : repository.arn]
+    resources = [for name in sort(local.built) : "arn:aws:ecr:${local.here}:repository/${var.name_prefix}/${name}"]
   }
 
   statement {
@@ -74,7 +79,7 @@ data "aws_iam_policy_document" "codebuild" {
   statement {
     sid       = "WriteLog"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.codebuild[0].arn}:*"]
+    resources = ["arn:aws:logs:${local.here}:log-group:/aws/codebuild/${local.project}:*"]
   }
 }
 

@@ -2,7 +2,6 @@
 # already (image_builder = "prebuilt").
 
 locals {
-  root   = abspath("${path.root}/..")
   images = toset(["executor", "rendezvous"])
   built  = var.builder == "prebuilt" ? toset([]) : local.images
 
@@ -59,7 +58,7 @@ module "image" {
   for_each = aws_ecr_repository.this
 
   name              = each.key
-  root              = local.root
+  root              = var.root
   repository_url    = each.value.repository_url
   region            = var.region
   architecture      = var.architecture

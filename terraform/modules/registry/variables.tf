@@ -8,6 +8,11 @@ variable "region" {
   type        = string
 }
 
+variable "root" {
+  description = "The repository's folder, which is the build context of both images."
+  type        = string
+}
+
 variable "builder" {
   description = "Who builds the images: docker, codebuild, or nobody (prebuilt)."
   type        = string

@@ -75,6 +75,35 @@ def hog(event: Any, context: Any) -> Any:
         held.append(b"x" * (16 * 1024 * 1024))
 
 
+def wait(event: Any, context: Any) -> Any:
+    """Return after some seconds."""
+    threading.Event().wait(event["seconds"])
+
+
+def fill(event: Any, context: Any) -> str:
+    """Write a file of so many MB below /tmp; how that went."""
+    try:
+        with (Path(gettempdir()) / event["name"]).open("wb", buffering=0) as file:
+            for _ in range(event["mb"]):
+                file.write(b"x" * 1024 * 1024)
+    except OSError as error:
+        return str(error.strerror)
+    return "written"
+
+
+def rights(event: Any, context: Any) -> dict[str, Any]:
+    """What this process may do: writing outside /tmp, its user, its capabilities."""
+    seen: dict[str, Any] = {"user": os.getuid()}
+    for name, folder in {"root": "/", "task": Path(__file__).parent}.items():
+        try:
+            (Path(folder) / "written").touch()
+        except OSError as error:
+            seen[name] = error.strerror
+    status = Path("/proc/self/status").read_text()
+    seen["capabilities"] = int(status.split("CapEff:")[1].split()[0], 16)
+    return seen
+
+
 def large(event: Any, context: Any) -> Any:
     """Return a payload of the wanted size."""
     return "x" * event["size"]
