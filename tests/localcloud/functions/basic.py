@@ -94,9 +94,9 @@ def fill(event: Any, context: Any) -> str:
 def rights(event: Any, context: Any) -> dict[str, Any]:
     """What this process may do: writing outside /tmp, its user, its capabilities."""
     seen: dict[str, Any] = {"user": os.getuid()}
-    for name, folder in {"root": "/", "task": Path(__file__).parent}.items():
+    for name, folder in {"root": Path("/"), "task": Path(__file__).parent}.items():
         try:
-            (Path(folder) / "written").touch()
+            (folder / "written").touch()
         except OSError as error:
             seen[name] = error.strerror
     status = Path("/proc/self/status").read_text()
