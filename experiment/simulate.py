@@ -171,9 +171,14 @@ def notes(models: Iterable[tuple[str, ScalingModel]], work: Work, prices: Prices
         "may run as many functions at once as its quota says: 10 where it is new, else 1,000 by default; all "
         "ranks of a world run at once. Work that does not fit into a function's 15 minutes becomes "
         "executions one after the other.",
-        *(f"{name}: from {for_aws(model).source}; {for_aws(model).error}." for name, model in models),
+        *(f"{name}: from {_rests_on(model)}." for name, model in models),
         "The published cost counts only Lambda's time, at the memory that was used, not configured.",
     ]
+
+
+def _rests_on(model: ScalingModel) -> str:
+    how_sure = str(model.error) if model.cores is None else "not checked on AWS"
+    return f"{for_aws(model).source}; {how_sure}"
 
 
 def simulation_section(model: ScalingModel | None, prices: Prices, limits: Sequence[int]) -> str:

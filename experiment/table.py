@@ -9,24 +9,22 @@ from typing import Any
 from rich import box
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 Row = Mapping[str, Any]
 
 _WIDE = 96
-_NOT_BESIDE_RUN = ("init", "map", "samples", "MAE", "NMAD")
 _SETTING = ("world_size", "batch_size", "memory_mb", "partition_mb", "files")
+_LEFT_OUT_FIRST = ("MAE", "init", "NMAD", "map", "samples", "R²", "samples/s")
 
 
 def runs_table(rows: Iterable[Row], width: int = _WIDE) -> Table:
-    """One line a run, made to fit 80 columns; settings are shown where they differ between the runs.
+    """One line a run; settings are shown where they differ, and what does not fit the width is left out.
 
     Times are seconds, cost is in dollars, and NMAD is the metric that results call Precision.
     """
     rows = list(rows)
-    columns = _columns(rows)
-    if width < _WIDE and "run" in columns:
-        for name in _NOT_BESIDE_RUN:
-            del columns[name]
+    columns = _fitting(_columns(rows), rows, width)
     table = Table(
         box=box.SIMPLE_HEAD if width >= _WIDE else None, padding=(0, 1) if width >= _WIDE else (0, 1, 0, 0)
     )
@@ -37,10 +35,26 @@ def runs_table(rows: Iterable[Row], width: int = _WIDE) -> Table:
     return table
 
 
+def _fitting(
+    columns: dict[str, Callable[[Row], str]], rows: list[Row], width: int
+) -> dict[str, Callable[[Row], str]]:
+    """The columns without the least important ones that a terminal of this width has no room for."""
+    gap = 3 if width >= _WIDE else 1
+    needed = {
+        name: gap + max(len(name), *(Text.from_markup(show(row)).cell_len for row in rows))
+        for name, show in columns.items()
+    }
+    for name in _LEFT_OUT_FIRST:
+        if sum(needed.values()) > width:
+            needed.pop(name, None)
+    return {name: columns[name] for name in needed}
+
+
 def _columns(rows: list[Row]) -> dict[str, Callable[[Row], str]]:
     columns: dict[str, Callable[[Row], str]] = {}
     varied = [key for key in _SETTING if len({row[key] for row in rows}) > 1]
-    if len({tuple(row[key] for key in _SETTING) for row in rows}) < len(rows) or len(varied) > 2:
+    alike = len({tuple(row[key] for key in _SETTING) for row in rows}) < len(rows)
+    if alike or len(varied) > 2 or "files" in varied:
         columns["run"] = lambda row: escape(str(row["run_id"]))  # which has its setting in its name
     else:
         columns["world"] = lambda row: fixed(row["world_size"], 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from experiment.prediction import predict
@@ -51,7 +52,8 @@ def sweep(
                     )
                     factor = slower * drawn.uniform(1 - noise, 1 + noise)
                     row = _row(settings, repetition, factor)
-                    row |= {"run_id": prefix + row["run_id"], **changes}
+                    started = (datetime(2026, 11, 21, tzinfo=UTC) + timedelta(minutes=len(rows))).isoformat()
+                    row |= {"run_id": prefix + row["run_id"], "started_at": started, **changes}
                     rows.append(cast(RunRow, row))
                     ranks += _ranks(rows[-1])
     return rows, ranks

@@ -264,3 +264,19 @@ def test_the_table_shows_settings_that_differ() -> None:
     assert "MB" not in headers
     assert "run" not in headers
     assert "run" in [str(column.header) for column in runs_table([rows.row(), rows.row("again")]).columns]
+
+
+def test_where_a_terminal_is_narrow_the_least_important_columns_are_left_out() -> None:
+    made = [
+        rows.row(f"w{world}-b{batch}-1", world_size=world, batch_size=batch)
+        for world in (1, 2)
+        for batch in (64, 512)
+    ]
+    made.append(rows.row("w1-b64-2", world_size=1, batch_size=64))
+    for width in (60, 80, 100, 140):
+        console = Console(width=width, file=io.StringIO(), record=True)
+        console.print(runs_table(made, width))
+        text = console.export_text()
+        assert "…" not in text
+        for part in ("w1-b64-2", "status", "total", "cost $"):
+            assert part in text

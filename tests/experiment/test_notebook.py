@@ -1,0 +1,72 @@
+"""docs/tutorial.ipynb runs from start to end on results, in the project's environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from experiment.collect import RunRecord
+from experiment.summary import Summary
+from tests.experiment import rows
+from tests.experiment.sweeps import sweep
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOK = ROOT / "docs" / "tutorial.ipynb"
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    summary = Summary(tmp_path / "results")
+    summary.prepare()
+    summary.rows, summary.ranks = sweep(worlds=(1, 2, 4), repetitions=3)
+    latest = max(summary.rows, key=lambda row: row["started_at"])
+    summary.add(RunRecord(latest, [], rows.predictions(latest["run_id"], 50)))
+    return summary.folder
+
+
+def run(tmp_path: Path, results: Path) -> nbformat.NotebookNode:
+    """The notebook with its output, executed by a kernel of this interpreter."""
+    done = tmp_path / "done.ipynb"
+    script = (
+        "import sys, nbformat\nfrom nbclient import NotebookClient\n"
+        "notebook = nbformat.read(sys.argv[1], 4)\n"
+        "client = NotebookClient(notebook, timeout=120, resources={'metadata': {'path': sys.argv[3]}})\n"
+        "client.execute()\nnbformat.write(notebook, sys.argv[2])\n"
+    )
+    folders = {
+        name: str(tmp_path / name) for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR")
+    }
+    environment = {**os.environ, **folders, "COSMIC_RESULTS": str(results), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", script, str(NOTEBOOK), str(done), str(NOTEBOOK.parent)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    return nbformat.read(done, 4)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def test_it_runs_and_draws(tmp_path: Path, results: Path) -> None:
+    cells = [cell for cell in run(tmp_path, results).cells if cell.cell_type == "code"]
+    outputs = [output for cell in cells for output in cell.outputs]
+    drawn = [output for output in outputs if "image/png" in output.get("data", {})]
+    text = "".join(output.get("text", "") for output in outputs)
+    assert len(drawn) == 3
+    assert "9 executions, 9 to look at" in text
+    assert "50 galaxies: MAE 0.0100" in text
+    assert "From 9 runs on AWS" in text
+    assert not [
+        output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"
+    ]
+
+
+def test_it_is_kept_without_output_and_without_paths_of_a_machine() -> None:
+    notebook = json.loads(NOTEBOOK.read_text())
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
+    assert all(
+        path not in NOTEBOOK.read_text() for path in ("/home/", "/Users/", "/root/", "/work/", str(ROOT))
+    )
