@@ -9,10 +9,16 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from types_boto3_ec2.client import EC2Client
+    from types_boto3_ecr.client import ECRClient
+    from types_boto3_ecs.client import ECSClient
     from types_boto3_lambda.client import LambdaClient
     from types_boto3_logs.client import CloudWatchLogsClient
     from types_boto3_s3.client import S3Client
+    from types_boto3_service_quotas.client import ServiceQuotasClient
+    from types_boto3_ssm.client import SSMClient
     from types_boto3_stepfunctions.client import SFNClient
+    from types_boto3_sts.client import STSClient
 
 
 class Clients:
@@ -48,3 +54,33 @@ class Clients:
     def logs(self) -> CloudWatchLogsClient:
         """CloudWatch Logs."""
         return self._session.client("logs", endpoint_url=self._endpoint_url, config=self._config)
+
+    @cached_property
+    def ec2(self) -> EC2Client:
+        """Amazon EC2."""
+        return self._session.client("ec2", endpoint_url=self._endpoint_url, config=self._config)
+
+    @cached_property
+    def ecr(self) -> ECRClient:
+        """Amazon ECR."""
+        return self._session.client("ecr", endpoint_url=self._endpoint_url, config=self._config)
+
+    @cached_property
+    def ecs(self) -> ECSClient:
+        """Amazon ECS."""
+        return self._session.client("ecs", endpoint_url=self._endpoint_url, config=self._config)
+
+    @cached_property
+    def ssm(self) -> SSMClient:
+        """AWS Systems Manager."""
+        return self._session.client("ssm", endpoint_url=self._endpoint_url, config=self._config)
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """AWS Security Token Service."""
+        return self._session.client("sts", endpoint_url=self._endpoint_url, config=self._config)
+
+    @cached_property
+    def quotas(self) -> ServiceQuotasClient:
+        """Service Quotas."""
+        return self._session.client("service-quotas", endpoint_url=self._endpoint_url, config=self._config)

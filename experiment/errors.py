@@ -5,6 +5,7 @@
     ExperimentError          printed without a traceback; exit status 1
       TerraformError         terraform is missing, or init, apply, output or destroy failed
       TargetError            no deployment to run on, or it cannot be reached
+        PreflightError       something about the account or the deployment that a run would fail for
       PayloadError           a payload file that cannot be used
       ResultsError           the output folder cannot be used
       DeliveryError          a place where prepared data cannot go
@@ -25,6 +26,10 @@ class TerraformError(ExperimentError):
 
 class TargetError(ExperimentError):
     """There is no deployment to run on, or it does not answer."""
+
+
+class PreflightError(TargetError):
+    """Something that a run on AWS would fail for."""
 
 
 class PayloadError(ExperimentError):

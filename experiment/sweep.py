@@ -14,7 +14,8 @@ from experiment.console import Reporter
 from experiment.errors import TargetError
 from experiment.forecast import Forecast, forecast, model_of
 from experiment.inputs import Input
-from experiment.plan import Plan, RunSpec, check_names, remaining
+from experiment.payloads import read_payload
+from experiment.plan import Plan, RunSpec, check_names, number, remaining
 from experiment.prices import Prices, load_prices
 from experiment.progress import SweepProgress
 from experiment.report import write_report
@@ -43,6 +44,13 @@ class Options:
     """Nobody is asked, and the budget does not stop the sweep."""
     ask: Callable[[str], str] | None = None
     """How to ask; None: on a terminal, if there is one."""
+
+    @property
+    def largest_world(self) -> int:
+        """Ranks of the largest world asked for; 1 where a payload does not say so in a usable way."""
+        payload = read_payload(self.input.payload) if self.input.payload else {}
+        asked = number(payload.get("world_size") or payload.get("file_limit")) or 1
+        return max(setting.world_size or asked for setting in self.plan.settings)
 
 
 def run(target: Target, options: Options, reporter: Reporter) -> bool:

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from experiment import images
 from experiment.clients import Clients
 from experiment.console import Reporter
-from experiment.errors import TargetError
+from experiment.errors import PreflightError, TargetError
+from experiment.preflight import Preflight
 from experiment.terraform import Terraform, cli_environment
 from localcloud.embedded import EmbeddedAWS, StartError
 
@@ -45,6 +45,10 @@ class Deployment:
     region: str
     architecture: str
     executor_memory_mb: int
+    images: dict[str, str]
+    """Image URIs by container: executor, rendezvous."""
+    rendezvous: dict[str, str]
+    """How the rendezvous server runs: mode, parameter (with its address), cluster and service."""
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any]) -> Deployment:
@@ -58,6 +62,8 @@ class Deployment:
                 region=outputs["region"],
                 architecture=outputs["architecture"],
                 executor_memory_mb=int(outputs["executor_memory_mb"]),
+                images=dict(outputs["images"]),
+                rendezvous=dict(outputs["rendezvous"]),
             )
         except KeyError as missing:
             raise TargetError(
@@ -96,7 +102,8 @@ class LocalTarget:
     it.
 
     ``containers``: its functions and tasks are containers of the images, which are built as needed; False:
-    they are processes; None: processes, unless it runs already and has containers.
+    they are processes; None: processes, unless it runs already and has containers. ``variables`` of the root
+    module take precedence over this target's own.
     """
 
     name = "local"
@@ -104,8 +111,14 @@ class LocalTarget:
     log_wait_s = 5.0
 
     def __init__(
-        self, repository: Path = REPOSITORY, state: Path = LOCAL_STATE, *, containers: bool | None = None
+        self,
+        repository: Path = REPOSITORY,
+        state: Path = LOCAL_STATE,
+        *,
+        containers: bool | None = None,
+        variables: Mapping[str, object] | None = None,
     ) -> None:
+        self._settings = variables or {}
         self.repository = repository
         self.state = state
         self._containers = containers
@@ -236,7 +249,9 @@ class LocalTarget:
             "create_zone": False,
             "image_builder": "prebuilt",
             "prebuilt_images": images.uris(digests),
+            "rendezvous_mode": "on-demand",
             "rendezvous_port": port,
+            **self._settings,
         }
 
     def _terraform(self, cloud: EmbeddedAWS, home: Path, say: Callable[[str], None] = print) -> Terraform:
@@ -284,9 +299,11 @@ class AwsTarget:
     poll_s = 1.0
     log_wait_s = 60.0
 
-    def __init__(self, repository: Path = REPOSITORY, state: Path = LOCAL_STATE) -> None:
+    def __init__(self, repository: Path = REPOSITORY, state: Path = LOCAL_STATE, world_size: int = 1) -> None:
         self.repository = repository
         self.state = state
+        self.world_size = world_size
+        """Ranks of the largest world that is going to run; the account has to allow them."""
         self._clients: Clients | None = None
 
     @property
@@ -304,23 +321,30 @@ class AwsTarget:
         )
 
     def prepare(self, reporter: Reporter) -> Deployment:
-        """Read the deployment from Terraform's state and check that the credentials reach it."""
+        """Read the deployment from Terraform's state, and check everything that a run needs of it."""
+        deployment = self.look_up(reporter)
+        self.preflight(deployment, reporter)
+        return deployment
+
+    def look_up(self, reporter: Reporter) -> Deployment:
+        """The deployment as Terraform's state has it; raises :class:`TargetError` when there is none."""
         with reporter.step("Looking up the deployment on AWS"):
             outputs = self.terraform().output()
             if not outputs:
                 raise TargetError("nothing is deployed on AWS yet: run `make deploy` first")
             deployment = Deployment.from_outputs(outputs)
             self._clients = Clients(boto3.Session(region_name=deployment.region))
-            try:
-                self._clients.stepfunctions.describe_state_machine(
-                    stateMachineArn=deployment.state_machine_arn
-                )
-            except (BotoCoreError, ClientError) as error:
-                raise TargetError(
-                    f"the deployment does not answer ({error}): check your AWS credentials "
-                    "(`aws sts get-caller-identity`) and run `make deploy` if it was destroyed"
-                ) from error
         return deployment
+
+    def preflight(self, deployment: Deployment, reporter: Reporter) -> None:
+        """Make every check and show them all; raises :class:`PreflightError` when one is not met."""
+        failed = 0
+        for check in Preflight(self.clients, deployment, self.world_size).checks():
+            mark, style = ("ok", None) if check.ok else ("FAILED", "red")
+            reporter.say(f"  {mark:6} {check.name}: {check.detail}", style)
+            failed += not check.ok
+        if failed:
+            raise PreflightError(f"{failed} of the checks above failed; nothing was started.")
 
     def destroy(self, reporter: Reporter) -> None:
         """Remove everything that ``make deploy`` made."""

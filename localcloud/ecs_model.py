@@ -60,8 +60,11 @@ def mark_running(task: MotoObject, region: str, *, running: bool) -> None:
         interface.public_ip = PUBLIC_IP
 
 
-def mark_stopped(task: MotoObject, region: str, reason: str, exit_code: int | None) -> None:
-    """Say in moto that the task has ended; its network interface goes with it."""
+def mark_stopped(
+    task: MotoObject, region: str, reason: str, exit_code: int | None, code: str | None = None
+) -> None:
+    """Say in moto that the task has ended, and by which stop code; its network interface goes with it."""
+    task.stop_code = code
     task.last_status, task.desired_status, task.stopped_reason = "STOPPED", "STOPPED", reason
     for container in task.containers:
         container.last_status = "STOPPED"
@@ -110,6 +113,7 @@ def task_detail(task: MotoObject) -> dict[str, Any]:
     }
     if task.last_status == "STOPPED":
         detail |= {"stoppedReason": task.stopped_reason, "stoppedAt": now}
+        detail |= {"stopCode": task.stop_code} if task.stop_code else {}
     return detail
 
 

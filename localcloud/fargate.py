@@ -157,7 +157,8 @@ class Fargate:
             process = self._host.start_task(spec, task.id, region)
         except CannotStartError as error:
             _LOG.error("task %s: %s", arn, error)
-            mark_stopped(task, region, f"CannotStartContainerError: {error}", None)
+            mark_stopped(task, region, f"CannotStartContainerError: {error}", None, "TaskFailedToStart")
+            events.deliver(_event(task, region), self._runtime, set())
             self._delay(_service_key(task), stable=False)
             return
         self._running[arn] = _Running(task, region, process)
@@ -169,7 +170,7 @@ class Fargate:
             if not one.process.ready():
                 return
             mark_running(one.task, one.region, running=True)
-            one.event = self._event(one)
+            one.event = _event(one.task, one.region)
             _LOG.info("task %s: is up", one.task.task_arn)
             self.wake()
         if time.monotonic() - one.started < _LATE_RULE_SECONDS:
@@ -181,22 +182,21 @@ class Fargate:
                 _LOG.warning("task %s: ended with status %s", arn, one.process.exit_status)
                 self._delay(_service_key(one.task), stable=time.monotonic() - one.started > _STABLE_SECONDS)
                 one.process.close()
-                self._ended(arn, one, "Essential container in task exited", one.process.exit_status)
+                reason, code = "Essential container in task exited", "EssentialContainerExited"
+                self._ended(arn, one, reason, one.process.exit_status, code)
 
     def _stop(self, arn: str, one: _Running) -> None:
         _LOG.info("task %s: stopping", arn)
         one.process.stop(_GRACE_SECONDS)
         self._ended(arn, one, one.task.stopped_reason, one.process.exit_status)
 
-    def _ended(self, arn: str, one: _Running, reason: str, status: int | None) -> None:
+    def _ended(
+        self, arn: str, one: _Running, reason: str, status: int | None, code: str | None = None
+    ) -> None:
         del self._running[arn]
         one.task.desired_status = "STOPPED"
-        mark_stopped(one.task, one.region, reason, status)
-        events.deliver(self._event(one), self._runtime, set())
-
-    def _event(self, one: _Running) -> dict[str, Any]:
-        arn, detail = one.task.task_arn, task_detail(one.task)
-        return events.make_event(one.region, "aws.ecs", "ECS Task State Change", [arn], detail)
+        mark_stopped(one.task, one.region, reason, status, code)
+        events.deliver(_event(one.task, one.region), self._runtime, set())
 
     def _delay(self, service_key: str, *, stable: bool) -> None:
         """Start the next task of a service that keeps failing later and later."""
@@ -204,6 +204,11 @@ class Fargate:
         backoff.failures = 1 if stable else backoff.failures + 1
         pause = min(2.0 ** (backoff.failures - 1), _LONGEST_BACKOFF_SECONDS)
         backoff.not_before = time.monotonic() + pause
+
+
+def _event(task: MotoObject, region: str) -> dict[str, Any]:
+    arn, detail = task.task_arn, task_detail(task)
+    return events.make_event(region, "aws.ecs", "ECS Task State Change", [arn], detail)
 
 
 def _service_key(task: MotoObject) -> str:

@@ -26,6 +26,7 @@ EXAMPLES = """\
 examples:
   run_experiment.py                                   worlds of 1, 2 and 4 functions on the embedded AWS
   run_experiment.py --world-size 8 --batch-size 256
+  run_experiment.py --target aws --world-size 32 --preflight               would a run find all it needs?
   run_experiment.py --target aws --world-size 2 4 8 16 32 --runs 3 --warm-up 1 --output results/sweep
   run_experiment.py --resume --output results/sweep   go on where it stopped; the settings are in there
   run_experiment.py --memory 2048 4096 10240 --world-size 4 --dry-run      what would it take and cost?
@@ -56,6 +57,9 @@ def parser() -> argparse.ArgumentParser:
         "--containers",
         action="store_true",
         help="with --target local: run the container images in Docker instead of processes (docs/images.md)",
+    )
+    made.add_argument(
+        "--preflight", action="store_true", help="with --target aws: only check what a run would need there"
     )
     made.add_argument("--output", type=Path, metavar="DIR", help="default: results/<date>-<time>")
     made.add_argument(
@@ -108,12 +112,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     _check(made, arguments)
     mode: Mode = "json" if arguments.json_lines else "quiet" if arguments.quiet else "people"
     reporter = Reporter(mode=mode)
-    target: Target = (
-        LocalTarget(containers=arguments.containers) if arguments.target == "local" else AwsTarget()
-    )
 
     def work() -> int:
         options = options_of(arguments)
+        target: Target = (
+            LocalTarget(containers=arguments.containers)
+            if arguments.target == "local"
+            else AwsTarget(world_size=options.largest_world)
+        )
+        if arguments.preflight:
+            target.prepare(reporter)
+            reporter.say(f"A run of up to {options.largest_world} ranks finds all that it needs.")
+            return 0
         if arguments.dry_run:
             dry_run(target, options, reporter)
             return 0
@@ -130,6 +140,8 @@ def _check(made: argparse.ArgumentParser, arguments: argparse.Namespace) -> None
         made.error("--resume needs the --output that it is to continue")
     if arguments.containers and arguments.target != "local":
         made.error("--containers is for --target local: on AWS functions are containers anyway")
+    if arguments.preflight and arguments.target != "aws":
+        made.error("--preflight is for --target aws; the embedded AWS has what it needs")
     for name in ("payload", "script", "sweep"):
         path = getattr(arguments, name)
         if path is not None and not path.is_file():

@@ -34,6 +34,7 @@ module "rendezvous" {
   architecture        = var.architecture
   port                = var.rendezvous_port
   mode                = var.rendezvous_mode
+  idle_s              = var.rendezvous_idle_s
   domain_name         = var.domain_name
   create_zone         = var.create_zone
   log_retention_days  = var.log_retention_days

@@ -19,8 +19,8 @@ output "state_machine_arn" {
 }
 
 output "functions" {
-  description = "Names of the Lambda functions by their role in the state machine."
-  value       = module.executor.function_names
+  description = "Names of the Lambda functions by their handler."
+  value       = merge(module.executor.function_names, module.rendezvous.function_names)
 }
 
 output "executor_memory_mb" {
@@ -33,19 +33,14 @@ output "architecture" {
   value       = var.architecture
 }
 
-output "rendezvous_parameter" {
-  description = "Name of the SSM parameter with the rendezvous server's address, \"ip:port\" or \"pending\"."
-  value       = module.rendezvous.parameter
-}
-
-output "rendezvous_mode" {
-  description = "on-demand or always-on: whether executions start the rendezvous server."
-  value       = var.rendezvous_mode
-}
-
-output "rendezvous_service" {
-  description = "Cluster and name of the ECS service that runs the rendezvous server."
-  value       = module.rendezvous.service
+output "rendezvous" {
+  description = "How the rendezvous server runs: mode, name of the SSM parameter with its address (\"ip:port\" or \"pending\"), cluster and ECS service."
+  value = {
+    mode      = var.rendezvous_mode
+    parameter = module.rendezvous.parameter
+    cluster   = module.rendezvous.service.cluster
+    service   = module.rendezvous.service.name
+  }
 }
 
 output "rendezvous_domain" {

@@ -223,6 +223,18 @@ variable "rendezvous_mode" {
   }
 }
 
+variable "rendezvous_idle_s" {
+  description = "Seconds without a client after which a server that was started on demand ends. The default is the longest that a rank can live, so that a connection lost late in a world is made again."
+  type        = number
+  default     = 900
+  nullable    = false
+
+  validation {
+    condition     = var.rendezvous_idle_s >= 300 && var.rendezvous_idle_s <= 86400 && floor(var.rendezvous_idle_s) == var.rendezvous_idle_s
+    error_message = "rendezvous_idle_s has to be a whole number from 300, for which a client may wait, to 86400, a day."
+  }
+}
+
 variable "domain_name" {
   description = "Domain below which the rendezvous server is also reachable, as rendezvous.<domain_name>; null for none."
   type        = string

@@ -22,7 +22,7 @@ run "everything" {
   }
 
   assert {
-    condition     = output.functions == { initialize = "cosmic-initialize", execute = "cosmic-execute", summarize = "cosmic-summarize" }
+    condition     = output.functions == { for name in ["initialize", "find_rendezvous", "execute", "summarize", "publish_address"] : name => "cosmic-${replace(name, "_", "-")}" }
     error_message = "run_experiment.py reads these names."
   }
 
@@ -42,7 +42,7 @@ run "a_second_team_shares_no_name" {
   variables { name_prefix = "team-2" }
 
   assert {
-    condition     = alltrue([for name in concat(values(output.functions), values(output.log_groups), [output.bucket, output.rendezvous_parameter]) : strcontains(name, "team-2")])
+    condition     = alltrue([for name in concat(values(output.functions), values(output.log_groups), [output.bucket, output.rendezvous.parameter, output.rendezvous.service]) : strcontains(name, "team-2")])
     error_message = "A name without the prefix would collide with another team's."
   }
 }

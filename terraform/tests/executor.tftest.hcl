@@ -5,20 +5,18 @@ mock_provider "aws" {
 }
 
 variables {
-  name_prefix              = "test"
-  image_uri                = "123456789012.dkr.ecr.us-east-1.amazonaws.com/test/executor:1"
-  architecture             = "x86_64"
-  bucket                   = "own"
-  bucket_arn               = "arn:aws:s3:::own"
-  extra_buckets            = ["theirs"]
-  rendezvous_parameter     = "/test/rendezvous"
-  rendezvous_parameter_arn = "arn:aws:ssm:us-east-1:123456789012:parameter/test/rendezvous"
-  memory_mb                = 3008
-  timeout_s                = 900
-  ephemeral_storage_mb     = 2048
-  reserved_concurrency     = -1
-  log_retention_days       = 14
-  log_level                = "INFO"
+  name_prefix          = "test"
+  image_uri            = "123456789012.dkr.ecr.us-east-1.amazonaws.com/test/executor:1"
+  architecture         = "x86_64"
+  bucket               = "own"
+  bucket_arn           = "arn:aws:s3:::own"
+  extra_buckets        = ["theirs"]
+  memory_mb            = 3008
+  timeout_s            = 900
+  ephemeral_storage_mb = 2048
+  reserved_concurrency = -1
+  log_retention_days   = 14
+  log_level            = "INFO"
 }
 
 run "policies" {

@@ -12,6 +12,7 @@ variables {
   architecture        = "x86_64"
   port                = 12345
   mode                = "on-demand"
+  idle_s              = 900
   domain_name         = null
   create_zone         = false
   log_retention_days  = 14
@@ -31,5 +32,41 @@ run "reach" {
   assert {
     condition     = [for mapping in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].portMappings : mapping.containerPort] == [12345]
     error_message = "The container shows no other port."
+  }
+}
+
+run "on_demand" {
+  command = apply
+  module { source = "./modules/rendezvous" }
+
+  assert {
+    condition     = aws_ecs_service.this.desired_count == 0
+    error_message = "Nothing runs, and nothing is billed, until an execution asks for the server."
+  }
+
+  assert {
+    condition     = slice(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].command, 7, 9) == ["--idle-exit", "900"]
+    error_message = "A server that executions start has to end by itself."
+  }
+}
+
+run "always_on" {
+  command = apply
+  module { source = "./modules/rendezvous" }
+  variables { mode = "always-on" }
+
+  assert {
+    condition     = aws_ecs_service.this.desired_count == 1
+    error_message = "The server runs from the apply on."
+  }
+
+  assert {
+    condition     = !contains(jsondecode(aws_ecs_task_definition.this.container_definitions)[0].command, "--idle-exit")
+    error_message = "A server that is always on does not end."
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.name != run.on_demand.service.name
+    error_message = "Another mode is another service: Terraform leaves the number of tasks of an existing one alone."
   }
 }

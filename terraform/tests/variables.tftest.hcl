@@ -20,6 +20,7 @@ run "each_of_these_is_refused" {
     extra_buckets                 = ["s3://my-bucket"]
     world_attempts                = 6
     rendezvous_mode               = "sometimes"
+    rendezvous_idle_s             = 60
     result_retention_days         = 0
     log_retention_days            = 15
     log_level                     = "verbose"
@@ -40,6 +41,7 @@ run "each_of_these_is_refused" {
     var.extra_buckets,
     var.world_attempts,
     var.rendezvous_mode,
+    var.rendezvous_idle_s,
     var.result_retention_days,
     var.log_retention_days,
     var.log_level,

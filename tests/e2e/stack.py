@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from experiment.targets import REPOSITORY, Deployment, LocalTarget
+from localcloud.embedded import EmbeddedAWS
 
 COMMAND = [sys.executable, str(REPOSITORY / "scripts" / "run_experiment.py")]
 
@@ -23,6 +24,19 @@ class Stack:
     state: Path
     target: LocalTarget
     deployment: Deployment
+
+    @property
+    def cloud(self) -> EmbeddedAWS:
+        """The embedded AWS itself."""
+        cloud = EmbeddedAWS.attach(self.state / "localcloud")
+        assert cloud is not None
+        return cloud
+
+    @property
+    def terraform_state(self) -> Path:
+        """The state file of the deployment."""
+        [path] = self.state.glob("stack-*/terraform.tfstate")
+        return path
 
     def environment(self) -> dict[str, str]:
         """What a shell needs so that the scripts find this embedded AWS instead of the repository's own."""

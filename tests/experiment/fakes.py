@@ -22,6 +22,8 @@ DEPLOYMENT = Deployment(
     region="us-east-1",
     architecture="x86_64",
     executor_memory_mb=3008,
+    images={},
+    rendezvous={},
 )
 
 

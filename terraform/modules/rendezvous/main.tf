@@ -11,9 +11,6 @@ locals {
   # Another mode is another service, so that Terraform sets the number of tasks that it starts with.
   service_name = local.on_demand ? "${local.name}-on-demand" : local.name
   service_arn  = "arn:aws:ecs:${var.region}:${data.aws_caller_identity.this.account_id}:service/${local.name}/${local.service_name}"
-
-  # The longest that a function can live: ranks that lose a connection late in a world still find the server.
-  idle_exit_s = 900
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -92,7 +89,7 @@ resource "aws_ecs_task_definition" "this" {
 
     command = concat(
       ["python", "-m", "containers.rendezvous", "--host", "0.0.0.0", "--port", tostring(var.port)],
-      local.on_demand ? ["--idle-exit", tostring(local.idle_exit_s)] : [],
+      local.on_demand ? ["--idle-exit", tostring(var.idle_s)] : [],
     )
     environment = [
       { name = "PORT", value = tostring(var.port) },

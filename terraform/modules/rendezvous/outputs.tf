@@ -42,3 +42,8 @@ output "finder_log_group" {
   description = "Name of that function's log group."
   value       = module.finder.log_group
 }
+
+output "function_names" {
+  description = "Names of the functions that find the server and publish its address, by handler."
+  value       = { find_rendezvous = module.finder.name, publish_address = module.publisher.name }
+}

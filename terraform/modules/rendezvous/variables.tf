@@ -28,6 +28,11 @@ variable "mode" {
   type        = string
 }
 
+variable "idle_s" {
+  description = "Seconds without a client after which a server that was started on demand ends."
+  type        = number
+}
+
 variable "vpc_cidr" {
   description = "Address range of the network, split into two subnets."
   type        = string
