@@ -40,7 +40,7 @@ run "on_demand" {
   module { source = "./modules/rendezvous" }
 
   assert {
-    condition     = aws_ecs_service.this.desired_count == 0
+    condition     = one(values(aws_ecs_service.this)).desired_count == 0
     error_message = "Nothing runs, and nothing is billed, until an execution asks for the server."
   }
 
@@ -56,7 +56,7 @@ run "always_on" {
   variables { mode = "always-on" }
 
   assert {
-    condition     = aws_ecs_service.this.desired_count == 1
+    condition     = one(values(aws_ecs_service.this)).desired_count == 1
     error_message = "The server runs from the apply on."
   }
 
@@ -66,7 +66,7 @@ run "always_on" {
   }
 
   assert {
-    condition     = aws_ecs_service.this.name != run.on_demand.service.name
+    condition     = one(values(aws_ecs_service.this)).name != run.on_demand.service.name
     error_message = "Another mode is another service: Terraform leaves the number of tasks of an existing one alone."
   }
 }

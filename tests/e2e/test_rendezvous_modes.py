@@ -128,7 +128,7 @@ def with_domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     target = LocalTarget(state=state, variables=settings)
     deployment = target.prepare(Reporter())
     yield Stack(state, target, deployment)
-    target.destroy(Reporter())
+    target.release(abandoned=True)
 
 
 def test_a_server_that_is_always_on_has_a_record_and_comes_back(with_domain: Stack) -> None:

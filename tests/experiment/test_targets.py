@@ -19,6 +19,8 @@ OUTPUTS = {
     "region": "us-east-1",
     "architecture": "x86_64",
     "executor_memory_mb": 3008,
+    "images": {"executor": "registry/executor@sha256:1"},
+    "rendezvous": {"mode": "on-demand"},
     "more": "is ignored",
 }
 

@@ -8,7 +8,8 @@ locals {
   name         = "${var.name_prefix}-rendezvous"
   on_demand    = var.mode == "on-demand"
 
-  # Another mode is another service, so that Terraform sets the number of tasks that it starts with.
+  # Another mode is another instance and another service: Terraform leaves the number of tasks of one that is there alone,
+  # even when it replaces it.
   service_name = local.on_demand ? "${local.name}-on-demand" : local.name
   service_arn  = "arn:aws:ecs:${var.region}:${data.aws_caller_identity.this.account_id}:service/${local.name}/${local.service_name}"
 }
@@ -118,6 +119,8 @@ resource "aws_ecs_task_definition" "this" {
 }
 
 resource "aws_ecs_service" "this" {
+  for_each = toset([var.mode])
+
   name            = local.service_name
   cluster         = aws_ecs_cluster.this.id
   task_definition = aws_ecs_task_definition.this.arn

@@ -25,7 +25,7 @@ output "publisher_log_group" {
 
 output "service" {
   description = "Cluster and name of the server's ECS service."
-  value       = { cluster = aws_ecs_cluster.this.name, name = aws_ecs_service.this.name }
+  value       = { cluster = aws_ecs_cluster.this.name, name = aws_ecs_service.this[var.mode].name }
 }
 
 output "finder_arn" {
