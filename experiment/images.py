@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable
@@ -80,7 +81,11 @@ def _run(command: list[str], folder: Path, note: Callable[[str], None]) -> None:
 def main() -> None:
     """Build both and print their sizes, for scripts: python -m experiment.images."""
     repository = Path(__file__).resolve().parent.parent
-    for name, digest in build(repository, lambda _line: None).items():
+    try:
+        built = build(repository, lambda _line: None)
+    except TargetError as error:
+        sys.exit(str(error))
+    for name, digest in built.items():
         size = subprocess.run(
             ["docker", "image", "inspect", "--format", "{{.Size}}", f"sha256:{digest}"],
             capture_output=True,
