@@ -80,6 +80,7 @@ def render(
             _failures(rows),
             _medians(rows),
             *(page.picture(one, png) for one, png in drawn),
+            _bill(rows),
             _cost_notes(rows, prices),
             *more,
             page.section("Runs", page.table(_RUN_COLUMNS, map(_run_line, rows))),
@@ -167,6 +168,23 @@ def _run_line(row: Mapping[str, Any]) -> list[Cell]:
         fixed(row["cost_usd"], 6),
         *(fixed(metrics.get(key), 4) for key in ("MAE", "Precision", "R2")),
     ]
+
+
+def _bill(rows: Rows) -> str:
+    """The run that cost most, line by line."""
+    good = [row for row in usable(rows) if row["cost_lines"]]
+    if not good:
+        return ""
+    row = max(good, key=lambda found: found["cost_usd"])
+    body: list[list[Cell]] = [_bill_line(line) for line in row["cost_lines"]]
+    body.append([f"{row['run_id']}, all lines", None, None, None, row["cost_usd"]])
+    head = ("what", "quantity", "unit", "x $", "= $")
+    return page.section("The dearest run, line by line", page.table(head, body))
+
+
+def _bill_line(line: Mapping[str, Any]) -> list[Cell]:
+    price = f"{line['unit_price_usd']:.12f}".rstrip("0")  # in full, to be checked against AWS's price list
+    return [line["what"], line["quantity"], line["unit"], price, line["amount_usd"]]
 
 
 def _cost_notes(rows: Rows, prices: Prices) -> str:

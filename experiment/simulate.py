@@ -17,6 +17,7 @@ from rich.table import Table
 from experiment import page
 from experiment.command import guarded, memory_size, positive
 from experiment.console import Reporter
+from experiment.durations import duration
 from experiment.observations import fitted, published
 from experiment.pictures.canvas import Cell
 from experiment.prediction import TIME_LIMIT_S, Prediction, predict
@@ -152,15 +153,6 @@ def _measured(work: Work) -> list[list[Cell]]:
         [str(work), f"measured: {name} (CAI paper)", world, None, duration(spent), spent, paid]
         for name, spent, world, paid in found
     ]
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 def notes(models: Iterable[tuple[str, ScalingModel]], work: Work, prices: Prices) -> list[str]:

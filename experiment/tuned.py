@@ -30,13 +30,25 @@ class Outcome:
     parts: dict[str, float]
 
     def lines(self) -> list[tuple[str, float, float, float]]:
-        """(what, predicted, measured, relative error) of time, cost, and each part of the time."""
-        pairs = [
-            ("time (s)", self.prediction.seconds, self.seconds.value),
-            ("cost ($)", self.prediction.cost_usd, self.cost_usd.value),
-            *((f"  {part} (s)", self.prediction.parts[part], spent) for part, spent in self.parts.items()),
+        """(what, predicted, measured, relative error) of time, cost, and each part of the time.
+
+        A part's error is relative to the whole time, so that the parts' errors add up to the whole's.
+        """
+        whole, paid = self.seconds.value, self.cost_usd.value
+        parts = [
+            (
+                f"  {part} (s)",
+                self.prediction.parts[part],
+                spent,
+                (self.prediction.parts[part] - spent) / whole,
+            )
+            for part, spent in self.parts.items()
         ]
-        return [(name, told, found, told / found - 1 if found else 0.0) for name, told, found in pairs]
+        return [
+            ("time (s)", self.prediction.seconds, whole, self.prediction.seconds / whole - 1),
+            ("cost ($)", self.prediction.cost_usd, paid, self.prediction.cost_usd / paid - 1),
+            *parts,
+        ]
 
 
 def outcome(prediction: Prediction, rows: Iterable[Row]) -> Outcome | None:

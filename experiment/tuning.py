@@ -52,6 +52,16 @@ def worlds_up_to(limit: int) -> list[int]:
     return sorted({*(2**power for power in range(limit.bit_length()) if 2**power <= limit), limit})
 
 
+def within(values: Iterable[int], measured: Iterable[int]) -> list[int]:
+    """Those of the values that are near what was measured: from half of the least to twice the most of it.
+
+    The model's error is known where it was fitted, not far beyond. All of them where none is near.
+    """
+    every, known = list(values), sorted(measured)
+    near = [number for number in every if known and known[0] / 2 <= number <= known[-1] * 2]
+    return near or every
+
+
 def memory_needed(ranks: Iterable[Mapping[str, Any]]) -> int:
     """MB that a function needs: what ranks were seen to use and some more, or a safe size without any."""
     used = [found for rank in ranks if (found := value(rank, "report.max_memory_mb"))]

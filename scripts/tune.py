@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,8 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also from a clone that is not installed
 
-from experiment.command import guarded, positive
+from experiment.command import argument, guarded, positive
 from experiment.console import Reporter
+from experiment.groups import Row, usable
+from experiment.numbers import amount
 from experiment.observations import fitted, published
 from experiment.prediction import Prediction
 from experiment.prices import load_prices
@@ -21,6 +22,7 @@ from experiment.results import open_results
 from experiment.scaling_model import ScalingModel
 from experiment.tuned import outcome, outcome_table, proposals, write_outcome
 from experiment.tuning import (
+    BATCHES,
     GOALS,
     MEMORIES_MB,
     SAFE_MEMORY_MB,
@@ -28,6 +30,7 @@ from experiment.tuning import (
     Wish,
     memory_needed,
     propose,
+    within,
     worlds_up_to,
 )
 from experiment.upload import partitions_for
@@ -56,8 +59,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--goal", choices=GOALS, default="balanced", help="balanced: least time x cost (default: balanced)"
     )
-    made.add_argument("--deadline", type=above_zero, metavar="S", help="seconds that an execution may take")
-    made.add_argument("--budget", type=above_zero, metavar="USD", help="dollars that an execution may cost")
+    made.add_argument(
+        "--deadline", type=argument(amount), metavar="S", help="seconds that an execution may take"
+    )
+    made.add_argument(
+        "--budget", type=argument(amount), metavar="USD", help="dollars that an execution may cost"
+    )
     made.add_argument("--target", choices=("local", "aws"), default="local", help="default: local")
     made.add_argument(
         "--from",
@@ -77,19 +84,9 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--runs", type=positive, default=3, metavar="K", help="repetitions (default: 3)")
     made.add_argument("--output", type=Path, metavar="DIR", help="default: results/tune-<date>-<time>")
+    made.add_argument("--yes", action="store_true", help="do not ask before spending")
     made.add_argument("--dry-run", action="store_true", help="only propose")
     return made
-
-
-def above_zero(text: str) -> float:
-    """An argument that must be a number above 0."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not (number > 0 and math.isfinite(number)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return number
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -126,13 +123,18 @@ def _proposal(arguments: argparse.Namespace, reporter: Reporter) -> tuple[Scalin
     limit = arguments.max_world or _WORLDS[arguments.target]
     galaxies, partitions = arguments.galaxies or SAMPLE_SIZE, arguments.partitions or partitions_for(limit)
     model, least = published(), SAFE_MEMORY_MB
+    rows: list[Row] = []
     if arguments.results:
         results = open_results(arguments.results)
-        rows = [row for row in results.rows if row["target"] == arguments.target]
+        rows = [row for row in usable(results.rows) if row["target"] == arguments.target]
         model, least = fitted(rows, results.ranks), memory_needed(results.ranks)
     local = arguments.target == "local"
     memories = [_LOCAL_MEMORY_MB] if local else [size for size in MEMORIES_MB if size >= least]
-    choices = Choices(worlds_up_to(min(limit, partitions)), memories or [MEMORIES_MB[-1]])
+    choices = Choices(
+        within(worlds_up_to(min(limit, partitions)), (row["world_size"] for row in rows)),
+        memories or [MEMORIES_MB[-1]],
+        within(BATCHES, (row["batch_size"] for row in rows if row["batch_size"])),
+    )
     wish = Wish(arguments.goal, arguments.deadline, arguments.budget)
     found = propose(model, (galaxies, partitions), choices, wish, load_prices(arguments.region))
     reporter.say(
@@ -147,6 +149,7 @@ def _command(arguments: argparse.Namespace, best: Prediction, output: Path) -> l
     command = ["--target", arguments.target, "--runs", str(arguments.runs), "--output", str(output)]
     command += ["--world-size", str(settings.world_size), "--batch-size", str(settings.batch_size)]
     command += [] if arguments.target == "local" else ["--memory", str(settings.memory_mb)]
+    command += ["--yes"] if arguments.yes else []
     return command + (["--payload", str(arguments.payload)] if arguments.payload else [])
 
 

@@ -61,6 +61,9 @@ def timeline(rows: Sequence[Row], ranks: Sequence[Row]) -> Picture | None:
         handles=handles, frameon=False, fontsize=8, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0)
     )
     cold = sum(1 for rank in lanes if any(name == COLD for name, _, _ in rank_spans(rank)))
+    starts = (
+        f"Cold starts are hatched: {cold} of {len(lanes)} functions." if cold else "All functions were warm."
+    )
     more = f" The first {_MOST_LANES} of {len(lanes)} are shown." if len(lanes) > len(shown) else ""
     body: list[list[Cell]] = [
         [label, len(found), median(found), min(found), max(found)] for label, found in lengths.items()
@@ -68,8 +71,7 @@ def timeline(rows: Sequence[Row], ranks: Sequence[Row]) -> Picture | None:
     return Picture(
         "timeline",
         "What each rank did when",
-        f"Run {chosen['run_id']}: {cold} of {len(lanes)} functions started cold, which is hatched.{more} "
-        "A long reduce is waiting for the slowest rank.",
+        f"Run {chosen['run_id']}. {starts}{more} A long reduce is waiting for the slowest rank.",
         figure,
         ("phase", "ranks", "median s", "shortest", "longest"),
         body,

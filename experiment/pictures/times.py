@@ -173,6 +173,8 @@ def speedup(rows: Sequence[Row]) -> Picture | None:
 
 
 def _gain(base: Sequence[Row], group: Sequence[Row], key: str) -> Estimate:
+    if group is base:
+        return Estimate(1.0, 1.0, 1.0, len(base))
     return ratio([_above_zero(row[key]) for row in base], [_above_zero(row[key]) for row in group])
 
 

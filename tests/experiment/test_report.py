@@ -19,7 +19,7 @@ from experiment.pictures import pictures
 from experiment.pictures.timeline import rank_spans
 from experiment.prices import load_prices
 from experiment.report import render, write_report
-from experiment.rows import RunRow
+from experiment.rows import CostLine, RunRow
 from experiment.summary import Summary
 from experiment.table import runs_table, shown
 from tests.experiment import rows
@@ -173,6 +173,20 @@ def test_only_failed_runs_still_make_a_report() -> None:
 def test_local_cost_is_said_to_be_what_aws_would_have_cost() -> None:
     assert "would have cost on AWS" in render([rows.row()], [], load_prices())
     assert "would have cost" not in render([rows.row(target="aws")], [], load_prices())
+
+
+def test_the_dearest_run_is_explained_line_by_line() -> None:
+    line = CostLine(
+        item="lambda_compute",
+        what="ranks: 2 x 3008 MB, 12.000 s billed",
+        quantity=35.25,
+        unit="GB-second",
+        unit_price_usd=0.0000166667,
+        amount_usd=0.000587501175,
+    )
+    page = Page(render([rows.row(cost_lines=[line], cost_usd=line["amount_usd"])], [], load_prices()))
+    for part in ("The dearest run, line by line", line["what"], "35.25", "0.0000166667", "0.0005875"):
+        assert part in page.text
 
 
 def test_a_report_can_be_written_anew_with_the_simulation(
