@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +76,6 @@ def load_prices(region: str = "us-east-1", architecture: str = "x86_64", file: P
     return Prices(region=region, architecture=architecture, as_of=as_of, **values)
 
 
-@cache
 def read_table(file: Path = PRICES) -> dict[str, Any]:
     """The whole file. Raises :class:`PriceError` when it is not a price table."""
     try:
