@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ class Artifacts:
     files: int | None = None
     stored_bytes: int = 0
     """Size of all of these together."""
+    earlier: list[Artifacts] = field(default_factory=list)
+    """Outcomes and failures of attempts before the last one, which were paid for as well."""
 
     def request_ids(self) -> dict[int, str]:
         """Lambda's request id of each rank that is known to have run, killed ones included."""
@@ -47,11 +50,16 @@ class Artifacts:
                 found.setdefault(rank, request)
         return found
 
+    def all_requests(self) -> set[str]:
+        """The request ids of the ranks of every attempt."""
+        return {request for one in (self, *self.earlier) for request in one.request_ids().values()}
+
     def log_streams(self) -> dict[str, str]:
         """The log stream of each request, where the rank could say so."""
         return {
             str(item["request_id"]): str(item["log_stream"])
-            for item in self.outcomes.values()
+            for one in (self, *self.earlier)
+            for item in one.outcomes.values()
             if item.get("request_id") and item.get("log_stream")
         }
 
@@ -65,12 +73,10 @@ def read_artifacts(
     """
     state = f"executions/{execution_id}/"
     kept = _listing(s3, state_bucket, state)
-    found = Artifacts(stored_bytes=sum(kept.values()))
-    found.outcomes = _objects(s3, state_bucket, _by_rank(kept, f"{state}outcomes/", ".json"))
-    found.failures = _objects(s3, state_bucket, _by_rank(kept, f"{state}failures/", ".json"))
-    if f"{state}ranks.json" in kept:
-        manifest = json.loads(_read(s3, state_bucket, f"{state}ranks.json"))
-        found.files = sum(len(item.get("data_files") or ()) for item in manifest)
+    attempts = [_endings(s3, state_bucket, kept, folder) for folder in _attempts(kept, state)]
+    found = attempts[-1]
+    found.earlier = attempts[:-1]
+    found.stored_bytes = sum(kept.values())
     if not bucket or not result_path:
         return found
     prefix = f"{result_path.strip('/')}/"
@@ -83,6 +89,24 @@ def read_artifacts(
     tables = {rank: key for rank, key in _by_rank(there, prefix, ".parquet").items() if rank in found.results}
     found.predictions = [pq.read_table(io.BytesIO(body)) for body in _read_all(s3, bucket, tables).values()]
     found.stored_bytes += sum(size for key, size in there.items() if key not in kept)
+    return found
+
+
+def _attempts(keys: Mapping[str, int], state: str) -> list[str]:
+    """The folder of each attempt, in order: the execution's own, then ``attempts/2/`` and so on."""
+    later = {int(found[1]) for key in keys if (found := re.match(rf"{re.escape(state)}attempts/(\d+)/", key))}
+    return [state, *(f"{state}attempts/{number}/" for number in sorted(later))]
+
+
+def _endings(s3: S3Client, bucket: str, keys: Mapping[str, int], folder: str) -> Artifacts:
+    """Outcomes, failures and the number of files of one attempt."""
+    found = Artifacts(
+        outcomes=_objects(s3, bucket, _by_rank(keys, f"{folder}outcomes/", ".json")),
+        failures=_objects(s3, bucket, _by_rank(keys, f"{folder}failures/", ".json")),
+    )
+    if f"{folder}ranks.json" in keys:
+        manifest = json.loads(_read(s3, bucket, f"{folder}ranks.json"))
+        found.files = sum(len(item.get("data_files") or ()) for item in manifest)
     return found
 
 

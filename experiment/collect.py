@@ -18,7 +18,8 @@ from experiment.logs import Invocation
 from experiment.phases import phases
 from experiment.plan import number
 from experiment.prices import Prices
-from experiment.rows import SCHEMA_VERSION, RunRow
+from experiment.rendezvous_log import rendezvous_between
+from experiment.rows import SCHEMA_VERSION, Rendezvous, RunRow
 from experiment.runs import Finished
 from experiment.targets import Deployment, Target
 from experiment.usage import usage
@@ -63,7 +64,10 @@ def collect(
     """
     left = _artifacts(target, deployment, finished)
     wanted = wanted_requests(deployment, finished, left)
-    seen = _Seen(finished, left, wanted, _invocations(target, finished, left, wanted, log_wait_s))
+    wait_s = target.log_wait_s if log_wait_s is None else log_wait_s
+    found = _invocations(target, finished, left, wanted, wait_s)
+    met = _rendezvous(target, deployment, finished, left, wait_s)
+    seen = _Seen(finished, left, wanted, found, met)
     bill = cost.lines(usage(finished, left, seen.found), prices)
     ranks = sorted({*left.outcomes, *left.results, *left.failures})
     return RunRecord(
@@ -82,6 +86,7 @@ class _Seen:
     left: Artifacts
     wanted: Mapping[str, set[str]]
     found: Mapping[str, Invocation]
+    rendezvous: Rendezvous | None
 
     def invocation(self, rank: int) -> Invocation | None:
         """What a rank's request left in the logs."""
@@ -111,7 +116,7 @@ def _artifacts(target: Target, deployment: Deployment, finished: Finished) -> Ar
 def wanted_requests(deployment: Deployment, finished: Finished, left: Artifacts) -> dict[str, set[str]]:
     """Every request that this execution is known to have made, by log group."""
     groups = deployment.log_groups
-    wanted = {groups["execute"]: set(left.request_ids().values())}
+    wanted = {groups["execute"]: left.all_requests()}
     said = finished.output.get("request_ids")
     for role in ("initialize", "find_rendezvous", "summarize"):
         ids = set(finished.request_ids.get(role, ()))
@@ -127,13 +132,31 @@ def _invocations(
     finished: Finished,
     left: Artifacts,
     wanted: Mapping[str, set[str]],
-    log_wait_s: float | None,
+    wait_s: float,
 ) -> dict[str, Invocation]:
     # A clock that differs a little from AWS's must not hide the first lines.
     start_ms = int(finished.started_at.timestamp() * 1000) - 60_000
-    wait_s = target.log_wait_s if log_wait_s is None else log_wait_s
     return collect_invocations(
         target.clients.logs, wanted, start_ms, timeout_s=wait_s, streams=left.log_streams()
+    )
+
+
+def _rendezvous(
+    target: Target, deployment: Deployment, finished: Finished, left: Artifacts, wait_s: float
+) -> Rendezvous | None:
+    """What the ranks' meeting took. A world that has connected has made ranks - 1 pairs, at least."""
+    group = deployment.log_groups.get("rendezvous")
+    if group is None or finished.world_size < 2 or not finished.timings.map_s:
+        return None
+    connected = all((result.get("fmi") or {}).get("setup_seconds") for result in left.results.values())
+    start = finished.started_at.timestamp()
+    return rendezvous_between(
+        target.clients.logs,
+        group,
+        start,
+        start + finished.timings.duration_s,
+        expected=finished.world_size - 1 if left.results and connected else 0,
+        timeout_s=wait_s,
     )
 
 
@@ -162,7 +185,7 @@ def _row(target: str, seen: _Seen, bill: Sequence[cost.Line], prices: Prices, or
         source=spec.source,
         world_size=finished.world_size,
         batch_size=spec.batch_size or number(execution.payload.get("batch_size")),
-        memory_mb=execution.memory_mb,
+        memory_mb=reports[0].memory_mb if reports else execution.memory_mb,
         ephemeral_mb=execution.ephemeral_mb,
         partition_mb=spec.partition_mb or _partition_mb(data_bytes, left.files),
         files=left.files,
@@ -185,7 +208,7 @@ def _row(target: str, seen: _Seen, bill: Sequence[cost.Line], prices: Prices, or
         warm_starts=sum(not report.cold_start for report in reports),
         reports_found=sum(invocation.report is not None for invocation in seen.found.values()),
         reports_expected=sum(len(ids) for ids in seen.wanted.values()),
-        rendezvous=None,
+        rendezvous=seen.rendezvous,
         cost_usd=cost.total(items),
         cost_breakdown=items,
         cost_lines=[line.row() for line in bill],

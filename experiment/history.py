@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-_ROLES = {"Initialize": "initialize", "FindRendezvous": "find_rendezvous", "Summarize": "summarize"}
+_ROLES = {
+    "Initialize": "initialize",
+    "Reinitialize": "initialize",
+    "FindRendezvous": "find_rendezvous",
+    "Summarize": "summarize",
+}
 _ID = "([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 _IN_SENTENCE = re.compile(f"RequestId: {_ID}|{_ID} Task timed out")
 
@@ -28,6 +33,7 @@ class Timings:
     summarize_s: float | None
     transitions: int
     map_entered_at: datetime | None = None
+    """Of the last attempt, where a world was run again."""
 
 
 def timings(events: Iterable[Mapping[str, Any]], started: datetime, stopped: datetime) -> Timings:
@@ -62,7 +68,7 @@ def timings(events: Iterable[Mapping[str, Any]], started: datetime, stopped: dat
         map_s=spans.get("map"),
         summarize_s=spans.get("summarize"),
         transitions=len(entered) + retries,
-        map_entered_at=next((at for kind, _, at in entered if kind == "MapStateEntered"), None),
+        map_entered_at=next((at for kind, _, at in reversed(entered) if kind == "MapStateEntered"), None),
     )
 
 

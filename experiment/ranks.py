@@ -46,17 +46,15 @@ class MapWatch:
     def __init__(self, client: SFNClient, execution_arn: str) -> None:
         self._client = client
         self._execution = execution_arn
-        self._map_run: str | None = None
 
     def look(self) -> RankStates | None:
         """The ranks' states at this moment, which may lag by a second; None before the Map has started."""
         try:
-            if self._map_run is None:
-                runs = self._client.list_map_runs(executionArn=self._execution)["mapRuns"]
-                if not runs:
-                    return None
-                self._map_run = runs[0]["mapRunArn"]
-            counts = self._client.describe_map_run(mapRunArn=self._map_run)["itemCounts"]
+            runs = self._client.list_map_runs(executionArn=self._execution)["mapRuns"]
+            if not runs:
+                return None
+            last = max(runs, key=lambda run: run["startDate"])  # an earlier one is of an earlier attempt
+            counts = self._client.describe_map_run(mapRunArn=last["mapRunArn"])["itemCounts"]
         except ClientError:  # it is only to look at: the execution itself is watched elsewhere
             return None
         return RankStates(

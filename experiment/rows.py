@@ -47,8 +47,6 @@ class Rendezvous(TypedDict):
     wait_s: float
     """Seconds that the first of each pair waited for the second, summed."""
     longest_wait_s: float
-    timeouts: int
-    """Clients that were sent away because nobody came."""
 
 
 class RunRow(TypedDict):

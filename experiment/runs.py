@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from experiment.clients import Clients
 from experiment.console import Reporter
+from experiment.cost import FREE_EPHEMERAL_MB
 from experiment.failing import FailureWatch
 from experiment.failure import Failure, parse_failure
 from experiment.history import Timings, request_ids, timings
@@ -98,7 +99,7 @@ class FunctionMemory:
         if found["MemorySize"] != wanted:
             self._client.update_function_configuration(FunctionName=self._function, MemorySize=wanted)
             self._client.get_waiter("function_updated_v2").wait(FunctionName=self._function)
-        return wanted, found.get("EphemeralStorage", {}).get("Size", 512)
+        return wanted, found.get("EphemeralStorage", {}).get("Size", FREE_EPHEMERAL_MB)
 
 
 class Runner:
@@ -147,9 +148,17 @@ class Runner:
         """An execution that ended earlier, by its name. Raises ClientError when there is none."""
         arn = self._arn(name)
         found = dict(self._sfn.describe_execution(executionArn=arn))
-        payload = _object(str(found.get("input") or ""))
-        memory = self._deployment.executor_memory_mb
-        return self._finished(Execution(RunSpec(), name, payload, memory), arn, found)
+        function = self._target.clients.functions.get_function_configuration(
+            FunctionName=self._deployment.functions["execute"]
+        )
+        execution = Execution(
+            RunSpec(source=name),  # named after itself, which is what tells executions of the past apart
+            name,
+            _object(str(found.get("input") or "")),
+            function["MemorySize"],
+            function.get("EphemeralStorage", {}).get("Size", FREE_EPHEMERAL_MB),
+        )
+        return self._finished(execution, arn, found)
 
     def _arn(self, name: str) -> str:
         return f"{self._deployment.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"

@@ -12,7 +12,7 @@ from experiment.runs import Finished
 
 def usage(finished: Finished, left: Artifacts, found: Mapping[str, Invocation]) -> Usage:
     """The usage of a run whose logs are ``found``, by request id."""
-    of_ranks = set(left.request_ids().values())
+    of_ranks = left.all_requests()
     children = 0 if finished.timings.map_s is None else finished.world_size
     gets, puts = s3_requests(children, left.outcomes.values(), left.results.values())
     reports = {key: item.report for key, item in found.items() if item.report}

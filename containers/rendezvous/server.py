@@ -18,6 +18,7 @@ from containers.rendezvous.connection import Client
 from containers.rendezvous.limits import Limits
 from containers.rendezvous.metrics import Metrics
 from containers.rendezvous.notes import Notes
+from containers.rendezvous.pair_log import PairLog
 from containers.rendezvous.ports import listen
 from fmi.wire import FLAG_ABORT, FLAG_BELL, FLAG_RING, Address, Request, Status
 
@@ -44,6 +45,7 @@ class RendezvousServer:
         self.bells: dict[bytes, Client] = {}
         self.connections: set[Client] = set()
         self.metrics = Metrics()
+        self.pair_log = PairLog()
         self._per_address: Counter[str] = Counter()
         self._wanted = (host, port)
         self._listener: socket.socket | None = None
@@ -88,6 +90,7 @@ class RendezvousServer:
             client.dismiss(Status.TIMEOUT)
         if leaving:  # each has its own deadline for taking its last words
             await asyncio.wait(leaving)
+        self.pair_log.flush()
         log.info("stopped", extra={"pairs": self.metrics.value("pairs_total")})
 
     async def __aenter__(self) -> RendezvousServer:
@@ -212,6 +215,7 @@ class RendezvousServer:
         if waiter:
             self._active = time.monotonic()
             self.metrics.count_pair(self._active - waiter.came)
+            self.pair_log.add(self._active - waiter.came)
             waiter.introduce(client.public)
             client.greet()
             client.introduce(waiter.public)

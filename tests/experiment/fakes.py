@@ -61,7 +61,8 @@ class StepFunctions:
         return {"startDate": STARTED, **stop, **state}
 
     def list_map_runs(self, **_: object) -> dict[str, Any]:
-        return {"mapRuns": [{"mapRunArn": str(index)} for index in range(len(self.map_runs))]}
+        runs = [{"mapRunArn": str(index), "startDate": index} for index in range(len(self.map_runs))]
+        return {"mapRuns": runs}
 
     def describe_map_run(self, **arguments: object) -> dict[str, Any]:
         return {"itemCounts": self.map_runs[int(str(arguments["mapRunArn"]))]}
