@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from experiment import cost
 from experiment.errors import ModelError
 from experiment.groups import usable
 from experiment.inputs import Data
 from experiment.observations import fitted, published
 from experiment.plan import RunSpec, Setting
 from experiment.prediction import Prediction, predict
-from experiment.prices import Prices
+from experiment.prices import RENDEZVOUS_IDLE_S, Prices
 from experiment.scaling_model import ScalingModel, Settings
 
 _DEFAULT_BATCH = 512
@@ -29,6 +30,8 @@ class Forecast:
     runs: tuple[tuple[RunSpec, Prediction], ...]
     model: ScalingModel
     unknown_data: bool = False
+    idle_usd: float = 0.0
+    """Of the rendezvous server, which runs on for a while after the last execution."""
 
     @property
     def seconds(self) -> float:
@@ -37,8 +40,8 @@ class Forecast:
 
     @property
     def cost_usd(self) -> float:
-        """Of all executions, on AWS."""
-        return sum(prediction.cost_usd for _, prediction in self.runs)
+        """Of all executions, on AWS, and of what runs on after them."""
+        return sum(prediction.cost_usd for _, prediction in self.runs) + self.idle_usd
 
 
 def model_of(
@@ -91,4 +94,10 @@ def forecast(
             here = predict(model, replace(settings, cores=cores), prices)
             prediction = replace(prediction, seconds=here.seconds, parts=here.parts)
         made.append((spec, prediction))
-    return Forecast(tuple(made), model, unknown)
+    idle = cost.rendezvous(RENDEZVOUS_IDLE_S, prices) if _meet(made) else []
+    return Forecast(tuple(made), model, unknown, sum(line.amount_usd for line in idle))
+
+
+def _meet(made: Sequence[tuple[RunSpec, Prediction]]) -> bool:
+    """Whether any run needs the rendezvous server."""
+    return any(prediction.settings.world_size > 1 for _, prediction in made)

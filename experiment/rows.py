@@ -74,7 +74,8 @@ class RunRow(TypedDict):
     ephemeral_mb: int
     """Size of a rank's /tmp."""
     partition_mb: float | None
-    """Mean size of a partition (10^6 bytes): what the ranks read, divided by the files; None without data."""
+    """Size of a partition (10^6 bytes): as asked for, or else what the ranks moved to and from S3, divided by
+    the files; None without data."""
     files: int | None
     """Partitions that were dealt out to the ranks; None when Initialize did not get that far."""
     repetition: int

@@ -54,7 +54,8 @@ def test_what_was_asked_for_and_what_was_read(row: dict[str, Any]) -> None:
 
 
 def test_every_request_of_the_execution_is_found_in_the_logs(row: dict[str, Any]) -> None:
-    assert (row["reports_found"], row["reports_expected"]) == (4, 4)
+    # Two ranks, Initialize, Summarize, and as many looks for the rendezvous server as it took to start it.
+    assert row["reports_found"] == row["reports_expected"] >= 5
     assert row["cold_starts"] + row["warm_starts"] == 2
 
 
