@@ -341,7 +341,7 @@ class AwsTarget:
         failed = 0
         for check in Preflight(self.clients, deployment, self.world_size).checks():
             mark, style = ("ok", None) if check.ok else ("FAILED", "red")
-            reporter.say(f"  {mark:6} {check.name}: {check.detail}", style)
+            reporter.say(f"  {mark:6} {check.name}: {check.detail}", style, important=not check.ok)
             failed += not check.ok
         if failed:
             raise PreflightError(f"{failed} of the checks above failed; nothing was started.")
