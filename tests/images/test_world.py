@@ -15,7 +15,7 @@ from localcloud import EmbeddedAWS
 from .conftest import ROOT, containers_of, docker
 
 
-def script(name: str, *arguments: str, state: Path) -> str:
+def script(name: str, *arguments: str, state: Path, status: int = 0) -> str:
     """What one of the repository's scripts prints."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / name), *arguments],
@@ -25,7 +25,7 @@ def script(name: str, *arguments: str, state: Path) -> str:
         check=False,
         timeout=280,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == status, done.stdout + done.stderr
     return done.stdout
 
 
@@ -40,6 +40,8 @@ def test_world_of_two_containers_and_nothing_left(built: dict[str, str], tmp_pat
         ]
         table = pq.read_table(output / "predictions.parquet").to_pydict()
         assert set(table["rank"]) == {0, 1}
+        refused = script("run_experiment.py", "--world-size", "2", state=state, status=1)
+        assert "started with --containers and still runs: take it down with `make destroy`" in refused
         cloud = EmbeddedAWS.attach(state / "localcloud")
         assert cloud is not None
         used = {docker("inspect", "--format", "{{.Image}}", one) for one in containers_of(cloud)}

@@ -93,6 +93,16 @@ def test_failing_start_shows_why(tmp_path: Path) -> None:
         EmbeddedAWS(tmp_path, tmp_path / "missing").start()
 
 
+def test_containers_without_an_engine_are_refused_with_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nothing.sock")
+    with pytest.raises(
+        StartError, match=r"no Docker engine answers: start Docker .* or do without containers"
+    ):
+        EmbeddedAWS(tmp_path, FUNCTIONS, runtime="container").start()
+
+
 def test_nothing_is_known_before_the_start(tmp_path: Path) -> None:
     cloud = EmbeddedAWS(tmp_path, FUNCTIONS)
     with pytest.raises(RuntimeError, match=r"call start\(\) first"):
