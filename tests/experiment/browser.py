@@ -6,7 +6,11 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -35,30 +39,70 @@ def browser() -> str:
     return found
 
 
-def visit(page: Path, folder: Path, *options: str) -> str:
-    """Open a page with these options; what the browser wrote to standard output."""
-    command = [browser(), *QUIET, f"--user-data-dir={folder / 'profile'}", *options, page.as_uri()]
+def visit(url: str, folder: Path, *options: str) -> str:
+    """Open an address with these options; what the browser wrote to standard output."""
+    command = [browser(), *QUIET, f"--user-data-dir={folder / 'profile'}", *options, url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def widths(page: Path, folder: Path, width: int) -> dict[str, int]:
-    """Width in pixels of the window and of what is in it, and how many requests the page made.
+class Served(ThreadingHTTPServer):
+    """Serves pages by path, and remembers what was asked for."""
 
-    The page is shown in a frame as wide as a telephone: a window cannot be that narrow in every Chromium.
+    def __init__(self, pages: Mapping[str, bytes]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.pages = pages
+        self.asked: set[str] = set()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Served
+
+    def do_GET(self) -> None:
+        if self.headers["Referer"]:  # the browser's own errands come from no page
+            self.server.asked.add(f"{self.headers['Host']}{self.path}")
+        body = self.server.pages.get(self.path)
+        self.send_response(404 if body is None else 200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body or b"")))
+        self.end_headers()
+        self.wfile.write(body or b"")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the parent's name
+        """Nothing on the terminal."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A page as it was drawn: pixels, pictures that have content, and what was asked for beside the page."""
+
+    window: int
+    content: int
+    images: int
+    loaded: set[str]
+
+
+def look(html: bytes, folder: Path, width: int) -> Look:
+    """Open a page ``width`` pixels wide, in a frame since not every Chromium has so narrow a window.
+
+    Every other host's name leads to the same server, so that whatever the page loads is seen there.
     """
-    probe = folder / "probe.html"
-    probe.write_text(
-        f'<iframe id="f" width="{width}" height="800" style="border:0"></iframe><pre id="out"></pre><script>'
-        'const f=document.getElementById("f");f.onload=()=>{const d=f.contentDocument,w=f.contentWindow;'
+    probe = (
+        f'<link rel="icon" href="data:,"><iframe id="f" width="{width}" height="800" style="border:0">'
+        '</iframe><pre id="out"></pre><script>const f=document.getElementById("f");f.onload=()=>{'
+        "const d=f.contentDocument;"
         'document.getElementById("out").textContent="content="+d.documentElement.scrollWidth+" window="'
-        '+d.documentElement.clientWidth+" requests="+w.performance.getEntriesByType("resource")'
-        '.filter(e=>!e.name.startsWith("data:")).length'
-        '+" images="+[...d.images].filter(i=>i.complete&&i.naturalWidth>0).length};'
-        f'f.src="{page.as_uri()}";</script>'
+        '+d.documentElement.clientWidth+" images="'
+        '+[...d.images].filter(i=>i.complete&&i.naturalWidth>0).length};f.src="/page";</script>'
     )
-    dom = visit(probe, folder, "--allow-file-access-from-files", "--virtual-time-budget=15000", "--dump-dom")
-    found = re.findall(r"(content|window|requests|images)=(\d+)", dom)
-    assert len(found) == 4, dom[-2000:]
-    return {name: int(number) for name, number in found}
+    with Served({"/": probe.encode(), "/page": html}) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        rules = f"--host-resolver-rules=MAP * 127.0.0.1:{port}, EXCLUDE 127.0.0.1"
+        options = (rules, "--virtual-time-budget=15000", "--dump-dom")
+        dom = visit(f"http://127.0.0.1:{port}/", folder, *options)
+        server.shutdown()
+    found = {name: int(number) for name, number in re.findall(r"(content|window|images)=(\d+)", dom)}
+    assert len(found) == 3, dom[-2000:]
+    return Look(found["window"], found["content"], found["images"], server.asked - {f"127.0.0.1:{port}/page"})

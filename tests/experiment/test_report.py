@@ -23,7 +23,7 @@ from experiment.rows import CostLine, RunRow
 from experiment.summary import Summary
 from experiment.table import runs_table, shown
 from tests.experiment import rows
-from tests.experiment.browser import visit, widths
+from tests.experiment.browser import Look, look, visit
 from tests.experiment.sweeps import sweep
 
 VOID = {"meta", "img", "br", "link"}
@@ -216,16 +216,24 @@ def test_a_folder_without_usable_results_is_refused_and_left_alone(
 def test_on_a_telephone_nothing_sticks_out_and_nothing_is_loaded(
     written: Path, tmp_path: Path, width: int
 ) -> None:
-    found = widths(written, tmp_path, width)
-    assert found["window"] == width
-    assert found["content"] == width
-    assert found["requests"] == 0
-    assert found["images"] == len(Page(written.read_text()).alts)
+    found = look(written.read_bytes(), tmp_path, width)
+    assert found == Look(width, width, len(Page(written.read_text()).alts), set())
+
+
+def test_such_a_look_finds_what_sticks_out_and_what_is_loaded(written: Path, tmp_path: Path) -> None:
+    bad = (
+        written.read_text()
+        .replace(".scroll {", ".unused {")
+        .replace("<body>", '<body><img src="http://elsewhere.example/pixel.png"/>')
+    )
+    found = look(bad.encode(), tmp_path, 390)
+    assert found.content > found.window == 390
+    assert found.loaded == {"elsewhere.example/pixel.png"}
 
 
 def test_it_prints(written: Path, tmp_path: Path) -> None:
     printed = tmp_path / "report.pdf"
-    visit(written, tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={printed}")
+    visit(written.as_uri(), tmp_path, "--no-pdf-header-footer", f"--print-to-pdf={printed}")
     content = printed.read_bytes()
     assert content.startswith(b"%PDF")
     assert content.count(b"/Subtype /Image") >= len(Page(written.read_text()).alts)
