@@ -63,11 +63,13 @@ def read_events(
     paginator = client.get_paginator("filter_log_events")
     for first in range(0, max(1, len(streams)), _STREAMS_A_REQUEST):
         some = streams[first : first + _STREAMS_A_REQUEST]
-        pages = (
-            paginator.paginate(logGroupName=group, startTime=start_ms, endTime=end_ms, logStreamNames=some)
-            if some
-            else paginator.paginate(logGroupName=group, startTime=start_ms, endTime=end_ms)
-        )
         with suppress(client.exceptions.ResourceNotFoundException):
+            pages = (
+                paginator.paginate(
+                    logGroupName=group, startTime=start_ms, endTime=end_ms, logStreamNames=some
+                )
+                if some
+                else paginator.paginate(logGroupName=group, startTime=start_ms, endTime=end_ms)
+            )
             for page in pages:
                 yield from page["events"]

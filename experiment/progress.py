@@ -140,9 +140,11 @@ class SweepProgress:
                 ProgressBar(total=total, completed=states.done if states else 0, width=30),
                 str(states) if states else "starting",
             )
+        left = f"about {duration(self.remaining_s)} left ({end:%H:%M})"
+        if self._run is not None and not self.remaining_s:
+            left = "longer than predicted"
         line = Text(
-            f"{duration(elapsed)} elapsed, about {duration(self.remaining_s)} left ({end:%H:%M}), "
-            f"{self._money(self.cost_usd)} so far",
+            f"{duration(elapsed)} elapsed, {left}, {self._money(self.cost_usd)} so far",
             style="dim",
         )
         return Group(grid, line)

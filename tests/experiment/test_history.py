@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from experiment.history import timings
+from experiment.history import request_ids, request_of_error, timings
 
 START = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
@@ -61,3 +62,55 @@ def test_a_state_that_failed_lasts_until_the_next_one() -> None:
 
 def test_no_events() -> None:
     assert timings([], at(0), at(1)).init_s is None
+
+
+REQUEST = "11111111-2222-3333-4444-555555555555"
+
+
+@pytest.mark.parametrize(
+    ("cause", "found"),
+    [
+        (json.dumps({"errorMessage": "no", "errorType": "InputError", "requestId": REQUEST}), {REQUEST}),
+        (
+            json.dumps({"errorMessage": f"RequestId: {REQUEST} Error: Task timed out after 3.00 seconds"}),
+            {REQUEST},
+        ),
+        (
+            json.dumps({"errorMessage": f"2026-11-21T10:00:00Z {REQUEST} Task timed out after 3.00 seconds"}),
+            {REQUEST},
+        ),
+        (f"RequestId: {REQUEST} Error: Runtime exited with error: signal: killed", {REQUEST}),
+        (json.dumps({"errorMessage": f"no object named {REQUEST}"}), set()),
+        ("nothing", set()),
+        (None, set()),
+    ],
+)
+def test_a_lambda_error_tells_its_request(cause: str | None, found: set[str]) -> None:
+    assert request_of_error(cause) == found
+
+
+def test_requests_of_every_attempt_are_found_also_where_the_history_was_cut() -> None:
+    def succeeded(request: str) -> dict[str, Any]:
+        output = json.dumps({"Payload": {}, "SdkResponseMetadata": {"RequestId": request}})
+        return {"type": "TaskSucceeded", "taskSucceededEventDetails": {"output": output}}
+
+    away = json.dumps({"errorType": "RendezvousAway", "errorMessage": "not yet", "requestId": "f1"})
+    events = [
+        entered("Task", "Initialize", 0),
+        succeeded("i1"),
+        entered("Task", "FindRendezvous", 1),
+        {"type": "TaskScheduled"},
+        {"type": "TaskFailed", "taskFailedEventDetails": {"cause": away}},
+        {"type": "TaskScheduled"},
+        succeeded("f2"),
+        entered("Map", "RunRanks", 2),
+        entered("Task", "Summarize", 3),
+        {"type": "TaskSucceeded", "taskSucceededEventDetails": {"output": '{"Payload": {"cut'}},
+        entered("Task", "Reinitialize", 4),
+        succeeded("i2"),
+        entered("Map", "RunRanks", 5),
+    ]
+    assert request_ids(events) == {"initialize": {"i1", "i2"}, "find_rendezvous": {"f1", "f2"}}
+    found = timings([event | {"timestamp": event.get("timestamp", at(0))} for event in events], at(0), at(9))
+    assert found.transitions == 6 + 1  # the retry is billed too
+    assert found.map_entered_at == at(5)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from experiment.log_events import collect_invocations
+from experiment.log_events import collect_invocations, read_events
 from experiment.logs import parse_report
 from tests.experiment.test_logs import COLD, WARM, event
 
@@ -37,3 +37,42 @@ def test_late_reports_are_waited_for() -> None:
 def test_the_wait_is_bounded() -> None:
     logs = LateLogs([])
     assert collect_invocations(logs, {"group": ["missing"]}, 0, timeout_s=0, poll_s=0) == {}  # type: ignore[arg-type]
+
+
+class Streams:
+    """A CloudWatch client that keeps which streams were asked for; stream ``gone`` does not exist."""
+
+    exceptions = LateLogs.exceptions
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+
+    def get_paginator(self, _: str) -> Streams:
+        return self
+
+    def paginate(self, **arguments: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - as boto3 takes them
+        names = arguments.get("logStreamNames", [])
+        self.asked.append(names)
+        if "gone" in names:
+            raise self.exceptions.ResourceNotFoundException
+        return [{"events": [event(name, 1, f"hello from {name}")]} for name in names]
+
+
+def test_streams_are_read_a_hundred_at_a_time_and_a_missing_one_hides_no_others() -> None:
+    client = Streams()
+    names = [f"s{number}" for number in range(250)]
+    names[120] = "gone"
+    found = list(read_events(client, "g", 0, 1, names))  # type: ignore[arg-type]
+    assert [len(asked) for asked in client.asked] == [100, 100, 50]
+    assert len(found) == 150
+
+
+def test_only_the_streams_of_missing_reports_are_read_again() -> None:
+    client = Streams()
+    wanted = {"g": ["a", "b"]}
+    collect_invocations(client, wanted, 0, timeout_s=0, streams={"a": "s1", "b": "s2"})  # type: ignore[arg-type]
+    assert client.asked == [["s1", "s2"]]
+    client.asked.clear()
+    # One stream is unknown, so that it can be any of the group's.
+    collect_invocations(client, wanted, 0, timeout_s=0, streams={"a": "s1"})  # type: ignore[arg-type]
+    assert client.asked == [[]]
