@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from experiment import page
+from experiment.alternatives import course, ec2
 from experiment.command import guarded, positive
 from experiment.console import Reporter
 from experiment.errors import ModelError
@@ -171,15 +172,20 @@ def _run_line(row: Mapping[str, Any]) -> list[Cell]:
 
 
 def _bill(rows: Rows) -> str:
-    """The run that cost most, line by line."""
+    """The run that cost most, line by line, and the same work elsewhere."""
     good = [row for row in usable(rows) if row["cost_lines"]]
     if not good:
         return ""
     row = max(good, key=lambda found: found["cost_usd"])
     body: list[list[Cell]] = [_bill_line(line) for line in row["cost_lines"]]
     body.append([f"{row['run_id']}, all lines", None, None, None, row["cost_usd"]])
+    prices = load_prices(row["region"], row["architecture"])
+    body += [_bill_line(line.row()) for line in (ec2(row, prices), course(row)) if line]
     head = ("what", "quantity", "unit", "x $", "= $")
-    return page.section("The dearest run, line by line", page.table(head, body))
+    note = (
+        "Below the sum: the same work on EC2, and by the course's figures where it had this partition size."
+    )
+    return page.section("The dearest run, line by line", page.table(head, body) + page.paragraphs([note]))
 
 
 def _bill_line(line: Mapping[str, Any]) -> list[Cell]:

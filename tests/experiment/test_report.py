@@ -56,15 +56,17 @@ class Page(HTMLParser):
         self.text += data
 
 
-@pytest.fixture
-def results(tmp_path: Path) -> Summary:
-    summary = Summary(tmp_path)
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    """Two runs that succeeded and one that failed, with a report."""
+    summary = Summary(tmp_path_factory.mktemp("results"))
     summary.add(rows.record("w1-b512-1", world_size=1, duration_s=18.0, map_s=17.0))
     summary.add(rows.record("w2-b512-1"))
     nothing = {"metrics": {}, "samples": 0, "init_s": None, "map_s": None, "summarize_s": None, "phases": {}}
     error = "rank <3> failed\n<script>x</script>"
     summary.rows.append(rows.row("w4-b512-1", world_size=4, status="failed", error=error, **nothing))
     summary.write()
+    write_report(summary, load_prices())
     return summary
 
 
@@ -90,7 +92,7 @@ def written(whole_sweep: Summary) -> Path:
 
 
 def test_the_report_is_one_well_formed_file_that_needs_no_other(results: Summary) -> None:
-    path = write_report(results, load_prices())
+    path = results.folder / "report.html"
     page = Page(path.read_text())
     assert page.references
     assert all(reference.startswith("data:image/png;base64,") for reference in page.references)
@@ -155,7 +157,7 @@ def test_phases_in_the_picture_add_up_to_the_duration() -> None:
 
 
 def test_what_comes_from_outside_is_escaped_and_failures_are_told(results: Summary) -> None:
-    html = write_report(results, load_prices()).read_text()
+    html = (results.folder / "report.html").read_text()
     assert "<script>" not in html
     assert "&lt;script&gt;x" in html
     assert "rank &lt;3&gt; failed" in html
@@ -185,7 +187,14 @@ def test_the_dearest_run_is_explained_line_by_line() -> None:
         amount_usd=0.000587501175,
     )
     page = Page(render([rows.row(cost_lines=[line], cost_usd=line["amount_usd"])], [], load_prices()))
-    for part in ("The dearest run, line by line", line["what"], "35.25", "0.0000166667", "0.0005875"):
+    for part in (
+        "The dearest run, line by line",
+        line["what"],
+        "35.25",
+        "0.0000166667",
+        "0.0005875",
+        "c5 machines",
+    ):
         assert part in page.text
 
 
