@@ -1,5 +1,4 @@
-"""moto's server, con
-from localcloud.untyped import MotoObjectfigured before it is imported and completed with what it lacks."""
+"""moto's server, configured before it is imported and completed with what it lacks."""
 
 from __future__ import annotations
 
@@ -36,11 +35,13 @@ def application(runtime: LambdaRuntime) -> MotoObject:
     from moto.moto_api import state_manager  # noqa: PLC0415
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
 
-    from localcloud import ecs_model, quotas, stepfunctions  # noqa: PLC0415
+    from localcloud import bucket_policies, budgets, ecs_model, quotas, stepfunctions  # noqa: PLC0415
 
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     # Tasks change state when their process does, not whenever somebody describes them.
     state_manager.set_transition("ecs::task", {"progression": "time", "seconds": 10**9})
+    bucket_policies.install()
+    budgets.install()
     ecs_model.install()
     quotas.install(runtime)
     stepfunctions.install(runtime)

@@ -6,23 +6,31 @@ import math
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.logs.models import logs_backends
 
+from localcloud.backends import find_function
+
 # moto's log streams are plain lists without a lock of their own.
 _LOCK = threading.Lock()
 
 
 class LogStream:
-    """One stream of a log group; both appear with the first line written."""
+    """One stream of a log group; both appear with the first line written.
 
-    def __init__(self, region: str, group: str, stream: str) -> None:
+    What is written once `wanted` says no, and the group is gone, is lost: it must not bring the group back.
+    """
+
+    def __init__(
+        self, region: str, group: str, stream: str, wanted: Callable[[], bool] = lambda: True
+    ) -> None:
         self.group = group
         self.name = stream
+        self._wanted = wanted
         self._backend = logs_backends[DEFAULT_ACCOUNT_ID][region]
 
     def write(self, lines: Sequence[str]) -> None:
@@ -31,6 +39,8 @@ class LogStream:
             return
         now = int(time.time() * 1000)
         with _LOCK:
+            if self.group not in self._backend.groups and not self._wanted():
+                return
             self._backend.ensure_log_group(self.group)
             self._backend.ensure_log_stream(self.group, self.name)
             self._backend.put_log_events(
@@ -41,7 +51,12 @@ class LogStream:
 def function_stream(region: str, function_name: str) -> LogStream:
     """A new stream named as Lambda names the stream of a new environment."""
     day = datetime.now(tz=UTC).strftime("%Y/%m/%d")
-    return LogStream(region, f"/aws/lambda/{function_name}", f"{day}/[$LATEST]{uuid.uuid4().hex}")
+    return LogStream(
+        region,
+        f"/aws/lambda/{function_name}",
+        f"{day}/[$LATEST]{uuid.uuid4().hex}",
+        wanted=lambda: find_function(function_name, region) is not None,
+    )
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """One embedded AWS for all tests of localcloud, and short ways to deploy to it and to call it."""
 
+import contextlib
 import json
 import tempfile
 import threading
@@ -129,4 +130,5 @@ def deploy(cloud: EmbeddedAWS, request: pytest.FixtureRequest) -> Iterator[Calla
 
     yield create
     for name in names:
-        functions.delete_function(FunctionName=name)
+        with contextlib.suppress(functions.exceptions.ResourceNotFoundException):
+            functions.delete_function(FunctionName=name)

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from localcloud import EmbeddedAWS
 
-from .conftest import Function, client
+from .conftest import Function, client, wait_for
 
 Deploy = Callable[..., Function]
 
@@ -65,3 +67,18 @@ def test_traceback_is_one_event(deploy: Deploy) -> None:
     report = REPORT.fullmatch(lines[-1])
     assert report is not None
     assert (report["status"], report["error"]) == ("error", "ValueError")
+
+
+def test_a_late_line_does_not_bring_back_a_deleted_group(
+    deploy: Deploy, cloud: EmbeddedAWS, shared: Path
+) -> None:
+    function = deploy("basic.met")
+    group = f"/aws/lambda/{function.name}"
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(function.invoke, {"folder": str(shared), "mine": "a", "theirs": "b"})
+        wait_for((shared / "a").exists, "the invocation")
+        client(cloud, "lambda").delete_function(FunctionName=function.name)
+        client(cloud, "logs").delete_log_group(logGroupName=group)
+        (shared / "b").touch()
+        assert running.result(20).error is None
+    assert client(cloud, "logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"] == []

@@ -1,0 +1,17 @@
+"""What moto 5.2.5 gets wrong in CodeBuild: a project is deleted by its ARN too, which is how Terraform does it."""
+
+from __future__ import annotations
+
+from moto.codebuild.models import CodeBuildBackend
+
+from localcloud.untyped import MotoObject
+
+
+def install() -> None:
+    """Let moto's class take either."""
+    delete = CodeBuildBackend.delete_project
+
+    def delete_either(self: MotoObject, name: str) -> None:
+        delete(self, name.rpartition("project/")[2])
+
+    CodeBuildBackend.delete_project = delete_either

@@ -1,0 +1,21 @@
+"""CodeBuild projects, as Terraform makes and deletes them."""
+
+import pytest
+
+from localcloud import EmbeddedAWS
+
+from .conftest import client
+
+
+@pytest.mark.parametrize("by", ["name", "arn"])
+def test_a_project_is_deleted_by_name_or_arn(cloud: EmbeddedAWS, by: str) -> None:
+    codebuild = client(cloud, "codebuild")
+    made = codebuild.create_project(
+        name="images",
+        source={"type": "NO_SOURCE", "buildspec": "version: 0.2"},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"},
+        serviceRole="arn:aws:iam::123456789012:role/test",
+    )["project"]
+    codebuild.delete_project(name=made[by])
+    assert codebuild.list_projects()["projects"] == []
