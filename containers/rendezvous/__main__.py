@@ -18,6 +18,7 @@ import signal
 import sys
 
 from containers.rendezvous import logs
+from containers.rendezvous.figures import Figures
 from containers.rendezvous.limits import Limits
 from containers.rendezvous.monitor import Monitor
 from containers.rendezvous.ports import allow_connections
@@ -76,6 +77,7 @@ async def serve(arguments: argparse.Namespace, limits: Limits) -> None:
     async with (
         Monitor(metrics_host, metrics_port, health=server.health, metrics=server.render_metrics) as monitor,
         server,
+        Figures(server.metrics),
     ):
         print(f"rendezvous server listening on {server.address}, metrics on {monitor.address}", flush=True)
         async with asyncio.TaskGroup() as group:

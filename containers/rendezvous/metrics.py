@@ -56,6 +56,10 @@ class Metrics:
         """What a counter stands at."""
         return self._counts[name, value]
 
+    def total(self, name: str) -> int:
+        """What a counter stands at, over all values of its label."""
+        return sum(self.value(name, value) for value in _COUNTERS[name].values)
+
     def render(self, gauges: Mapping[str, int]) -> str:
         """Everything as Prometheus reads it, with what the server holds at this moment."""
         lines: list[str] = []

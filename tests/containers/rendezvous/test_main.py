@@ -29,9 +29,13 @@ def test_it_stops_gracefully_and_its_log_is_json(number: signal.Signals) -> None
         _, errors = it.process.communicate(timeout=PATIENCE_S)
         assert it.process.returncode == 0
         assert waiting.recv(1) == b""
-    events = [json.loads(line)["event"] for line in errors.splitlines()]
+    lines = [json.loads(line) for line in errors.splitlines()]
+    events = [line["event"] for line in lines]
     assert "listening" in events
     assert events[-1] == "stopped"
+    [figures] = [line for line in lines if line["event"] == "figures"]
+    counted = {name: figures[name] for name in ("connections", "pairs", "refused", "timed_out")}
+    assert counted == {"connections": 1, "pairs": 0, "refused": 0, "timed_out": 0}
 
 
 def test_settings_come_from_the_environment() -> None:
