@@ -18,6 +18,7 @@ from experiment import images
 from experiment.clients import Clients
 from experiment.console import Reporter
 from experiment.errors import PreflightError, TargetError
+from experiment.local_root import local_root
 from experiment.preflight import Preflight
 from experiment.terraform import Terraform, cli_environment
 from localcloud.embedded import EmbeddedAWS, StartError
@@ -250,6 +251,10 @@ class LocalTarget:
             "image_builder": "prebuilt",
             "prebuilt_images": images.uris(digests),
             "rendezvous_mode": "on-demand",
+            "lifecycle_rules": False,  # they take 55 s, and nothing gets old in an embedded AWS
+            "dashboard": False,
+            "budget_usd": None,
+            "budget_email": None,
             "rendezvous_port": port,
             **self._settings,
         }
@@ -263,7 +268,7 @@ class LocalTarget:
         }
         environment = cli_environment({**inherited, **cloud.environment()}, self.state)
         return Terraform(
-            self.repository / "terraform",
+            local_root(self.repository, self.state / "repository"),
             environment=environment,
             log=home / "terraform.log",
             state=home / "terraform.tfstate",
@@ -351,7 +356,12 @@ class AwsTarget:
         with reporter.step("Destroying the deployment on AWS") as step:
             terraform = self.terraform()
             terraform.init()
-            terraform.destroy({}, step.update)
+            # In another region Terraform would find nothing, and forget everything that is there.
+            outputs = terraform.output()
+            known: dict[str, object] = {
+                name: outputs[name] for name in ("region", "name_prefix") if name in outputs
+            }
+            terraform.destroy(known, step.update)
 
     def stop_functions(self) -> None:
         """Nothing to do: AWS has no way to end an invocation, it ends by itself or at its time limit."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,21 @@ def test_nothing_deployed_on_aws_says_what_to_do(tmp_path: Path, monkeypatch: py
         monkeypatch.setenv(name, value)
     with pytest.raises(TargetError, match="make deploy"):
         AwsTarget(tmp_path, tmp_path / "state").prepare(quiet())
+
+
+def test_a_destroy_goes_to_the_region_that_was_deployed_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = """
+    if "output" in sys.argv:
+        print('{"region": {"value": "eu-west-1"}, "name_prefix": {"value": "team"}, "x": {"value": 1}}')
+    """
+    for name, value in stand_in(tmp_path, body).items():
+        monkeypatch.setenv(name, value)
+    AwsTarget(tmp_path, tmp_path / "state").destroy(quiet())
+    variables = json.loads((tmp_path / "state" / "aws" / "variables.tfvars.json").read_text())
+    assert variables == {"region": "eu-west-1", "name_prefix": "team"}
+    assert "destroy -auto-approve" in (tmp_path / "state" / "aws" / "terraform.log").read_text()
 
 
 def test_clients_are_for_prepared_targets(tmp_path: Path) -> None:
