@@ -12,7 +12,7 @@ ARGS   ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run bench bench-fmi bench-inference test test-images lint format deploy destroy clean
+.PHONY: help setup run bench bench-fmi bench-inference test test-images lint lint-terraform format deploy destroy clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -62,11 +62,23 @@ lint: $(VENV)/.ready-dev ## ruff, mypy in strict mode, terraform fmt
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	terraform fmt -check -recursive terraform
+	$(PY) scripts/terraform_docs.py --check
+
+.venv-checkov/.ready: .ci/checkov.txt
+	@echo "Installing checkov into .venv-checkov"
+	@$(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -r .ci/checkov.txt
+	@touch $@
+
+lint-terraform: .venv-checkov/.ready ## checkov on terraform/ without a network, and tflint where it is installed
+	cd terraform && ../.venv-checkov/bin/checkov --directory . --config-file .checkov.yaml
+	@if command -v tflint >/dev/null; then tflint --chdir=terraform --recursive; fi
 
 format: $(VENV)/.ready-dev ## let ruff and terraform rewrite what they can
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 	terraform fmt -recursive terraform
+	$(PY) scripts/terraform_docs.py
 
 deploy: ## terraform apply into your AWS account (shows the plan and asks first); ARGS="-var domain_name=..."
 	terraform -chdir=terraform init
@@ -76,4 +88,4 @@ destroy: setup ## take everything down again: TARGET=local (default) or TARGET=a
 	@exec $(PY) scripts/destroy.py --target $(TARGET) $(ARGS)
 
 clean: ## forget the environment and the embedded AWS's state (destroy first)
-	rm -rf $(VENV) .local
+	rm -rf $(VENV) .venv-checkov .local

@@ -19,7 +19,7 @@ module "storage" {
 
   # Bucket names are shared by all accounts and regions.
   name                  = "${var.name_prefix}-${data.aws_caller_identity.this.account_id}-${var.region}"
-  embedded              = var.embedded
+  lifecycle_rules       = var.lifecycle_rules
   result_retention_days = var.result_retention_days
 }
 
@@ -75,4 +75,18 @@ module "workflow" {
   find_rendezvous_timeout_s = module.rendezvous.finder_timeout_s
 
   log_retention_days = var.log_retention_days
+}
+
+module "monitoring" {
+  source = "./modules/monitoring"
+
+  name_prefix          = var.name_prefix
+  region               = var.region
+  dashboard            = var.dashboard
+  function_names       = module.executor.function_names
+  state_machine_arn    = module.workflow.state_machine_arn
+  rendezvous_log_group = module.rendezvous.log_group
+  budget_usd           = var.budget_usd
+  budget_email         = var.budget_email
+  budget_tag_only      = var.budget_tag_only
 }

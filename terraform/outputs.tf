@@ -62,3 +62,13 @@ output "images" {
   description = "Images that are deployed, by container."
   value       = module.registry.image_uris
 }
+
+output "dashboard" {
+  description = "Name of the CloudWatch dashboard, or null."
+  value       = module.monitoring.dashboard
+}
+
+output "budget" {
+  description = "Name of the budget, or null."
+  value       = module.monitoring.budget
+}

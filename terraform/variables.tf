@@ -27,10 +27,25 @@ variable "tags" {
   type        = map(string)
   default     = {}
   nullable    = false
+
+  validation {
+    condition     = alltrue([for key, value in var.tags : can(regex("^[\\w .:/=+@-]{1,128}$", key)) && can(regex("^[\\w .:/=+@-]{0,256}$", value)) && !startswith(lower(key), "aws:")])
+    error_message = "tags has to hold keys of 1 to 128 and values of up to 256 letters, digits, spaces and _ . : / = + @ -, and no key that starts with aws:."
+  }
+
+  validation {
+    condition     = length(setintersection([for key in keys(var.tags) : lower(key)], ["project", "managedby", "name"])) == 0
+    error_message = "tags cannot hold Project, ManagedBy or Name: those are set here."
+  }
+
+  validation {
+    condition     = length(var.tags) <= 40
+    error_message = "tags can hold 40 tags at most; AWS allows 50 on a resource."
+  }
 }
 
 variable "embedded" {
-  description = "Whether the target is the embedded AWS of this repository: no images are built, and what it cannot do in reasonable time is left out."
+  description = "Whether the target is the embedded AWS of this repository: no images are built, and buckets are addressed by path."
   type        = bool
   default     = false
   nullable    = false
@@ -175,6 +190,13 @@ variable "result_retention_days" {
   }
 }
 
+variable "lifecycle_rules" {
+  description = "Whether S3 deletes old results, messages that worlds left behind and uploads that were not completed. Applying this takes 55 s."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "log_retention_days" {
   description = "Days that logs are kept."
   type        = number
@@ -256,4 +278,45 @@ variable "create_zone" {
     condition     = !var.create_zone || var.domain_name != null
     error_message = "create_zone needs a domain_name."
   }
+}
+
+variable "dashboard" {
+  description = "Whether to make a CloudWatch dashboard and four metrics of the rendezvous server. Three dashboards and ten such metrics are free in an account; beyond that 3 USD a dashboard and 0.30 USD a metric and month."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "budget_usd" {
+  description = "USD a month at which AWS Budgets warns by e-mail: at 80 % spent, and when 100 % is forecast. It does not stop anything and costs nothing. null for no budget."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.budget_usd == null || try(var.budget_usd > 0, false)
+    error_message = "budget_usd has to be more than 0."
+  }
+}
+
+variable "budget_email" {
+  description = "Who is warned when budget_usd is reached."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.budget_email == null || can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", var.budget_email))
+    error_message = "budget_email has to be an e-mail address."
+  }
+
+  validation {
+    condition     = (var.budget_email == null) == (var.budget_usd == null)
+    error_message = "budget_usd and budget_email belong together: set both or neither."
+  }
+}
+
+variable "budget_tag_only" {
+  description = "Whether the budget counts only what carries this deployment's Project tag, for an account that others use too. The tag first has to be activated as a cost allocation tag, or nothing is counted."
+  type        = bool
+  default     = false
+  nullable    = false
 }

@@ -35,10 +35,20 @@ run "policies" {
 
   assert {
     condition = alltrue([
-      for statement in concat(data.aws_iam_policy_document.objects.statement, data.aws_iam_policy_document.initialize.statement) :
+      for statement in concat(data.aws_iam_policy_document.objects.statement, data.aws_iam_policy_document.execute.statement, data.aws_iam_policy_document.initialize.statement) :
       alltrue([for action in statement.actions : !strcontains(action, "*")])
     ])
     error_message = "Actions are listed one by one."
+  }
+}
+
+run "what_scripts_may_delete" {
+  command = plan
+  module { source = "./modules/executor" }
+
+  assert {
+    condition     = [for statement in data.aws_iam_policy_document.execute.statement : statement.resources if contains(statement.actions, "s3:DeleteObject")] == [toset(["arn:aws:s3:::own/fmi/*"])]
+    error_message = "A user's script deletes messages of the S3 channel, and no result or data."
   }
 }
 
@@ -51,4 +61,35 @@ run "timeouts" {
     condition     = output.timeouts_s["execute"] == 60 && alltrue([for limit in values(output.timeouts_s) : limit <= 900])
     error_message = "The state machine's limits are derived from the functions'."
   }
+}
+
+run "each_of_these_is_refused" {
+  command = plan
+  module { source = "./modules/executor" }
+
+  variables {
+    name_prefix          = "-"
+    architecture         = "riscv"
+    bucket_arn           = "own"
+    extra_buckets        = ["theirs/data"]
+    memory_mb            = 100000
+    timeout_s            = 3600
+    ephemeral_storage_mb = 100
+    reserved_concurrency = 1.5
+    log_retention_days   = -1
+    log_level            = "debug"
+  }
+
+  expect_failures = [
+    var.name_prefix,
+    var.architecture,
+    var.bucket_arn,
+    var.extra_buckets,
+    var.memory_mb,
+    var.timeout_s,
+    var.ephemeral_storage_mb,
+    var.reserved_concurrency,
+    var.log_retention_days,
+    var.log_level,
+  ]
 }

@@ -105,3 +105,40 @@ run "prebuilt" {
     error_message = "The task may pull from the repository that the image is in."
   }
 }
+
+run "each_of_these_is_refused" {
+  command = plan
+  module { source = "./modules/registry" }
+
+  variables {
+    name_prefix        = "test-"
+    builder            = "kaniko"
+    architecture       = "arm"
+    log_retention_days = 4
+  }
+
+  expect_failures = [
+    var.name_prefix,
+    var.builder,
+    var.architecture,
+    var.log_retention_days,
+  ]
+}
+
+run "one_image_refuses" {
+  command = plan
+  module { source = "./modules/image" }
+
+  variables {
+    name           = "executor"
+    root           = ".."
+    repository_url = "123456789012.dkr.ecr.us-east-1.amazonaws.com/test/executor"
+    builder        = "prebuilt"
+    architecture   = "arm"
+  }
+
+  expect_failures = [
+    var.builder,
+    var.architecture,
+  ]
+}

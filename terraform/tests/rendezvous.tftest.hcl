@@ -70,3 +70,28 @@ run "always_on" {
     error_message = "Another mode is another service: Terraform leaves the number of tasks of an existing one alone."
   }
 }
+
+run "each_of_these_is_refused" {
+  command = plan
+  module { source = "./modules/rendezvous" }
+
+  variables {
+    name_prefix        = "Team"
+    architecture       = "amd64"
+    port               = 22
+    mode               = "sometimes"
+    vpc_cidr           = "10.0.0.0/32"
+    log_retention_days = 2
+    log_level          = "TRACE"
+  }
+
+  expect_failures = [
+    var.name_prefix,
+    var.architecture,
+    var.port,
+    var.mode,
+    var.vpc_cidr,
+    var.log_retention_days,
+    var.log_level,
+  ]
+}

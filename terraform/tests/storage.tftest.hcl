@@ -6,11 +6,10 @@ mock_provider "aws" {
 
 variables {
   name                  = "a-bucket"
-  embedded              = false
   result_retention_days = 30
 }
 
-run "on_aws" {
+run "as_it_should_be" {
   command = plan
   module { source = "./modules/storage" }
 
@@ -35,18 +34,43 @@ run "on_aws" {
   }
 
   assert {
-    condition     = length(aws_s3_bucket_policy.this) == 1 && length(aws_s3_bucket_lifecycle_configuration.this) == 1
-    error_message = "On AWS the bucket has a policy and lifecycle rules."
+    condition     = { for rule in aws_s3_bucket_lifecycle_configuration.this[0].rule : one(rule.filter[*].prefix) => one(rule.expiration[*].days) if length(rule.expiration) == 1 } == { "executions/" = 30, "fmi/" = 1 }
+    error_message = "What executions leave and what the S3 channel of fmi leaves is deleted."
+  }
+
+  assert {
+    condition     = one([for rule in aws_s3_bucket_lifecycle_configuration.this[0].rule : one(rule.abort_incomplete_multipart_upload).days_after_initiation if length(rule.abort_incomplete_multipart_upload) == 1]) == 1
+    error_message = "Parts of uploads that were not completed are billed until they are deleted."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_ownership_controls.this.rule).object_ownership == "BucketOwnerEnforced"
+    error_message = "Access control lists have no say."
   }
 }
 
-run "embedded" {
+run "without_waiting" {
   command = plan
   module { source = "./modules/storage" }
-  variables { embedded = true }
+  variables { lifecycle_rules = false }
 
   assert {
-    condition     = length(aws_s3_bucket_policy.this) == 0 && length(aws_s3_bucket_lifecycle_configuration.this) == 0
-    error_message = "The embedded AWS speaks plain HTTP and takes a minute for lifecycle rules."
+    condition     = length(aws_s3_bucket_lifecycle_configuration.this) == 0
+    error_message = "The rules are what takes 55 s."
   }
+}
+
+run "each_of_these_is_refused" {
+  command = plan
+  module { source = "./modules/storage" }
+
+  variables {
+    name                  = "My.Bucket"
+    result_retention_days = 0.5
+  }
+
+  expect_failures = [
+    var.name,
+    var.result_retention_days,
+  ]
 }

@@ -26,6 +26,8 @@ run "each_of_these_is_refused" {
     log_level                     = "verbose"
     rendezvous_port               = 80
     domain_name                   = "Example.org."
+    tags                          = { "aws:reserved" = "x" }
+    budget_usd                    = -1
   }
 
   expect_failures = [
@@ -47,6 +49,8 @@ run "each_of_these_is_refused" {
     var.log_level,
     var.rendezvous_port,
     var.domain_name,
+    var.tags,
+    var.budget_usd,
   ]
 }
 
@@ -78,6 +82,41 @@ run "prebuilt_images_have_to_be_named" {
   }
 
   expect_failures = [var.prebuilt_images]
+}
+
+run "metrics_have_a_port_of_their_own" {
+  command = plan
+  variables { rendezvous_port = 65535 }
+  expect_failures = [var.rendezvous_port]
+}
+
+run "tags_that_are_set_here" {
+  command = plan
+  variables { tags = { project = "mine" } }
+  expect_failures = [var.tags]
+}
+
+run "more_tags_than_aws_allows" {
+  command = plan
+  variables { tags = { for number in range(41) : "tag-${number}" => "x" } }
+  expect_failures = [var.tags]
+}
+
+run "a_warning_needs_an_amount" {
+  command = plan
+  variables { budget_email = "student@example.org" }
+  expect_failures = [var.budget_email]
+}
+
+run "an_address_without_an_at_sign" {
+  command = plan
+
+  variables {
+    budget_usd   = 20
+    budget_email = "student"
+  }
+
+  expect_failures = [var.budget_email]
 }
 
 run "prebuilt_images_are_named_by_digest_in_a_private_repository" {

@@ -1,4 +1,5 @@
-# What each function may do. Users' scripts run with the policy of execute: it reads and writes objects, nothing else.
+# What each function may do. Users' scripts run with the policy of execute: it reads and writes objects, and deletes
+# nothing but messages.
 
 locals {
   bucket_arns = concat([var.bucket_arn], [for name in sort(var.extra_buckets) : "arn:aws:s3:::${name}"])
@@ -6,7 +7,7 @@ locals {
 
   policies = {
     initialize = data.aws_iam_policy_document.initialize.json
-    execute    = data.aws_iam_policy_document.objects.json
+    execute    = data.aws_iam_policy_document.execute.json
     summarize  = data.aws_iam_policy_document.objects.json
   }
 }
@@ -43,5 +44,16 @@ data "aws_iam_policy_document" "objects" {
     sid       = "ReadAndWriteObjects"
     actions   = ["s3:GetObject", "s3:PutObject"]
     resources = local.object_arns
+  }
+}
+
+data "aws_iam_policy_document" "execute" {
+  source_policy_documents = [data.aws_iam_policy_document.objects.json]
+
+  # The S3 channel of fmi deletes messages once they are read.
+  statement {
+    sid       = "DeleteMessages"
+    actions   = ["s3:DeleteObject"]
+    resources = ["${var.bucket_arn}/fmi/*"]
   }
 }

@@ -1,8 +1,18 @@
-# The deployment's bucket: private, encrypted, reached over TLS only, gone with everything in it on destroy.
+# The deployment's bucket: private, encrypted, reached over TLS only, gone with everything in it on destroy. It is not
+# versioned: deleted results would go on being billed, and a destroy would have to find their versions.
 
 resource "aws_s3_bucket" "this" {
   bucket        = var.name
   force_destroy = true
+}
+
+# No access control lists: whoever writes an object, it is the bucket owner's, and policies alone decide.
+resource "aws_s3_bucket_ownership_controls" "this" {
+  bucket = aws_s3_bucket.this.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
 }
 
 resource "aws_s3_bucket_public_access_block" "this" {
@@ -24,7 +34,6 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
   }
 }
 
-# Not on the embedded AWS, which speaks plain HTTP, and only on this machine.
 data "aws_iam_policy_document" "tls_only" {
   statement {
     sid       = "DenyWithoutTLS"
@@ -46,8 +55,6 @@ data "aws_iam_policy_document" "tls_only" {
 }
 
 resource "aws_s3_bucket_policy" "this" {
-  count = var.embedded ? 0 : 1
-
   bucket = aws_s3_bucket.this.id
   policy = data.aws_iam_policy_document.tls_only.json
 
@@ -55,9 +62,9 @@ resource "aws_s3_bucket_policy" "this" {
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
 
-# Not on the embedded AWS: the provider waits about 55 s for the emulator to agree.
+# The provider takes 55 s for this one, on any S3: it waits until ten looks in a row, 5 s apart, found the same rules.
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
-  count = var.embedded ? 0 : 1
+  count = var.lifecycle_rules ? 1 : 0
 
   bucket = aws_s3_bucket.this.id
 
@@ -71,6 +78,20 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 
     expiration {
       days = var.result_retention_days
+    }
+  }
+
+  # Messages of the S3 channel of fmi (fmi/s3_store.py) that a world left behind when it died.
+  rule {
+    id     = "expire-messages"
+    status = "Enabled"
+
+    filter {
+      prefix = "fmi/"
+    }
+
+    expiration {
+      days = 1
     }
   }
 

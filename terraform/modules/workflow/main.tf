@@ -70,7 +70,7 @@ data "aws_iam_policy_document" "this" {
   statement {
     sid       = "FollowMapRun"
     actions   = ["states:DescribeExecution", "states:StopExecution"]
-    resources = ["${replace(local.arn, ":stateMachine:", ":execution:")}/*", "${replace(local.arn, ":stateMachine:", ":execution:")}:*"]
+    resources = ["${replace(local.arn, ":stateMachine:", ":execution:")}/*"]
   }
 
   # The manifest in, the Map's results and the failures of ranks out.

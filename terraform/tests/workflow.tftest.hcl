@@ -1,0 +1,64 @@
+# The state machine: its own role, and what it refuses.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name_prefix = "test"
+  region      = "us-east-1"
+  definition  = "../statemachine.asl.json"
+  bucket      = "own"
+  bucket_arn  = "arn:aws:s3:::own"
+  function_arns = {
+    initialize      = "arn:aws:lambda:us-east-1:123456789012:function:test-initialize"
+    find_rendezvous = "arn:aws:lambda:us-east-1:123456789012:function:test-find-rendezvous"
+    execute         = "arn:aws:lambda:us-east-1:123456789012:function:test-execute"
+    summarize       = "arn:aws:lambda:us-east-1:123456789012:function:test-summarize"
+  }
+  attempts                  = 2
+  initialize_timeout_s      = 60
+  find_rendezvous_timeout_s = 30
+  execute_timeout_s         = 900
+  summarize_timeout_s       = 300
+  log_retention_days        = 14
+}
+
+run "own_machine_only" {
+  command = apply
+  module { source = "./modules/workflow" }
+
+  assert {
+    condition     = one([for statement in data.aws_iam_policy_document.this.statement : statement.resources if contains(statement.actions, "states:StartExecution")]) == toset(["arn:aws:states:us-east-1:123456789012:stateMachine:test-world"])
+    error_message = "The Map starts executions of its own machine, of no other."
+  }
+
+  assert {
+    condition     = one(aws_sfn_state_machine.this.logging_configuration).include_execution_data == false
+    error_message = "Inputs may name private data, and the secret of a world is nobody's business."
+  }
+
+  assert {
+    condition     = one([for statement in data.aws_iam_policy_document.this.statement : statement.resources if contains(statement.actions, "lambda:InvokeFunction")]) == toset(values(var.function_arns))
+    error_message = "It calls its own functions."
+  }
+}
+
+run "each_of_these_is_refused" {
+  command = plan
+  module { source = "./modules/workflow" }
+
+  variables {
+    name_prefix        = ""
+    bucket_arn         = "own"
+    attempts           = 0
+    log_retention_days = 0
+  }
+
+  expect_failures = [
+    var.name_prefix,
+    var.bucket_arn,
+    var.attempts,
+    var.log_retention_days,
+  ]
+}

@@ -1,0 +1,154 @@
+"""The repository's terraform/ applied to an embedded AWS, with everything that it can make."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiment import images
+from experiment.terraform import Terraform, cli_environment
+from localcloud import EmbeddedAWS
+
+ROOT = Path(__file__).parents[2]
+
+# A boto3 client; not all services have types here.
+Client = Any
+
+# Terraform's JSON: nested objects whose shape its documentation gives.
+Json = dict[str, Any]
+
+PREBUILT: dict[str, object] = {
+    "embedded": True,
+    "image_builder": "prebuilt",
+    "prebuilt_images": images.uris(dict.fromkeys(images.NAMES, "0" * 64)),
+}
+
+EVERYTHING: dict[str, object] = {
+    "embedded": True,
+    "image_builder": "codebuild",
+    "domain_name": "example.org",
+    "create_zone": True,
+    "extra_buckets": ["a-bucket-of-somebody-else"],
+    "reserved_concurrency": 40,
+    "dashboard": True,
+    "budget_usd": 20,
+    "budget_email": "student@example.org",
+    "budget_tag_only": True,
+    "tags": {"Course": "CS 6501"},
+}
+"""Every option at once, so that all resources and permissions of the modules are there."""
+
+PLAIN: dict[str, object] = {
+    **PREBUILT,
+    "lifecycle_rules": False,
+    "rendezvous_mode": "always-on",
+}
+"""No option, and a server that runs at once."""
+
+
+def free_port() -> int:
+    """A TCP port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One deployment: its state, and the variables that made it."""
+
+    terraform: Terraform
+    variables: dict[str, object]
+
+    def apply(self) -> None:
+        """Make it; raises TerraformError with Terraform's own words."""
+        self.terraform.init()
+        self.terraform.apply(self.variables, lambda *_: None)
+
+    def provide_images(self, ecr: Client) -> None:
+        """Put the images that CodeBuild would build into their repositories: the embedded AWS builds none.
+
+        Terraform then finds that they are there already, by the tags that name their content.
+        """
+        self.terraform.init()
+        plan = self.terraform.log.parent / "images.tfplan"
+        self._run("plan", "-target=module.registry.module.image", f"-out={plan}")
+        tags = {
+            each["address"]: each["values"]["input"]
+            for each in _resources(
+                json.loads(self._run("show", "-json", str(plan)))["planned_values"]["root_module"]
+            )
+            if each["type"] == "terraform_data"
+        }
+        self._run("apply", "-auto-approve", "-target=module.registry.aws_ecr_repository.this")
+        for name in images.NAMES:
+            [tag] = [tag for address, tag in tags.items() if f'"{name}"' in address]
+            put_image(ecr, f"{self.variables['name_prefix']}/{name}", tag)
+
+    def destroy(self) -> None:
+        """Take it down."""
+        self.terraform.destroy(self.variables, lambda *_: None)
+
+    def pending_changes(self) -> list[str]:
+        """What another apply would change."""
+        return self.terraform.pending_changes(self.variables)
+
+    def resources(self) -> Iterator[Json]:
+        """All managed resources of the state, as `terraform show -json` describes them."""
+        shown = self._run("show", "-json", str(self.terraform.state))
+        yield from _resources(json.loads(shown)["values"]["root_module"])
+
+    def _run(self, command: str, *arguments: str) -> str:
+        """A command that Terraform (the class) does not have; what it prints."""
+        options = []
+        if command != "show":
+            options = ["-input=false", f"-state={self.terraform.state}"]
+            options += [f"-var={name}={_value(value)}" for name, value in self.variables.items()]
+        done = subprocess.run(
+            [self.terraform.executable, command, *options, *arguments],
+            cwd=self.terraform.root,
+            env=self.terraform.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def put_image(ecr: Client, repository: str, tag: str) -> None:
+    """An image without layers."""
+    manifest = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}
+    ecr.put_image(repositoryName=repository, imageTag=tag, imageManifest=json.dumps({**manifest, "tag": tag}))
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _resources(module: Json) -> Iterator[Json]:
+    yield from (each for each in module.get("resources", []) if each["mode"] == "managed")
+    for child in module.get("child_modules", []):
+        yield from _resources(child)
+
+
+def make_stack(cloud: EmbeddedAWS, folder: Path, variables: dict[str, object]) -> Stack:
+    """A deployment that is not applied yet, with its state in `folder`."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
+    inherited["PATH"] = f"{Path(sys.executable).parent}:{inherited['PATH']}"  # boto3, to start CodeBuild with
+    folder.mkdir(parents=True)
+    terraform = Terraform(
+        ROOT / "terraform",
+        environment=cli_environment({**inherited, **cloud.environment()}, folder),
+        log=folder / "terraform.log",
+        state=folder / "terraform.tfstate",
+        data_dir=folder / "data",
+    )
+    return Stack(terraform, {"rendezvous_port": free_port(), **variables})

@@ -1,0 +1,152 @@
+"""apply → plan without changes → destroy → nothing left, with every option, for two teams in one account."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localcloud import EmbeddedAWS
+from tests.terraform import permissions
+from tests.terraform.inventory import client, list_everything
+from tests.terraform.stack import EVERYTHING, PLAIN, ROOT, Json, Stack, make_stack
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it imports pkg_resources, which is deprecated
+    from parliament import analyze_policy_string
+
+# AWS defines no resources for these actions.
+RESOURCELESS = {
+    "ec2:DescribeNetworkInterfaces",
+    "ecr:GetAuthorizationToken",
+    "lambda:GetAccountSettings",
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+}
+
+# parliament wants a resource of every type that AWS lists for an action, express executions too.
+MISTAKEN = [
+    (
+        "RESOURCE_MISMATCH",
+        [{"action": "states:DescribeExecution", "required_format": "arn:*:states:*:*:express:*:*:*"}],
+    )
+]
+
+# Kinds that no variant of the deployment makes: they are listed because a mistake might.
+NEVER = {"policy", "user", "NAT gateway", "address", "alarm"}
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAWS]:
+    with EmbeddedAWS(tmp_path_factory.mktemp("cloud"), ROOT) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def untouched(cloud: EmbeddedAWS) -> dict[str, set[str]]:
+    """What an account has before anything is deployed: a default VPC, for example."""
+    return list_everything(cloud)
+
+
+@pytest.fixture(scope="module")
+def stack(
+    cloud: EmbeddedAWS, untouched: dict[str, set[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Stack:
+    del untouched  # only to be listed first
+    made = make_stack(
+        cloud, tmp_path_factory.mktemp("first") / "stack", {"name_prefix": "team-a", **EVERYTHING}
+    )
+    made.provide_images(client(cloud, "ecr"))
+    made.apply()
+    return made
+
+
+def test_another_apply_would_change_nothing(stack: Stack) -> None:
+    assert stack.pending_changes() == []
+
+
+@pytest.fixture(scope="module")
+def resources(stack: Stack) -> list[Json]:
+    return list(stack.resources())
+
+
+def test_everything_that_can_carry_tags_does(resources: list[Json]) -> None:
+    tagged = {
+        each["address"]: each["values"]["tags_all"] or {}
+        for each in resources
+        if "tags_all" in each["values"]
+    }
+    assert len(tagged) > 20
+    wanted = {"Project": "team-a", "ManagedBy": "terraform", "Course": "CS 6501"}
+    assert {address: tags for address, tags in tagged.items() if not wanted.items() <= tags.items()} == {}
+
+
+def test_every_policy_passes_parliament(resources: list[Json]) -> None:
+    objections = [
+        (who, finding.issue, finding.detail)
+        for who, policy in permissions.policies(resources)
+        for finding in analyze_policy_string(policy).findings
+    ]
+    assert [each for each in objections if each[1:] not in MISTAKEN] == []
+
+
+def test_parliament_would_object(resources: list[Json]) -> None:
+    [policy] = [policy for who, policy in permissions.policies(resources) if who == "role `team-a-execute`"]
+    for right, wrong in [("s3:GetObject", "s3:FetchObject"), ("/fmi/*", "")]:
+        assert right in policy
+        assert analyze_policy_string(policy.replace(right, wrong)).findings
+
+
+def test_no_role_may_do_everything_and_few_actions_reach_everywhere(resources: list[Json]) -> None:
+    found = list(permissions.statements(permissions.policies(resources)))
+    allowed = [each for each in found if each.effect == "Allow"]
+    assert len(allowed) > 20
+    assert [each for each in allowed if any("*" in action for action in each.actions)] == []
+    assert {action for each in allowed if "*" in each.resources for action in each.actions} <= RESOURCELESS
+
+
+def test_the_page_of_permissions_is_current(resources: list[Json]) -> None:
+    page = ROOT / "docs" / "permissions.md"
+    text = permissions.page(resources, "team-a")
+    if os.environ.get("COSMIC_WRITE_DOCS"):
+        page.write_text(text)
+    assert page.read_text() == text, "run this test with COSMIC_WRITE_DOCS=1"
+    used = {each.sid for each in permissions.statements(permissions.policies(resources))}
+    assert used == set(permissions.REASONS), "a reason without a statement"
+
+
+def leave_something(cloud: EmbeddedAWS, stack: Stack) -> None:
+    """What a semester leaves in a deployment: results, and an upload that was cut short."""
+    outputs = stack.terraform.output()
+    s3 = client(cloud, "s3")
+    s3.put_object(Bucket=outputs["bucket"], Key="executions/1/ranks.json", Body=b"[]")
+    s3.create_multipart_upload(Bucket=outputs["bucket"], Key="large")
+
+
+def test_two_teams_share_an_account_and_nothing_is_left_of_either(
+    cloud: EmbeddedAWS, untouched: dict[str, set[str]], stack: Stack, tmp_path: Path
+) -> None:
+    first = list_everything(cloud)
+    second = make_stack(cloud, tmp_path / "second", {"name_prefix": "team-b", **PLAIN})
+    second.apply()
+    leave_something(cloud, second)
+    both = list_everything(cloud)
+    assert all(first[kind] <= both[kind] for kind in both)
+    empty = {kind for kind, names in both.items() if names == untouched[kind]}
+    assert empty == NEVER, "a listing that finds nothing of a deployment proves nothing when it is gone"
+
+    second.destroy()
+    assert list_everything(cloud) == first
+    assert stack.pending_changes() == []
+
+    stack.destroy()
+    assert list_everything(cloud) == untouched

@@ -1,0 +1,20 @@
+"""The variables in terraform/examples, each planned with a mocked provider."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.terraform.workspace import ROOT, Workspace
+
+EXAMPLES = sorted((ROOT / "terraform" / "examples").glob("*.tfvars"))
+
+
+def test_there_is_one_for_each_situation() -> None:
+    assert [path.stem for path in EXAMPLES] == ["class-account", "no-domain", "shared-account"]
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda path: path.stem)
+def test_it_is_planned(workspace: Workspace, file: Path) -> None:
+    workspace.run("test", "-no-color", "-filter=tests/examples.tftest.hcl", f"-var-file=examples/{file.name}")
