@@ -1,4 +1,4 @@
-"""What moto 5.2.5 gets wrong in CodeBuild: a project is deleted by its ARN too, which is how Terraform does it."""
+"""What moto 5.2.5 gets wrong in CodeBuild: Terraform deletes a project by its ARN, which moto does not know."""
 
 from __future__ import annotations
 

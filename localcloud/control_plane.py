@@ -35,13 +35,21 @@ def application(runtime: LambdaRuntime) -> MotoObject:
     from moto.moto_api import state_manager  # noqa: PLC0415
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
 
-    from localcloud import bucket_policies, budgets, ecs_model, quotas, stepfunctions  # noqa: PLC0415
+    from localcloud import (  # noqa: PLC0415
+        bucket_policies,
+        budgets,
+        codebuild,
+        ecs_model,
+        quotas,
+        stepfunctions,
+    )
 
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     # Tasks change state when their process does, not whenever somebody describes them.
     state_manager.set_transition("ecs::task", {"progression": "time", "seconds": 10**9})
     bucket_policies.install()
     budgets.install()
+    codebuild.install()
     ecs_model.install()
     quotas.install(runtime)
     stepfunctions.install(runtime)

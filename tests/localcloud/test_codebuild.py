@@ -12,7 +12,7 @@ def test_a_project_is_deleted_by_name_or_arn(cloud: EmbeddedAWS, by: str) -> Non
     codebuild = client(cloud, "codebuild")
     made = codebuild.create_project(
         name="images",
-        source={"type": "NO_SOURCE", "buildspec": "version: 0.2"},
+        source={"type": "S3", "location": "a-bucket/none.zip"},
         artifacts={"type": "NO_ARTIFACTS"},
         environment={"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"},
         serviceRole="arn:aws:iam::123456789012:role/test",
