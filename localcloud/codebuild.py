@@ -1,4 +1,4 @@
-"""What moto 5.2.5 gets wrong in CodeBuild: Terraform deletes a project by its ARN, which moto does not know."""
+"""What moto 5.2.5 lacks in CodeBuild: Terraform deletes a project by its ARN, moto only by its name."""
 
 from __future__ import annotations
 
