@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from experiment.clients import Clients
 from experiment.console import Reporter
 from experiment.cost import FREE_EPHEMERAL_MB
+from experiment.errors import TargetError
 from experiment.failing import FailureWatch
 from experiment.failure import Failure, parse_failure
 from experiment.history import Timings, request_ids, timings
@@ -88,7 +89,13 @@ class FunctionMemory:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.set(None)
+        try:
+            self.set(None)
+        except (ClientError, WaiterError) as error:
+            raise TargetError(
+                f"the memory of {self._function} could not be put back to {self._default} MB ({error}): the "
+                "next experiment does it, or `make deploy`"
+            ) from error
 
     def set(self, memory_mb: int | None) -> tuple[int, int]:
         """Make the function's memory ``memory_mb`` (None: the deployment's). Returns its memory and storage
@@ -97,6 +104,8 @@ class FunctionMemory:
         wanted = memory_mb or self._default
         found = self._client.get_function_configuration(FunctionName=self._function)
         if found["MemorySize"] != wanted:
+            if found.get("LastUpdateStatus") == "InProgress":  # or this change would be refused
+                self._client.get_waiter("function_updated_v2").wait(FunctionName=self._function)
             self._client.update_function_configuration(FunctionName=self._function, MemorySize=wanted)
             self._client.get_waiter("function_updated_v2").wait(FunctionName=self._function)
         return wanted, found.get("EphemeralStorage", {}).get("Size", FREE_EPHEMERAL_MB)

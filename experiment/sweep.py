@@ -19,6 +19,7 @@ from experiment.plan import Plan, RunSpec, check_names, number, remaining
 from experiment.prices import Prices, load_prices
 from experiment.progress import SweepProgress
 from experiment.report import write_report
+from experiment.rows import RunRow
 from experiment.runs import Execution, FunctionMemory, Runner, new_execution_id
 from experiment.summary import Summary
 from experiment.sweep_record import SweepRecord
@@ -228,11 +229,18 @@ def _limit(budget_usd: float, predicted: Forecast) -> float:
     return max(budget_usd, 1.5 * predicted.cost_usd) if predicted.cost_usd > budget_usd else budget_usd
 
 
+def _by_setting(row: RunRow) -> tuple[float, ...]:
+    """Sorts runs by what was varied, whatever the order in which they were made."""
+    sizes = (row["memory_mb"], row["batch_size"], row["partition_mb"], row["files"], row["world_size"])
+    return (not row["warm_up"], *(size or 0 for size in sizes), row["repetition"])
+
+
 def _conclude(summary: Summary, prices: Prices, reporter: Reporter) -> None:
     """The table and the report of what is there, also when the experiment was cut short."""
     if not summary.rows:
         return
-    reporter.show(runs_table(summary.rows, reporter.console.width))
+    rows: list[RunRow] = sorted(summary.rows, key=_by_setting)
+    reporter.show(runs_table(rows, reporter.console.width))
     if any(row["target"] == "local" for row in summary.rows):
         reporter.say(
             "Cost is what the same run would have cost on AWS; on this machine it cost nothing.", "dim"

@@ -9,11 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from botocore.exceptions import ClientError
 from rich.console import Console
 
 from experiment.collect import collect, flatten
 from experiment.console import Reporter
-from experiment.errors import BudgetError
+from experiment.errors import BudgetError, TargetError
 from experiment.inputs import Input
 from experiment.plan import Plan, RunSpec, Setting
 from experiment.prices import load_prices
@@ -143,6 +144,21 @@ def test_memory_is_set_for_a_while() -> None:
         assert memory.set(1024) == (1024, 2048)
         assert memory.set(1024) == (1024, 2048)
     assert target.fakes.functions.updates == [1024, 3008]
+
+
+def test_memory_that_cannot_be_put_back_is_said() -> None:
+    target = FakeTarget()
+    refused = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "slow"}}, "Update")
+
+    def refuse(**_: object) -> None:
+        raise refused
+
+    with (
+        pytest.raises(TargetError, match="put back to 3008 MB"),
+        FunctionMemory(target.clients, DEPLOYMENT) as memory,
+    ):
+        memory.set(512)
+        target.fakes.functions.update_function_configuration = refuse  # type: ignore[method-assign]
 
 
 def test_memory_left_behind_by_a_run_that_was_killed_is_put_right() -> None:
