@@ -144,6 +144,7 @@ class FakeTarget:
 
     def __init__(self, name: str = "local") -> None:
         self.name = name
+        self.deployment = DEPLOYMENT
         self.fakes = FakeClients()
         self.functions_stopped = False
         self.released: list[bool] = []
@@ -153,7 +154,7 @@ class FakeTarget:
         return self.fakes
 
     def prepare(self, _: Reporter) -> Deployment:
-        return DEPLOYMENT
+        return self.deployment
 
     def stop_functions(self) -> None:
         self.functions_stopped = True

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from experiment.collect import collect, flatten
 from experiment.console import Reporter
-from experiment.errors import BudgetError, TargetError
+from experiment.errors import BudgetError, PriceError, TargetError
 from experiment.inputs import Input
 from experiment.plan import Plan, RunSpec, Setting
 from experiment.prices import load_prices
@@ -260,6 +260,15 @@ def test_a_sweep_that_costs_more_than_predicted_stops_at_the_budget(
     rows = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert len(rows) == 1
     assert rows[0]["cost_usd"] > 0.05
+
+
+def test_a_region_without_prices_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    target = FakeTarget("aws")
+    target.deployment = replace(DEPLOYMENT, region="xx-nowhere-1")
+    with pytest.raises(PriceError, match=r"xx-nowhere-1.*refresh_prices"):
+        run(target, options(tmp_path), quiet())
+    assert target.fakes.stepfunctions.started == []
+    assert target.released == [True]
 
 
 def test_a_dry_run_starts_nothing(tmp_path: Path) -> None:

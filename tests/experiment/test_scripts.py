@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 from pathlib import Path
@@ -12,7 +13,13 @@ from rich.console import Console
 from experiment.command import guarded
 from experiment.console import Reporter
 from experiment.errors import TargetError
+from experiment.inputs import Input
+from experiment.plan import Plan, Setting
+from experiment.sweep_record import SweepRecord
+from experiment.targets import REPOSITORY
 from scripts import destroy, run_experiment
+
+SWEEP = REPOSITORY / "examples" / "sweep.yaml"
 
 
 @pytest.mark.parametrize(
@@ -27,6 +34,15 @@ from scripts import destroy, run_experiment
         (["--target", "moon"], "invalid choice"),
         (["--payload", "no-such-file.json"], "no such file"),
         (["--resume"], "--output"),
+        (["--partition-mb", "0"], "above 0"),
+        (["--files", "none"], "at least 1"),
+        (["--warm-up", "-1"], "at least 0"),
+        (["--budget", "free"], "above 0"),
+        (["--sweep", "no-such-file.yaml"], "no such file"),
+        (["--sweep", str(SWEEP), "--world-size", "2"], "--world-size: put it into"),
+        (["--sweep", str(SWEEP), "--script", __file__], "script: put it into"),
+        (["--seed", "1", "--no-shuffle"], "not allowed with"),
+        (["--quiet", "--json-lines"], "not allowed with"),
         (["--bogus"], "unrecognized"),
     ],
 )
@@ -44,6 +60,45 @@ def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
         run_experiment.main(["--help"])
     assert stop.value.code == 0
     assert "--world-size 8 --batch-size 256" in capsys.readouterr().out
+
+
+def test_a_dry_run_on_this_machine_needs_nothing_but_the_repository(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--sweep", str(SWEEP), "--dry-run", "--json-lines", "--output", str(tmp_path / "out")]
+    assert run_experiment.main(arguments) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    planned = [event for event in events if event["event"] == "planned"]
+    assert len(planned) == 27
+    [whole] = [event for event in events if event["event"] == "plan"]
+    assert whole["runs"] == 27
+    assert whole["seconds"] == pytest.approx(sum(event["seconds"] for event in planned))
+    assert whole["cost_usd"] > sum(event["cost_usd"] for event in planned)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_sweep_that_the_sample_is_too_small_for_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--partition-mb", "25", "--files", "4", "--dry-run", "--output", str(tmp_path / "out")]
+    assert run_experiment.main(arguments) == 1
+    assert "the sample has only 2 partitions of 25 MB, not 4" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_sweep_is_continued_on_its_own_target(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    SweepRecord(Plan((Setting(world_size=2),)), Input(), "aws").write(tmp_path)
+    assert run_experiment.main(["--resume", "--output", str(tmp_path)]) == 1
+    assert "made with --target aws" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"schema_version": 1}', '{"schema_version": 2}'])
+def test_a_damaged_or_foreign_record_of_a_sweep_is_a_sentence(
+    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sweep.json").write_text(content)
+    assert run_experiment.main(["--resume", "--output", str(tmp_path)]) == 1
+    assert "sweep.json" in capsys.readouterr().out
+    assert (tmp_path / "sweep.json").read_text() == content
 
 
 def test_a_folder_with_results_is_not_touched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
