@@ -80,9 +80,9 @@ format: $(VENV)/.ready-dev ## let ruff and terraform rewrite what they can
 	terraform fmt -recursive terraform
 	$(PY) scripts/terraform_docs.py
 
-deploy: ## terraform apply into your AWS account (shows the plan and asks first); ARGS="-var domain_name=..."
+deploy: setup ## terraform apply into your AWS account (shows the plan and asks first); ARGS="-var domain_name=..."
 	terraform -chdir=terraform init
-	terraform -chdir=terraform apply $(ARGS)
+	PATH="$(abspath $(VENV))/bin:$$PATH" terraform -chdir=terraform apply $(ARGS)
 
 destroy: setup ## take everything down again: TARGET=local (default) or TARGET=aws
 	@exec $(PY) scripts/destroy.py --target $(TARGET) $(ARGS)
