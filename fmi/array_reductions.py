@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
-from fmi import reductions
+from fmi import allreduce, reductions, scans
 from fmi.buffers import IN_PLACE, Buffer, Incoming, InPlace, apart, of_size, outgoing, same_type, shape_of
 from fmi.dtypes import dtype_code
 from fmi.frames import Operation
 from fmi.functions import SUM, Combine, as_func, combiner, elementwise_combiner, func, op
 from fmi.portions import Counts, portions
-from fmi.session import Session
+from fmi.repeats import Repeats
+from fmi.small import SmallCall
+from fmi.steps import allreduce_steps
 from fmi.values import Array
 
+# Operation, element type and shape.
+Kind = tuple[func, np.dtype[Any], tuple[int, ...]]
 
-class ArrayReductions(Session):
+
+class ArrayReductions(Repeats):
     """Reduce, Allreduce, Reduce_scatter, Scan and Exscan, element by element.
 
     Every rank of the communicator makes the same call, with the same element type, size, root and `op`: one
@@ -58,16 +64,24 @@ class ArrayReductions(Session):
 
     def Allreduce(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
         """Fill every rank's recvbuf with all ranks' sendbufs combined, with the same bits everywhere."""
+        known = self._kinds.get(kind := _kind(sendbuf, recvbuf, op))
+        if known is not None:
+            self._repeat(known, self._calls, 0, sendbuf, recvbuf)  # type: ignore[arg-type]  # see `_kind`
+            return
         function, target, array, combine = _operands(sendbuf, recvbuf, op)
         operand = None if sendbuf is IN_PLACE else apart(array, target.flat)
         stage = self._stage(Operation.ALLREDUCE, dtype_code(array.dtype), array.size, function=function)
-        peers = reductions.allreduce_peers(stage, array.nbytes, array.size, function)
+        peers = allreduce.allreduce_peers(stage, array.nbytes, array.size, function)
         self._run(
             Operation.ALLREDUCE,
             peers,
-            lambda: reductions.allreduce(stage, target.flat, function, combine, operand),
+            lambda: allreduce.allreduce(stage, target.flat, function, combine, operand),
         )
         target.settle()
+        if kind is not None and function.elementwise and array.size:
+            steps = allreduce_steps(self.rank, self.world_size, self._channel.crowded)
+            call, shape, ufunc = stage.call, target.shape, function.ufunc()
+            self._learn(kind, array.nbytes, lambda channel: SmallCall(channel, call, shape, steps, ufunc))
 
     def Reduce_scatter(  # noqa: N802
         self,
@@ -92,11 +106,11 @@ class ArrayReductions(Session):
         result = target.flat[: own.size] if in_place else of_size(target.flat, own.size, "recvbuf")
         combine = _combiner(function, total, total.shape)
         stage = self._stage(Operation.REDUCE_SCATTER, dtype_code(total.dtype), total.size, function=function)
-        peers = reductions.reduce_scatter_peers(stage, total.nbytes, total.size, function)
+        peers = allreduce.reduce_scatter_peers(stage, total.nbytes, total.size, function)
         self._run(
             Operation.REDUCE_SCATTER,
             peers,
-            lambda: reductions.reduce_scatter(stage, total, chunks, function, combine),
+            lambda: allreduce.reduce_scatter(stage, total, chunks, function, combine),
         )
         result[...] = own
         target.settle()
@@ -106,22 +120,36 @@ class ArrayReductions(Session):
         function, target, array, combine = _operands(sendbuf, recvbuf, op)
         target.flat[...] = array
         stage = self._stage(Operation.SCAN, dtype_code(array.dtype), array.size, function=function)
-        peers = reductions.scan_peers(self.rank, self.world_size, function)
-        self._run(Operation.SCAN, peers, lambda: reductions.scan(stage, target.flat, function, combine))
+        peers = scans.scan_peers(self.rank, self.world_size, function)
+        self._run(Operation.SCAN, peers, lambda: scans.scan(stage, target.flat, function, combine))
         target.settle()
 
     def Exscan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
         """Fill recvbuf with the sendbufs of all ranks before this one combined; rank 0's stays as it is."""
         function, target, array, combine = _operands(sendbuf, recvbuf, op)
         stage = self._stage(Operation.EXSCAN, dtype_code(array.dtype), array.size, function=function)
-        peers = reductions.scan_peers(self.rank, self.world_size, function)
+        peers = scans.scan_peers(self.rank, self.world_size, function)
         self._run(
             Operation.EXSCAN,
             peers,
-            lambda: reductions.exscan(stage, array, target.flat, function, combine),
+            lambda: scans.exscan(stage, array, target.flat, function, combine),
         )
         if self.rank:
             target.settle()
+
+
+def _kind(sendbuf: object, recvbuf: object, op: func | op) -> Kind | None:
+    """What calls have in common that need no other checks than this; None where there is more to see to."""
+    if (
+        type(sendbuf) is np.ndarray
+        and type(recvbuf) is np.ndarray
+        and type(op) is func
+        and recvbuf.shape == sendbuf.shape
+        and recvbuf.dtype == sendbuf.dtype
+        and recvbuf.flags.writeable
+    ):
+        return op, sendbuf.dtype, sendbuf.shape
+    return None
 
 
 def _operands(

@@ -8,8 +8,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from fmi.collectives import children, parent, span
 from fmi.stage import Stage
+from fmi.trees import children, parent, span
 
 Blob = memoryview
 _ALIGNMENT = 16

@@ -18,8 +18,9 @@ from fmi.frames import Abort, Call, Frame, Header, Kind
 from fmi.tasks import Wait
 from fmi.transfer import Expected, Transfer
 
-if TYPE_CHECKING:  # the model behind it counts what the operations send, over this module
+if TYPE_CHECKING:  # these build upon this module
     from fmi.choice import hints
+    from fmi.frame_calls import FrameCalls
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,10 @@ class Channel(abc.ABC):
             form, payload = self.receive(peer, call, into), into
         expected.frame = Frame(Header(Kind.DATA, call, form, len(payload)), payload)
         expected.done = True
+
+    def connections(self) -> FrameCalls | None:
+        """The connections that messages go over, if they go over nothing else; see `fmi.small`."""
+        return None
 
     def prefer(self, hint: hints) -> None:  # noqa: B027 - where there is a choice
         """Prefer speed or price from now on; every rank is told at the same point."""

@@ -16,41 +16,12 @@ import numpy as np
 from fmi.chain import chain_bcast, chain_peers, is_chain_faster
 from fmi.shares import gatherv, ring_allgather, ring_peers, scatterv, star_peers
 from fmi.stage import Stage
+from fmi.steps import Step, follow
+from fmi.trees import children, parent, powers, span, tree_peers
 from fmi.values import Array
 
 # From this size of a share on, forwarding it through other ranks costs more than the rounds it saves.
 LARGE_BYTES = 64 * 1024
-
-
-def span(place: int, size: int) -> int:
-    """How many ranks, itself included, are in the subtree of a place in the tree."""
-    return min(place & -place, size - place) if place else size
-
-
-def parent(place: int) -> int | None:
-    """The place above one in the tree; None for the root."""
-    return place & (place - 1) if place else None
-
-
-@functools.cache
-def children(place: int, size: int) -> tuple[int, ...]:
-    """Ascending; a child at distance d heads a subtree of up to d ranks."""
-    limit = place & -place if place else size
-    found = []
-    distance = 1
-    while distance < limit and place + distance < size:
-        found.append(place + distance)
-        distance *= 2
-    return tuple(found)
-
-
-@functools.cache
-def tree_peers(rank: int, size: int, root: int) -> tuple[int, ...]:
-    """The ranks next to this one in the tree."""
-    place = (rank - root) % size
-    above = parent(place)
-    near = children(place, size) if above is None else (above, *children(place, size))
-    return tuple((other + root) % size for other in near)
 
 
 def bcast_peers(rank: int, size: int, root: int, nbytes: int) -> Sequence[int]:
@@ -189,36 +160,9 @@ def shares(whole: Array, size: int) -> list[Array]:
     return [whole[rank * count : (rank + 1) * count] for rank in range(size)]
 
 
-@functools.cache
-def powers(size: int) -> tuple[int, ...]:
-    """The powers of two below the size of the world."""
-    return tuple(1 << k for k in range((size - 1).bit_length()))
-
-
-def barrier_peers(rank: int, size: int, crowded: bool) -> Sequence[int]:
-    """Whom `barrier` talks to."""
-    return tree_peers(rank, size, 0) if crowded else dissemination_peers(rank, size)
-
-
-def barrier(stage: Stage) -> None:
-    """Wait until every rank is here."""
-    nothing = np.empty(0, np.uint8)
-    if stage.channel.crowded:  # up the tree and down again: fewer messages, but twice as many rounds
-        _hear_from_all(stage, nothing)
-        bcast(stage, nothing, 0)
-        return
-    for distance in powers(stage.size):  # after round k each rank has heard, directly or not, of 2^k others
-        stage.send((stage.rank + distance) % stage.size, nothing)
-        stage.receive((stage.rank - distance) % stage.size, nothing)
-    stage.flush()
-
-
-def _hear_from_all(stage: Stage, nothing: Array) -> None:
-    for child in children(stage.rank, stage.size):
-        stage.receive(child, nothing)
-    above = parent(stage.rank)
-    if above is not None:
-        stage.send(above, nothing)
+def barrier(stage: Stage, steps: Sequence[Step]) -> None:
+    """Wait until every rank is here; `steps` are this rank's `barrier_steps`."""
+    follow(stage, steps, np.empty(0, np.uint8), lambda *_: None)
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import overload
 
-from fmi import blobs, collectives
+from fmi import blobs, collectives, trees
 from fmi.array_messages import ArrayMessages
 from fmi.array_moves import ArrayMoves
 from fmi.array_reductions import ArrayReductions
@@ -17,6 +17,8 @@ from fmi.functions import as_func, func, op
 from fmi.object_calls import ObjectCalls
 from fmi.objects import decode, encode
 from fmi.session import whole
+from fmi.small import SmallCall
+from fmi.steps import barrier_steps, peers_of
 from fmi.typed_calls import TypedCalls
 from fmi.values import Value, types
 
@@ -93,7 +95,7 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
         """
         mine = (None if color is None else whole(color, "color"), whole(key, "key"), self.rank)
         stage = self._stage(Operation.SPLIT, OBJECT)
-        peers = collectives.tree_peers(self.rank, self.world_size, 0)
+        peers = trees.tree_peers(self.rank, self.world_size, 0)
         packed = self._run(Operation.SPLIT, peers, lambda: blobs.allgather(stage, encode(mine)))
         name = f"{self.name} / family {self._families}, color {color}"
         self._families += 1
@@ -160,9 +162,14 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
 
     def barrier(self) -> None:
         """Wait until every rank is here."""
+        known = self._kinds.get(Operation.BARRIER)
+        if known is not None:
+            self._repeat(known, self._calls, 0)
+            return
         stage = self._stage(Operation.BARRIER)
-        peers = collectives.barrier_peers(self.rank, self.world_size, self._channel.crowded)
-        self._run(Operation.BARRIER, peers, lambda: collectives.barrier(stage))
+        steps = barrier_steps(self.rank, self.world_size, self._channel.crowded)
+        self._run(Operation.BARRIER, peers_of(steps), lambda: collectives.barrier(stage, steps))
+        self._learn(Operation.BARRIER, 0, lambda channel: SmallCall(channel, stage.call, None, steps, None))
 
     Barrier = barrier
 

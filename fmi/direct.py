@@ -10,7 +10,7 @@ from fmi.config import Config
 from fmi.connections import LISTEN_AFTER_S
 from fmi.errors import MismatchError, PeerFailure, Timeout, name_ranks
 from fmi.frame_calls import FrameCalls
-from fmi.frames import CALL_BYTES, HEADER_BYTES, Call, Frame, Waiting, pack_rest, unpack_rest
+from fmi.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, Call, Frame, Waiting, pack_rest
 from fmi.link import Link
 from fmi.pump import INBOX_LIMIT
 from fmi.reader import SMALL_BYTES
@@ -34,20 +34,20 @@ class Direct(FrameCalls):
         """Start sending; the payload must not change until `flush` returns."""
         link = self._links[peer]
         self._agreement.enter(call)
-        self._look_up()
+        self.look_up()
         if link.abort or link.left:
             self._refuse(link, call)
         size = len(payload)
         link.sent += 1
         self.bytes_sent += HEADER_BYTES + size
         if not self._pump.push(link, call.prefix + pack_rest(form, size), payload):
-            self._urgent[link] = link.queued
+            self.urgent[link] = link.queued
 
     def flush(self) -> None:
         """Wait until everything posted is on its way, and take in what others send meanwhile."""
-        if self._urgent:
-            self._send_out(self._urgent)
-            self._urgent.clear()
+        if self.urgent:
+            self._send_out(self.urgent)
+            self.urgent.clear()
 
     def _send_out(self, marks: dict[Link, int], deadline: float = math.inf) -> None:
         """Wait until so many of each link's queued bytes are sent, or until the deadline."""
@@ -104,16 +104,12 @@ class Direct(FrameCalls):
     def _receive_small(self, link: Link, call: Call, into: memoryview) -> int | None:
         """The form of a message that comes as a whole and soon; None to wait for it in earnest."""
         frame = bytearray(HEADER_BYTES + len(into))
-        if not self.receive_frame(link, frame, call.prefix):
+        length = pack_rest(0, len(into))[LENGTH_AT - CALL_BYTES :]
+        if not self.receive_frame(link, frame, call.prefix, length):
             return None
-        form, length = unpack_rest(frame, CALL_BYTES)
-        if length != len(into):
-            link.take_in(frame, len(frame))
-            return None
-        link.received += 1
         self.bytes_received += len(frame)
         into[:] = memoryview(frame)[HEADER_BYTES:]
-        return int(form) & FORM_MASK
+        return frame[CALL_BYTES] & FORM_MASK
 
     def prepare(self, peer: int, call: Call, into: memoryview) -> None:
         """Have a large message come straight into its buffer, also while this rank waits for another one."""

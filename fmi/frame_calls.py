@@ -13,7 +13,7 @@ from typing import NoReturn
 from fmi.config import Config
 from fmi.connections import Connections
 from fmi.errors import PeerFailure
-from fmi.frames import Call, call_of
+from fmi.frames import LENGTH_AT, Call, call_of
 from fmi.link import Link
 from fmi.outbox import AT_ONCE, BLOCKING, LinkLost
 
@@ -21,11 +21,17 @@ LOOK_UP_EVERY_S = 0.1
 
 
 class FrameCalls(Connections):
-    """Small frames to and from connected peers."""
+    """Small frames to and from connected peers.
+
+    Attributes:
+        urgent: links that `flush` waits for, and for how many of their queued bytes.
+        remember: is told how the frames of each collective call begin.
+    """
 
     def __init__(self, rank: int, world_size: int, comm_name: str, config: Config) -> None:
         super().__init__(rank, world_size, comm_name, config)
-        self._urgent: dict[Link, int] = {}
+        self.urgent: dict[Link, int] = {}
+        self.remember = self._agreement.heads.append
         self._look_up_at = 0.0
 
     def send_frame(self, link: Link, frame: bytearray) -> None:
@@ -34,21 +40,29 @@ class FrameCalls(Connections):
             self._refuse(link, call_of(frame))
         link.sent += 1
         try:
-            sent = link.push_copy(frame)
-        except LinkLost as lost:
-            self._pump.lose(link, lost)
-        if not sent:
-            self._urgent[link] = link.queued
-        if not sent or self._pump.unsent:
-            self._pump.note_sending(link)
+            sent = 0 if link.sending else link.send(frame, AT_ONCE)
+            if sent == len(frame):
+                return
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            self._pump.lose(link, LinkLost.broken(error))
+        self._send_rest(link, bytes(frame[sent:]))
 
-    def receive_frame(self, link: Link, frame: bytearray, head: bytes) -> bool:
+    def _send_rest(self, link: Link, rest: bytes) -> None:
+        link.queue(rest)
+        if not self._pump.guarded(link, link.flush):
+            self.urgent[link] = link.queued
+        self._pump.note_sending(link)
+
+    def receive_frame(self, link: Link, frame: bytearray, head: bytes, length: bytes = b"") -> bool:
         """Fill a small frame with the next one of a link, if that comes soon and begins as it should.
 
         Args:
             link: where it comes from.
             frame: as long as what is expected.
             head: its first bytes.
+            length: the last bytes of its header, unless they are in `head`.
 
         Returns:
             False when there is nothing yet, or something else: that is then on its way to the link's inbox.
@@ -66,10 +80,23 @@ class FrameCalls(Connections):
             return False
         except OSError as error:
             self._pump.lose(link, LinkLost.broken(error))
-        if count == len(frame) and frame.startswith(head):
+        if (
+            count == len(frame)
+            and frame.startswith(head)
+            and (not length or frame.startswith(length, LENGTH_AT))
+        ):
+            link.received += 1
             return True
         self._pump.guarded(link, lambda: link.take_in(frame, count))
         return False
+
+    def connections(self) -> FrameCalls:
+        """This channel."""
+        return self
+
+    def link(self, peer: int) -> Link:
+        """The connection to a peer."""
+        return self._links[peer]
 
     def _may_linger(self) -> bool:
         """Whether there is nothing else to look after for a moment."""
@@ -93,16 +120,15 @@ class FrameCalls(Connections):
                 except BlockingIOError:
                     now = time.monotonic()
                 else:
-                    spin.looked(found=True)
+                    spin.found()
                     return count
-            spin.looked(found=False)
         if not BLOCKING:
             raise BlockingIOError
         count = read(frame, 0, socket.MSG_WAITALL)
         spin.slept(time.monotonic() - now)
         return count
 
-    def _look_up(self) -> None:
+    def look_up(self) -> None:
         """Take in what has come, now and then: a rank that only sends has to hear of failures too."""
         now = time.monotonic()
         if now >= self._look_up_at:

@@ -19,6 +19,7 @@ _CALL = struct.Struct("<BBBBIIQ")
 _REST = struct.Struct("<B3xQ")
 CALL_BYTES = _CALL.size
 HEADER_BYTES = CALL_BYTES + _REST.size
+LENGTH_AT = HEADER_BYTES - 8  # where a header has the payload's length
 _COUNT = struct.Struct("<Q")
 NO_ROOT = 0xFFFFFFFF
 SEQUENCE_MASK = 0xFFFFFFFF
@@ -126,6 +127,23 @@ class Header(NamedTuple):
     def pack(self) -> bytes:
         """The header's 32 bytes."""
         return bytes((self.kind,)) + self.call.prefix[1:] + _REST.pack(self.form, self.length)
+
+
+_NUMBERED = struct.Struct("<8sI20s")
+
+
+class Envelope:
+    """The header of data frames that differ in nothing but the number of their call."""
+
+    __slots__ = ("_after", "_before")
+
+    def __init__(self, call: Call, form: int, length: int) -> None:
+        header = Header(Kind.DATA, call, form, length).pack()
+        self._before, _, self._after = _NUMBERED.unpack(header)
+
+    def head(self, sequence: int) -> bytes:
+        """The header of the call with that number."""
+        return _NUMBERED.pack(self._before, sequence, self._after)
 
 
 pack_rest = _REST.pack  # (form, length) → what follows the call's prefix in a header

@@ -13,7 +13,7 @@ from collections import deque
 
 from fmi.frames import Abort, Call, Frame, Header, Kind, Operation, Waiting
 from fmi.outbox import BLOCKING, LinkLost
-from fmi.reader import SMALL_BYTES, Reader
+from fmi.reader import PUMP_BYTES, SMALL_BYTES, Reader
 from fmi.transfer import ASIDE, Expected
 from fmi.tune import tune
 
@@ -35,6 +35,7 @@ class Link(Reader):
         abort: what the peer said when it gave up.
         sent, received: data frames so far.
         waiting: what the peer last said it waits for.
+        even: what came are whole frames, and all were taken: the next byte begins the frame that comes next.
     """
 
     def __init__(self, peer: int, sock: socket.socket, expected: deque[Expected]) -> None:
@@ -49,6 +50,7 @@ class Link(Reader):
         self.sent = 0
         self.received = 0
         self.waiting: Waiting | None = None
+        self.even = not expected
         self._offer: memoryview | None = None
         self._offered_for: Call | None = None
         tune(sock)
@@ -60,16 +62,12 @@ class Link(Reader):
         """The socket's descriptor, for poll."""
         return self.sock.fileno()
 
-    @property
-    def even(self) -> bool:
-        """What came are whole frames, and all were taken: the next byte begins the frame that comes next."""
-        return (
-            not self.inbox
-            and self._header is None
-            and not self._staged
-            and not self.ended
-            and not self.expected
-        )
+    def _weigh(self) -> None:
+        """Note whether the link is even, which is asked far more often than it changes."""
+        self.even = self._is_even()
+
+    def _is_even(self) -> bool:
+        return not (self.inbox or self.midway or self.ended or self.expected)
 
     # Receiving
 
@@ -77,6 +75,12 @@ class Link(Reader):
         """Make frames of what `recv_into` read while the link was even. Raises LinkLost at the end."""
         if self._came(count):
             self._take_in(memoryview(data)[:count])
+        self._weigh()
+
+    def pump(self, limit: float = PUMP_BYTES) -> None:
+        """Read what is there, up to a limit. Raises LinkLost when the peer is gone without a goodbye."""
+        super().pump(limit)
+        self._weigh()
 
     def post(self, call: Call, buffer: memoryview | None) -> None:
         """Have that call's next frame put there if it fits exactly; None takes the offer back."""
@@ -94,6 +98,7 @@ class Link(Reader):
         else:
             frame = self.inbox.popleft()
         self.inbox_bytes -= len(frame.payload)
+        self._weigh()
         return frame
 
     def expect(self, expected: Expected) -> None:
@@ -104,14 +109,16 @@ class Link(Reader):
             frame = next((each for each in self.inbox if _is_message(each.header, number)), None)
             if frame is None:
                 self.expected.append(expected)
+                self.even = False
                 return
             self.inbox.remove(frame)
+            self._weigh()
         self.inbox_bytes -= len(frame.payload)
         expected.frame = frame
 
     def _posted(self) -> memoryview | None:
         offer = self._offer
-        return offer if offer is not None and len(offer) > SMALL_BYTES and self.even else None
+        return offer if offer is not None and len(offer) > SMALL_BYTES and self._is_even() else None
 
     def _place(self, header: Header) -> memoryview | None:
         expected = self._expected(header)
@@ -175,6 +182,7 @@ class Link(Reader):
 
     def _end(self, reason: str) -> None:
         self.ended = True
+        self.even = False
         if not self.left and not self.abort:
             raise LinkLost(reason)
 

@@ -10,35 +10,39 @@ from typing import TypeVar
 
 from fmi.config import Config
 from fmi.errors import Timeout
-from fmi.frames import SEQUENCE_MASK, Call, Operation
+from fmi.frames import Call, Operation
 from fmi.loopback import Loopback
 from fmi.progress import Progress
-from fmi.session import Session, as_abort
+from fmi.repeats import Repeats
+from fmi.session import Session, as_abort, next_number
 from fmi.tasks import Wait
 from fmi.transfer import Expected, Transfer
 
 Begun = TypeVar("Begun", bound=Transfer)
 
 
-class Messages(Session):
+class Messages(Repeats):
     """What the operations between two ranks are made of."""
 
     def __init__(self, rank: int, world_size: int, config: Config, name: str) -> None:
         super().__init__(rank, world_size, config, name)
-        self._messages: dict[tuple[str, int], int] = {}
+        self._sent_to = [0] * self.world_size
+        self._received_from = [0] * self.world_size
         self._loopback = Loopback(self.rank)
 
-    def _message(self, direction: str, peer: int, dtype: int, elements: int = 0) -> Call:
-        """The next message to or from a peer; both sides count alike."""
-        sequence = self._messages.get((direction, peer), 0)
-        self._messages[direction, peer] = (sequence + 1) & SEQUENCE_MASK
-        return Call(Operation.SEND, sequence, dtype, elements)
+    def _message_to(self, peer: int, dtype: int, elements: int = 0) -> Call:
+        """The next message to a peer; both sides count alike."""
+        return Call(Operation.SEND, next_number(self._sent_to, peer), dtype, elements)
+
+    def _message_from(self, peer: int, dtype: int, elements: int = 0) -> Call:
+        """The next message from a peer."""
+        return Call(Operation.SEND, next_number(self._received_from, peer), dtype, elements)
 
     def _start(self, peer: int, dtype: int, elements: int, payload: memoryview, form: int = 0) -> Transfer:
         """Start sending as a request."""
 
         def action() -> Transfer:
-            call = self._message("to", peer, dtype, elements)
+            call = self._message_to(peer, dtype, elements)
             if peer == self.rank:
                 return self._loopback.start(call, payload, form)
             return self._channel.start(peer, call, payload, form)
@@ -49,7 +53,7 @@ class Messages(Session):
         """Start receiving as a request."""
 
         def action() -> Expected:
-            call = self._message("from", peer, dtype, elements)
+            call = self._message_from(peer, dtype, elements)
             if peer == self.rank:
                 return self._loopback.expect(call, into)
             return self._channel.expect(peer, call, into)

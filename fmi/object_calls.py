@@ -6,7 +6,7 @@ import functools
 import itertools
 from collections.abc import Sequence
 
-from fmi import blobs, collectives, shares
+from fmi import blobs, shares, trees
 from fmi.dtypes import OBJECT
 from fmi.folds import fold
 from fmi.frames import Operation
@@ -123,14 +123,14 @@ class ObjectCalls(Messages):
         return decode(self._run(Operation.SCAN, self._tree_peers(0), action))
 
     def _post_blob(self, blob: memoryview, dest: int) -> None:
-        call = self._message("to", dest, OBJECT)
+        call = self._message_to(dest, OBJECT)
         if dest == self.rank:
             self._loopback.start(call, blob, 0)
         else:
             self._channel.post(dest, call, blob)
 
     def _take_blob(self, src: int) -> memoryview:
-        call = self._message("from", src, OBJECT)
+        call = self._message_from(src, OBJECT)
         if src != self.rank:
             return self._channel.take(src, call)[1]
         expected = self._loopback.expect(call, None)
@@ -145,7 +145,7 @@ class ObjectCalls(Messages):
         return [encode(each) for each in objs]
 
     def _tree_peers(self, root: int) -> Sequence[int]:
-        return collectives.tree_peers(self.rank, self.world_size, root)
+        return trees.tree_peers(self.rank, self.world_size, root)
 
 
 def _fold_all(everything: list[memoryview], function: func) -> Value:

@@ -34,6 +34,7 @@ class Outbox:
         sock: the connection.
         sending: whether something is still to be sent.
         queued, gone: bytes that could not be sent at once, and how many of them were sent since.
+        send: the socket's.
         last_progress: when the last bytes came or went (`time.monotonic()`).
     """
 
@@ -44,7 +45,7 @@ class Outbox:
         self.gone = 0
         self.last_progress = time.monotonic()
         self._outbox: deque[memoryview] = deque()
-        self._send = sock.send
+        self.send = sock.send
 
     def push(self, header: bytes, payload: memoryview | bytes = b"") -> bool:
         """Send a frame as far as possible now; False when some of it stays in the outbox.
@@ -52,28 +53,14 @@ class Outbox:
         The payload must not change until `sending` is False. Raises LinkLost.
         """
         if len(payload) <= JOIN_BYTES:
-            return self.push_copy(header + payload)
-        self._queue(header)
-        self._queue(payload)
+            self.queue(header + payload)
+        else:
+            self.queue(header)
+            self.queue(payload)
         return self.flush()
 
-    def push_copy(self, frame: bytes | bytearray) -> bool:
-        """As `push` for a small frame that is in one piece and may change at once."""
-        if self.sending:
-            self._queue(bytes(frame))
-            return self.flush()
-        try:
-            sent = self._send(frame, AT_ONCE)
-        except BlockingIOError:
-            sent = 0
-        except OSError as error:
-            raise LinkLost.broken(error) from error
-        if sent == len(frame):
-            return True
-        self._queue(bytes(frame[sent:]))
-        return False
-
-    def _queue(self, data: memoryview | bytes) -> None:
+    def queue(self, data: memoryview | bytes) -> None:
+        """Send this when `flush` is called; until then it must not change."""
         self._outbox.append(memoryview(data))
         self.queued += len(data)
         self.sending = True

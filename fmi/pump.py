@@ -98,7 +98,8 @@ class Pump:
         until = time.monotonic() + self._spin.budget_s
         while not ready and time.monotonic() < until:
             ready = self._poller.poll(0)
-        self._spin.looked(bool(ready))
+        if ready:
+            self._spin.found()
         return ready
 
     def _sleep(self, until: float) -> list[tuple[int, int]]:

@@ -49,7 +49,7 @@ class Session:
         if self.world_size > 1:
             require_secret(config)
         self._channel: Channel = open_channel(World(self.rank, self.world_size, name, config))
-        self._sequence = 0
+        self._calls = [0]
         self._busy = threading.Lock()
         self._lock = threading.RLock()
         self._progress: Progress | None = None
@@ -129,7 +129,7 @@ class Session:
         form: int = 0,
     ) -> Stage:
         code = function.code if function else 0
-        call = Call(operation, self._sequence, dtype, elements, root, code)
+        call = Call(operation, self._calls[0], dtype, elements, root, code)
         return Stage(self._channel, call, self.rank, self.world_size, form)
 
     # Every call
@@ -157,7 +157,7 @@ class Session:
         finally:
             self._leave()
         if operation is not Operation.SEND:
-            self._sequence = (self._sequence + 1) & SEQUENCE_MASK
+            next_number(self._calls)
         moved = channel.bytes_sent + channel.bytes_received - moved
         self._count(name, moved, time.perf_counter() - started)
         return result
@@ -204,6 +204,13 @@ class Session:
         self._check_rank(rank, name)
         if rank == self.rank:
             raise ValueError(f"{name} is this rank itself ({rank}); a rank does not send to itself")
+
+
+def next_number(numbers: list[int], place: int = 0) -> int:
+    """The number of the next call or message; the one after it gets the next one."""
+    number = numbers[place]
+    numbers[place] = (number + 1) & SEQUENCE_MASK
+    return number
 
 
 def whole(value: object, name: str) -> int:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fmi.chain import is_chain_faster
-from fmi.collectives import LARGE_BYTES, children, powers, span
+from fmi.collectives import LARGE_BYTES
 from fmi.frames import Operation
-from fmi.reductions import RING_BYTES
+from fmi.reductions import LARGE_BYTES as REDUCED_BYTES
 from fmi.segments import SEGMENT_BYTES
+from fmi.trees import children, powers, span
 
 # Where not every rank knows how much there is to send, it counts as this much.
 NOMINAL_BYTES = 1024
@@ -63,7 +64,7 @@ def _bcast(n: int, p: int) -> Traffic:
 
 
 def _reduce(n: int, p: int) -> Traffic:
-    return _chain(n, p) if (n >= RING_BYTES if p == 2 else is_chain_faster(p, n)) else _tree(n, p)
+    return _chain(n, p) if (n >= REDUCED_BYTES if p == 2 else is_chain_faster(p, n)) else _tree(n, p)
 
 
 def _chain(n: int, p: int) -> Traffic:
@@ -90,7 +91,7 @@ def _star(share: int, p: int) -> Traffic:
 
 def _allreduce(n: int, p: int) -> Traffic:
     """What is combined travels in segments, what is handed out does not."""
-    if n < RING_BYTES:
+    if n < REDUCED_BYTES:
         return _doubling(n, p)
     if p & (p - 1):
         return _add(_ring_reduce(n, p), _ring_gather(n, p))
@@ -117,7 +118,7 @@ def _ring_gather(n: int, p: int) -> Traffic:
 
 
 def _reduce_scatter(n: int, p: int) -> Traffic:
-    return _ring_reduce(n, p) if n >= RING_BYTES else _doubling(n, p)
+    return _ring_reduce(n, p) if n >= REDUCED_BYTES else _doubling(n, p)
 
 
 def _scan(n: int, p: int) -> Traffic:

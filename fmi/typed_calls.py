@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fmi import collectives, reductions
+from fmi import allreduce, collectives, reductions, scans
 from fmi.dtypes import dtype_code
 from fmi.frames import NO_ROOT, Operation
 from fmi.functions import Combine, as_func, combiner, func, op
@@ -25,7 +25,7 @@ class TypedCalls(Messages):
 
         def action() -> None:
             self._channel.post(
-                dest, self._message("to", dest, dtype_code(kind.dtype), kind.count), as_bytes(array), form
+                dest, self._message_to(dest, dtype_code(kind.dtype), kind.count), as_bytes(array), form
             )
 
         self._run(Operation.SEND, [dest], action)
@@ -37,7 +37,7 @@ class TypedCalls(Messages):
 
         def action() -> Value:
             form = self._channel.receive(
-                src, self._message("from", src, dtype_code(kind.dtype), kind.count), as_bytes(array)
+                src, self._message_from(src, dtype_code(kind.dtype), kind.count), as_bytes(array)
             )
             return kind.restore(array, Form(form))
 
@@ -107,10 +107,10 @@ class TypedCalls(Messages):
         function, array, combine, restore = _operand(obj, function, kind)
         total = np.empty_like(array)
         stage = self._typed(Operation.ALLREDUCE, kind, function=function)
-        peers = reductions.allreduce_peers(stage, array.nbytes, array.size, function)
+        peers = allreduce.allreduce_peers(stage, array.nbytes, array.size, function)
 
         def action() -> Value:
-            reductions.allreduce(stage, total, function, combine, array)
+            allreduce.allreduce(stage, total, function, combine, array)
             return restore(total)
 
         return self._run(Operation.ALLREDUCE, peers, action)
@@ -119,10 +119,10 @@ class TypedCalls(Messages):
         function, array, combine, restore = _operand(obj, function, kind)
         total = array.copy()
         stage = self._typed(Operation.SCAN, kind, function=function)
-        peers = reductions.scan_peers(self.rank, self.world_size, function)
+        peers = scans.scan_peers(self.rank, self.world_size, function)
 
         def action() -> Value:
-            reductions.scan(stage, total, function, combine)
+            scans.scan(stage, total, function, combine)
             return restore(total)
 
         return self._run(Operation.SCAN, peers, action)

@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 import fmi
 from fmi.chain import CHAIN_BYTES
 from fmi.collectives import LARGE_BYTES
-from fmi.reductions import RING_BYTES
+from fmi.reductions import LARGE_BYTES as REDUCED_BYTES
 from tests.fmi.array_kinds import Array, Wrapped
 from tests.fmi.worlds import World
 
 SIZES = [1, 2, 3, 4, 5, 8]
 # One share below and above every size at which an algorithm gives way to another.
-ELEMENTS = sorted({limit // 8 + more for limit in (LARGE_BYTES, RING_BYTES, CHAIN_BYTES) for more in (-1, 3)})
+ELEMENTS = sorted(
+    {limit // 8 + more for limit in (LARGE_BYTES, REDUCED_BYTES, CHAIN_BYTES) for more in (-1, 3)}
+)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from fmi.crowd import cores, is_crowded
-from fmi.spin import FIRST_TRIAL, LAST_TRIAL, LONG_SLEEP_S, LONGEST_S, Spin
+from fmi.spin import LAST_PAUSE, LONGEST_S, Spin
 from fmi.wire import Address
 from tests.fmi.worlds import PATIENCE_S, SECRET
 
@@ -51,51 +51,35 @@ def test_crowded_is_known_only_of_ranks_that_meet_on_this_machine() -> None:
     assert not is_crowded(many, "rendezvous.example.org")
 
 
-def sleep_long(patience: Spin) -> None:
-    patience.looked(found=False)
-    patience.slept(LONG_SLEEP_S)
-
-
-def test_looking_is_given_up_where_it_is_in_vain() -> None:
-    patience = Spin()
-    assert patience.budget_s == LONGEST_S
-    budgets = []
-    while patience.budget_s:
-        sleep_long(patience)
-        budgets.append(patience.budget_s)
-    assert budgets == sorted(budgets, reverse=True)
-    assert len(budgets) < 10
-    for _ in range(10 * LAST_TRIAL):
-        patience.slept(LONG_SLEEP_S)
-    assert not patience.budget_s
-
-
-def trials(patience: Spin, found: bool) -> list[int]:
-    """How many short sleeps lie between one look and the next."""
+def pauses(patience: Spin, messages: int) -> list[int]:
+    """How many messages lie between one look and the next, if every look is in vain."""
     waits, since = [], 0
-    for _ in range(20 * LAST_TRIAL):
+    for _ in range(messages):
         if patience.budget_s:
             waits.append(since)
             since = 0
-            patience.looked(found)
-        if not patience.budget_s:
-            patience.slept(LONG_SLEEP_S / 2)
-            since += 1
+        patience.slept(LONGEST_S / 2)
+        since += 1
     return waits
 
 
-def test_looking_is_tried_again_after_short_sleeps_and_less_often_while_it_is_in_vain() -> None:
+def test_a_rank_whose_looking_keeps_others_from_sending_looks_less_and_less_often() -> None:
     patience = Spin()
-    waits = [wait for wait in trials(patience, found=False) if wait]
+    waits = pauses(patience, 10 * LAST_PAUSE)
+    assert waits[0] == 0
     assert waits == sorted(waits)
-    assert waits[0] == FIRST_TRIAL
-    assert waits[-1] == LAST_TRIAL
-    assert trials(patience, found=True)
-    assert patience.budget_s == LONGEST_S
+    assert waits[-1] == LAST_PAUSE + 1
+
+
+def test_looking_goes_on_while_it_pays_and_through_long_waits() -> None:
+    patience = Spin()
+    for _ in range(10):
+        patience.slept(10 * LONGEST_S)
+        assert patience.budget_s
+        patience.slept(LONGEST_S / 2)
+        patience.found()
+        assert patience.budget_s
 
 
 def test_in_a_crowd_nobody_looks() -> None:
-    patience = Spin(crowded=True)
-    for _ in range(10 * LAST_TRIAL):
-        assert not patience.budget_s
-        patience.slept(0.0)
+    assert pauses(Spin(crowded=True), 10 * LAST_PAUSE) == []

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fmi
-from fmi.reductions import RING_BYTES
+from fmi.reductions import LARGE_BYTES
 from fmi.values import Value
 from tests.fmi.worlds import World
 
@@ -157,7 +157,7 @@ def test_the_example_of_the_original(kept_worlds: dict[int, World]) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("nbytes", [RING_BYTES - 8, RING_BYTES, 1_000_008])
+@pytest.mark.parametrize("nbytes", [LARGE_BYTES - 8, LARGE_BYTES, 1_000_008])
 def test_large_allreduce_has_the_same_bits_everywhere(
     kept_worlds: dict[int, World], size: int, nbytes: int
 ) -> None:

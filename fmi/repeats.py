@@ -1,0 +1,71 @@
+"""Calls with small messages that were made before: all there is to check is that it is the same again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from fmi.reader import SMALL_BYTES
+from fmi.session import Session, as_abort, next_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fmi.config import Config
+    from fmi.frame_calls import FrameCalls
+    from fmi.small import Small
+    from fmi.values import Array
+
+# Buffers are kept for so many kinds of calls; with one more, all are forgotten.
+MOST_KINDS = 256
+
+
+class Repeats(Session):
+    """Remembers small calls by their kind: whatever makes two calls differ in nothing but the data."""
+
+    def __init__(self, rank: int, world_size: int, config: Config, name: str) -> None:
+        super().__init__(rank, world_size, config, name)
+        self._kinds: dict[Hashable, Small] = {}
+
+    def _learn(self, kind: Hashable, nbytes: int, make: Callable[[FrameCalls], Small]) -> None:
+        """A call was made that may be made again; `_repeat` will do it faster.
+
+        Args:
+            kind: by which it is known.
+            nbytes: of its messages.
+            make: is called if there is a faster way for them.
+        """
+        connections = self._channel.connections()
+        if connections is None or nbytes > SMALL_BYTES:
+            return
+        if len(self._kinds) >= MOST_KINDS:
+            self._kinds.clear()
+        self._kinds[kind] = make(connections)
+
+    def _repeat(
+        self,
+        known: Small,
+        numbers: list[int],
+        place: int,
+        operand: Array | None = None,
+        result: Array | None = None,
+    ) -> None:
+        """Make a call of a known kind; as `_run`.
+
+        Args:
+            known: what was made for this kind.
+            numbers, place: where the number of the next call is.
+            operand: what is sent, if anything is.
+            result: what is filled, if anything is.
+        """
+        self._enter(known.name)
+        started = time.monotonic()
+        try:
+            known.run(next_number(numbers, place), operand, result)
+        except BaseException as error:
+            self._end(error, as_abort(error, self.rank, known.name))
+            raise
+        finally:
+            self._leave()
+        self._count(known.name, known.moved, time.monotonic() - started)

@@ -1,0 +1,179 @@
+"""Calls with small messages that are made again and again: all that does not change is made once.
+
+A rank keeps one object for each kind of call (operation, function, element type, shape). It has the frame
+that goes out and the one that comes in as buffers, arrays over their payloads, and the links of every step.
+Making such a call is: put its number into the header, copy the payload, one system call for each message,
+and one comparison of what came with what should come. Whatever is not as expected is left to the channel,
+which finds out what it means.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fmi.dtypes import dtype_of
+from fmi.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, Call, Envelope, call_of
+from fmi.link import Link
+from fmi.steps import Act, Steps
+from fmi.values import Array, Form
+
+if TYPE_CHECKING:
+    from fmi.frame_calls import FrameCalls
+
+
+class Small(abc.ABC):
+    """What all of them have.
+
+    Attributes:
+        name: of the operation.
+        moved: bytes sent and received in each call.
+
+    Args:
+        channel: the connections.
+        call: one call of this kind; only its number changes.
+        form: of the frames.
+        shape: of the arrays that are passed; None where nothing is.
+
+    """
+
+    def __init__(self, channel: FrameCalls, call: Call, form: int, shape: tuple[int, ...] | None) -> None:
+        self._channel = channel
+        self._dtype = np.dtype(np.uint8) if shape is None else dtype_of(call.dtype)
+        self._shape = (0,) if shape is None else shape
+        length = 0 if shape is None else call.elements * self._dtype.itemsize
+        self._head = Envelope(call, form, length).head
+        self._out = bytearray(HEADER_BYTES + length)
+        self._in = bytearray(HEADER_BYTES + length)
+        self._held = self._payload(self._out)
+        self._received = self._payload(self._in)
+        self._was_slow = False
+        self.name = call.operation.name.lower()
+        self.moved = 0
+
+    @abc.abstractmethod
+    def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:
+        """Make the call. Raises what the operation raises.
+
+        Args:
+            sequence: the call's number.
+            operand: what this rank passes; None where it passes nothing.
+            result: is filled with what it gets; None where it gets nothing.
+        """
+
+    def _payload(self, frame: bytearray) -> Array:
+        count = (len(frame) - HEADER_BYTES) // self._dtype.itemsize
+        if not count:
+            return np.empty(self._shape, self._dtype)
+        return np.frombuffer(frame, self._dtype, count, HEADER_BYTES).reshape(self._shape)
+
+    def _receive(self, link: Link, head: bytes, start: bytes, length: bytes) -> None:
+        """Fill the frame that comes in, however long that takes; or find out why it does not come."""
+        channel = self._channel
+        if not channel.receive_frame(link, self._in, start, length):
+            into = memoryview(self._in)[HEADER_BYTES:]
+            channel.receive(link.peer, call_of(head), into)
+            channel.bytes_received -= len(self._in)  # it is counted with the others of the call
+            self._was_slow = True
+
+    def _finish(self, sent: int, received: int) -> None:
+        """The call is over."""
+        channel = self._channel
+        channel.bytes_sent += sent
+        channel.bytes_received += received
+        if channel.urgent:
+            channel.flush()
+            self._was_slow = True
+        if self._was_slow:  # others may have begun to pair with this rank meanwhile
+            self._was_slow = False
+            channel.rest()
+
+
+class SmallCall(Small):
+    """A collective call of one kind.
+
+    Args:
+        channel, call, shape: see `Small`.
+        steps: what this rank does; it is connected with everyone there.
+        combine: puts two payloads together.
+    """
+
+    def __init__(
+        self,
+        channel: FrameCalls,
+        call: Call,
+        shape: tuple[int, ...] | None,
+        steps: Steps,
+        combine: np.ufunc | None,
+    ) -> None:
+        super().__init__(channel, call, 0, shape)
+        self._steps = [(act, channel.link(peer)) for act, peer in steps]
+        self._combine: Any = combine
+        self._sends = sum(act is Act.SEND for act, _ in steps) * len(self._out)
+        self._receives = len(steps) * len(self._out) - self._sends
+        self.moved = self._sends + self._receives
+
+    def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:
+        """Make the call."""
+        channel, out, held, received = self._channel, self._out, self._held, self._received
+        head = self._head(sequence)
+        out[:HEADER_BYTES] = head
+        if operand is not None:
+            held[...] = operand
+        channel.remember(head)
+        channel.look_up()
+        for act, link in self._steps:
+            if act is Act.SEND:
+                channel.send_frame(link, out)
+                continue
+            self._receive(link, head, head, b"")
+            if result is None:
+                continue
+            if act is Act.BEFORE:
+                self._combine(held, received, held)
+            elif act is Act.AFTER:
+                self._combine(received, held, held)
+            else:
+                held[...] = received
+        if result is not None:
+            result[...] = held
+        self._finish(self._sends, self._receives)
+
+
+class SmallSend(Small):
+    """A message of one kind to one peer."""
+
+    def __init__(self, channel: FrameCalls, call: Call, shape: tuple[int, ...], peer: int) -> None:
+        super().__init__(channel, call, Form.ARRAY, shape)
+        self.name = "send"
+        self._link = channel.link(peer)
+        self.moved = len(self._out)
+
+    def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:  # noqa: ARG002
+        """Send."""
+        self._out[:HEADER_BYTES] = self._head(sequence)
+        self._held[...] = operand
+        self._channel.look_up()
+        self._channel.send_frame(self._link, self._out)
+        self._finish(self.moved, 0)
+
+
+class SmallReceive(Small):
+    """A message of one kind from one peer, whose sender chooses the form."""
+
+    def __init__(self, channel: FrameCalls, call: Call, shape: tuple[int, ...], peer: int) -> None:
+        super().__init__(channel, call, 0, shape)
+        self.name = "recv"
+        self._link = channel.link(peer)
+        self._length = self._head(0)[LENGTH_AT:]
+        self.moved = len(self._in)
+
+    def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:  # noqa: ARG002
+        """Fill the result."""
+        head = self._head(sequence)
+        self._receive(self._link, head, head[:CALL_BYTES], self._length)
+        assert result is not None  # noqa: S101 - there is somewhere to receive to
+        result[...] = self._received
+        self._finish(0, self.moved)
