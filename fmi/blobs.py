@@ -6,7 +6,7 @@ Trees as in `collectives`; on its way through one, a message is a pack: the blob
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fmi.stage import Stage
 from fmi.trees import children, parent, span
@@ -64,6 +64,23 @@ def gather(stage: Stage, blob: Blob, root: int) -> list[Blob] | None:
     if above is None:
         return held[stage.size - root :] + held[: stage.size - root]
     stage.send_blob((above + root) % stage.size, pack(held))
+    stage.flush()
+    return None
+
+
+def reduce(stage: Stage, blob: Blob, root: int, combine: Callable[[Blob, Blob], Blob]) -> Blob | None:
+    """All ranks' blobs combined on the root; None elsewhere.
+
+    A subtree holds the ranks right after its head, so combining the children in turn keeps the order of the
+    ranks, beginning at the root.
+    """
+    place = (stage.rank - root) % stage.size
+    for child in children(place, stage.size):
+        blob = combine(blob, stage.receive_blob((child + root) % stage.size))
+    above = parent(place)
+    if above is None:
+        return blob
+    stage.send_blob((above + root) % stage.size, blob)
     stage.flush()
     return None
 

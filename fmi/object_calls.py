@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fmi import blobs, shares, trees
 from fmi.dtypes import OBJECT
@@ -14,6 +14,7 @@ from fmi.functions import func
 from fmi.messages import Messages
 from fmi.objects import decode, encode
 from fmi.request import Request
+from fmi.stage import Stage
 from fmi.values import Value
 
 
@@ -89,22 +90,27 @@ class ObjectCalls(Messages):
     def _reduce_object(self, obj: object, root: int, function: func) -> Value:
         blob = encode(obj)
         stage = self._stage(Operation.REDUCE, OBJECT, root=root, function=function)
-
-        def action() -> Value:
-            everything = blobs.gather(stage, blob, root)
-            return None if everything is None else _fold_all(everything, function)
-
-        return self._run(Operation.REDUCE, self._tree_peers(root), action)
+        if function.associative:
+            action = functools.partial(_reduce_in_order, stage, blob, root, function)
+            ends = {0, root} if self.rank in {0, root} else set()
+            peers = {*self._tree_peers(0), *ends} - {self.rank}
+        else:
+            action = functools.partial(_gather_and_fold, stage, blob, root, function)
+            peers = set(self._tree_peers(root))
+        total = self._run(Operation.REDUCE, peers, action)
+        return None if total is None else decode(total)
 
     def _allreduce_object(self, obj: object, function: func) -> Value:
-        """Rank 0 combines, so that the result is the same everywhere whatever the function does."""
+        """Rank 0 has the last word, so that the result is the same everywhere whatever the function does."""
         blob = encode(obj)
         stage = self._stage(Operation.ALLREDUCE, OBJECT, function=function)
 
         def action() -> memoryview:
-            everything = blobs.gather(stage, blob, 0)
-            total = memoryview(b"") if everything is None else encode(_fold_all(everything, function))
-            return blobs.bcast(stage, total, 0)
+            if function.associative:
+                total = blobs.reduce(stage, blob, 0, _combiner(function))
+            else:
+                total = _gather_and_fold(stage, blob, 0, function)
+            return blobs.bcast(stage, memoryview(b"") if total is None else total, 0)
 
         return decode(self._run(Operation.ALLREDUCE, self._tree_peers(0), action))
 
@@ -148,5 +154,31 @@ class ObjectCalls(Messages):
         return trees.tree_peers(self.rank, self.world_size, root)
 
 
-def _fold_all(everything: list[memoryview], function: func) -> Value:
-    return functools.reduce(fold(function), (decode(each) for each in everything))
+def _combiner(function: func) -> Callable[[memoryview, memoryview], memoryview]:
+    """The reduction's step over objects as they are sent."""
+    step = fold(function)
+
+    def combine(left: memoryview, right: memoryview) -> memoryview:
+        return encode(step(decode(left), decode(right)))
+
+    return combine
+
+
+def _gather_and_fold(stage: Stage, blob: memoryview, root: int, function: func) -> memoryview | None:
+    """Strictly left to right, on the root."""
+    everything = blobs.gather(stage, blob, root)
+    return None if everything is None else functools.reduce(_combiner(function), everything)
+
+
+def _reduce_in_order(stage: Stage, blob: memoryview, root: int, function: func) -> memoryview | None:
+    """Along the tree that keeps rank order; its root is rank 0, which passes the result on.
+
+    Of objects the sum need not commute, as that of lists does not.
+    """
+    total = blobs.reduce(stage, blob, 0, _combiner(function))
+    if root == 0:
+        return total
+    if total is not None:
+        stage.send_blob(root, total)
+        stage.flush()
+    return stage.receive_blob(0) if stage.rank == root else None

@@ -236,6 +236,26 @@ def test_any_objects_in_any_order_of_operations(
     kept_worlds[size].run(body)
 
 
+@pytest.mark.parametrize("size", [2, 3, 5, 8])
+def test_no_rank_combines_more_objects_than_its_branches(kept_worlds: dict[int, World], size: int) -> None:
+    """The work of a reduction is shared: where rank 0 did all of it, it would combine size - 1 times."""
+
+    def body(comm: fmi.Communicator) -> int:
+        times: list[str] = []
+
+        def join(left: str, right: str) -> str:
+            times.append(right)
+            return left + right
+
+        whole = comm.reduce(str(comm.rank), size - 1, fmi.func(fmi.op.custom, join, commutative=False))
+        assert whole == ("01234567"[:size] if comm.rank == size - 1 else None)
+        return len(times)
+
+    times = kept_worlds[size].run(body)
+    assert sum(times) == size - 1
+    assert max(times) <= (size - 1).bit_length()
+
+
 def test_a_function_that_fails_is_told_to_every_rank(world: Callable[..., World]) -> None:
     errors = world(3).errors(lambda comm: comm.allreduce([1, "one", None][comm.rank], fmi.SUM))
     assert isinstance(errors[0], TypeError)
