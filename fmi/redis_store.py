@@ -14,7 +14,8 @@ from typing import Any
 from fmi.channel import Channel, World
 from fmi.config import is_on, seconds, whole_number
 from fmi.errors import ChannelError, ConfigError
-from fmi.storage import LOOK_EVERY_S, Storage
+from fmi.storage import Storage
+from fmi.storage_watch import LOOK_EVERY_S
 from fmi.store import Known, Store
 
 try:
