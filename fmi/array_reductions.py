@@ -80,8 +80,8 @@ class ArrayReductions(Repeats):
         target.settle()
         if kind is not None and function.elementwise and array.size:
             steps = allreduce_steps(self.rank, self.world_size, self._channel.crowded)
-            call, shape, ufunc = stage.call, target.shape, function.ufunc()
-            self._learn(kind, array.nbytes, lambda channel: SmallCall(channel, call, shape, steps, ufunc))
+            call, shape = stage.call, target.shape
+            self._learn(kind, array.nbytes, lambda channel: SmallCall(channel, call, shape, steps, combine))
 
     def Reduce_scatter(  # noqa: N802
         self,

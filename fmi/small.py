@@ -10,12 +10,13 @@ which finds out what it means.
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fmi.dtypes import dtype_of
 from fmi.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, Call, Envelope, call_of
+from fmi.functions import Combine
 from fmi.link import Link
 from fmi.steps import Act, Steps
 from fmi.values import Array, Form
@@ -97,7 +98,7 @@ class SmallCall(Small):
     Args:
         channel, call, shape: see `Small`.
         steps: what this rank does; it is connected with everyone there.
-        combine: puts two payloads together.
+        combine: puts two payloads together; None where there are none.
     """
 
     def __init__(
@@ -106,11 +107,11 @@ class SmallCall(Small):
         call: Call,
         shape: tuple[int, ...] | None,
         steps: Steps,
-        combine: np.ufunc | None,
+        combine: Combine | None,
     ) -> None:
         super().__init__(channel, call, 0, shape)
         self._steps = [(act, channel.link(peer)) for act, peer in steps]
-        self._combine: Any = combine
+        self._combine = combine
         self._sends = sum(act is Act.SEND for act, _ in steps) * len(self._out)
         self._receives = len(steps) * len(self._out) - self._sends
         self.moved = self._sends + self._receives
@@ -118,7 +119,7 @@ class SmallCall(Small):
     def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:
         """Make the call."""
         channel, out, held, received = self._channel, self._out, self._held, self._received
-        head = self._head(sequence)
+        combine, head = self._combine, self._head(sequence)
         out[:HEADER_BYTES] = head
         if operand is not None:
             held[...] = operand
@@ -129,12 +130,12 @@ class SmallCall(Small):
                 channel.send_frame(link, out)
                 continue
             self._receive(link, head, head, b"")
-            if result is None:
+            if combine is None:
                 continue
             if act is Act.BEFORE:
-                self._combine(held, received, held)
+                combine(held, received, held)
             elif act is Act.AFTER:
-                self._combine(received, held, held)
+                combine(received, held, held)
             else:
                 held[...] = received
         if result is not None:
