@@ -63,7 +63,24 @@ QUOTED: dict[tuple[str, int], dict[int, float]] = {
     ("pingpong", 8): {2: 41e-6},
 }
 
+# What MPI over TCP took beside it in those runs: how that machine compares with the one at hand.
+QUOTED_MPI: dict[tuple[str, int], dict[int, float]] = {
+    ("barrier", 0): {2: 14e-6, 4: 64e-6, 8: 329e-6},
+    ("allreduce", 8): {2: 16e-6, 4: 95e-6, 8: 392e-6},
+    ("allreduce", 8 * KIB): {2: 19e-6, 4: 174e-6, 8: 554e-6},
+    ("allreduce", MIB): {2: 0.42e-3, 4: 1.7e-3, 8: 5.3e-3},
+    ("allreduce", 16 * MIB): {2: 14e-3, 4: 49e-3, 8: 111e-3},
+    ("bcast", 16 * MIB): {2: 6.7e-3, 4: 21e-3, 8: 45e-3},
+    ("pingpong", 16 * MIB): {2: 7.1e-3},
+    ("pingpong", 8): {2: 9e-6},
+}
+
 
 def quoted(case: Case, ranks: int) -> float | None:
     """What the original took, if it was measured."""
     return QUOTED.get((case.operation, case.nbytes), {}).get(ranks)
+
+
+def quoted_mpi(case: Case, ranks: int) -> float | None:
+    """What MPI took where the original was measured."""
+    return QUOTED_MPI.get((case.operation, case.nbytes), {}).get(ranks)

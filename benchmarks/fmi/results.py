@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks.fmi.cases import CASES, MIB, SETUP, Case, quoted
+from benchmarks.fmi.cases import CASES, MIB, SETUP, Case, quoted, quoted_mpi
 from benchmarks.fmi.runner import LISTS, OURS, Samples
 
 # Set-up with hole punching: seconds to reach, by ranks.
@@ -91,6 +91,19 @@ class Results:
                 yield Goal(f"{where}: {text} {title}", ours, theirs / (0.9 if lenient else 1.0))
             elif title == "MPI" and ranks <= self.cores:
                 yield Goal(f"{where}: within 1.5 times {title}", ours, theirs * 1.5)
+
+    def pace(self, small: bool) -> float | None:
+        """How many times as long MPI takes here as where the original was measured: the median of the rows.
+
+        Args:
+            small: of messages up to `SMALL`, or of the larger ones.
+        """
+        ratios = []
+        for case, ranks in self.rows():
+            there, here = quoted_mpi(case, ranks), self.of("MPI", ranks, case)
+            if there and here and (case.nbytes <= SMALL) is small:
+                ratios.append(here / there)
+        return statistics.median(ratios) if ratios else None
 
     def slower(self) -> list[tuple[Case, int, str, float]]:
         """Where arrays take longer than another column: case, ranks, whose, how many times as long."""

@@ -69,6 +69,7 @@ def test_what_is_slower_is_said_with_a_reason() -> None:
     assert "| point to point, one way 8 B, 2 ranks: within 1.5 times MPI | 30 µs | 15 µs |" in text
     assert "Small messages:" in text
     assert "Large messages:" not in text
+    assert "here MPI takes\n1.1 times as long for small messages." in text
 
 
 @pytest.mark.parametrize(
