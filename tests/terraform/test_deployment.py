@@ -18,6 +18,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it imports pkg_resources, which is deprecated
     from parliament import analyze_policy_string
 
+# Terraform waits for services more than it computes: minutes when the machine is busy.
+pytestmark = pytest.mark.timeout(900)
+
 # AWS defines no resources for these actions.
 RESOURCELESS = {
     "ec2:DescribeNetworkInterfaces",
