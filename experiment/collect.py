@@ -137,7 +137,12 @@ def _invocations(
     # A clock that differs a little from AWS's must not hide the first lines.
     start_ms = int(finished.started_at.timestamp() * 1000) - 60_000
     return collect_invocations(
-        target.clients.logs, wanted, start_ms, timeout_s=wait_s, streams=left.log_streams()
+        target.clients.logs,
+        wanted,
+        start_ms,
+        timeout_s=wait_s,
+        poll_s=target.poll_s,
+        streams=left.log_streams(),
     )
 
 
@@ -157,6 +162,7 @@ def _rendezvous(
         start + finished.timings.duration_s,
         expected=finished.world_size - 1 if left.results and connected else 0,
         timeout_s=wait_s,
+        poll_s=target.poll_s,
     )
 
 

@@ -22,7 +22,14 @@ _SKEW_S = 2.0
 
 
 def rendezvous_between(
-    client: CloudWatchLogsClient, group: str, start_s: float, end_s: float, *, expected: int, timeout_s: float
+    client: CloudWatchLogsClient,
+    group: str,
+    start_s: float,
+    end_s: float,
+    *,
+    expected: int,
+    timeout_s: float,
+    poll_s: float = 0.3,
 ) -> Rendezvous | None:
     """Pairs between two times (seconds since 1970); None when the log has none.
 
@@ -34,7 +41,7 @@ def rendezvous_between(
         found = summed(events, start_s - _SKEW_S, end_s + _SKEW_S)
         if (found["pairs"] if found else 0) >= expected or time.monotonic() >= deadline:
             return found
-        time.sleep(0.3)
+        time.sleep(poll_s)
 
 
 def summed(events: Iterable[Mapping[str, Any]], start_s: float, end_s: float) -> Rendezvous | None:

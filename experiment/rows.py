@@ -114,7 +114,7 @@ class RunRow(TypedDict):
     warm_starts: int
     """Ranks whose REPORT line has none."""
     reports_found: int
-    """REPORT lines that were found, of ranks, Initialize and Summarize."""
+    """REPORT lines that were found, of ranks, Initialize, FindRendezvous and Summarize."""
     reports_expected: int
     """Requests of this execution whose id is known."""
     rendezvous: Rendezvous | None
