@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from experiment.logs import Report, invocations, parse_report
 
@@ -102,3 +105,52 @@ def test_output_is_what_the_function_printed_itself() -> None:
         {"logStreamName": "s", "timestamp": time, "message": message} for time, message in enumerate(messages)
     ]
     assert invocations(events)["r"].output == ["hello", '{"type": "galaxy"}']
+
+
+REPORTS = st.builds(
+    Report,
+    request_id=st.uuids().map(str),
+    duration_ms=st.integers(0, 90_000_000).map(lambda value: value / 100),
+    billed_ms=st.integers(1, 900_000).map(float),
+    memory_mb=st.integers(128, 10_240),
+    max_memory_mb=st.integers(1, 10_240),
+    init_ms=st.none() | st.integers(1, 1_000_000).map(lambda value: value / 100),
+)
+
+
+def as_text(report: Report) -> str:
+    """A REPORT line as AWS writes it."""
+    init = "" if report.init_ms is None else f"Init Duration: {report.init_ms:.2f} ms\t"
+    return (
+        f"REPORT RequestId: {report.request_id}\tDuration: {report.duration_ms:.2f} ms\t"
+        f"Billed Duration: {report.billed_ms:.0f} ms\tMemory Size: {report.memory_mb} MB\t"
+        f"Max Memory Used: {report.max_memory_mb} MB\t{init}\n"
+    )
+
+
+def as_json(report: Report) -> str:
+    """The same with the JSON log format."""
+    metrics = {
+        "durationMs": report.duration_ms,
+        "billedDurationMs": report.billed_ms,
+        "memorySizeMB": report.memory_mb,
+        "maxMemoryUsedMB": report.max_memory_mb,
+    }
+    if report.init_ms is not None:
+        metrics["initDurationMs"] = report.init_ms
+    return json.dumps(
+        {"type": "platform.report", "record": {"requestId": report.request_id, "metrics": metrics}}
+    )
+
+
+@given(REPORTS)
+def test_text_and_json_say_the_same(report: Report) -> None:
+    assert parse_report(as_text(report)) == parse_report(as_json(report)) == report
+
+
+@given(REPORTS, st.integers(0, 250))
+def test_a_line_that_was_cut_short_has_no_wrong_number(report: Report, cut: int) -> None:
+    assert parse_report(as_json(report)[:cut]) in (None, report)
+    found = parse_report(as_text(report)[:cut])
+    # The Init Duration comes last, and may be what was cut off.
+    assert found in (None, report, replace(report, init_ms=None))
