@@ -60,6 +60,7 @@ class Environment:
         self._init_error: bytes | None = None
         self._exit: int | None = None
         self._killed_for: str | None = None
+        self._out_of_memory = False
         self._used = False
         self._peak_mb = 0
         self._closed = False
@@ -115,6 +116,7 @@ class Environment:
         used = self._sandbox.resident_mb()
         self._peak_mb = max(self._peak_mb, used)
         if used > self.spec.memory_mb:
+            self._out_of_memory = True
             self.kill()
 
     # The Runtime API calls the next three.
@@ -211,7 +213,8 @@ class Environment:
     def _finish_with_exit(self, work: _Work) -> None:
         reason = _exit_reason(self._exit or 0, self._killed_for)
         message = f"RequestId: {work.event.request_id} Error: {reason}"
-        self._finish(work, _error("Runtime.ExitError", message), error=True)
+        kind = "Runtime.OutOfMemory" if self._out_of_memory else "Runtime.ExitError"
+        self._finish(work, _error(kind, message), error=True)
 
     def _await_exit(self) -> None:
         status = self._sandbox.wait()
@@ -227,7 +230,7 @@ class Environment:
         self._peak_mb = max(self._peak_mb, self._sandbox.peak_mb())
         self._sandbox.flush()
         error_type = _error_type(work.payload) if work.error else None
-        if error_type == "Runtime.ExitError":
+        if error_type in ("Runtime.ExitError", "Runtime.OutOfMemory"):
             self._write([f"{json.loads(work.payload)['errorMessage']}\n", f"{error_type}\n"])
         usage = logs.Usage(
             duration_ms=_milliseconds(work.started, work.ended),

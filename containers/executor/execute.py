@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from containers.executor import bundle, outcomes, script
+from containers.executor import bundle, last_word, outcomes, script
 from containers.executor.bundle import local_path
 from containers.executor.digest import digest
 from containers.executor.rank_event import RankEvent
@@ -30,8 +30,13 @@ class ScriptError(RuntimeError):
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Run one rank and write its outcome to S3, also when it failed; then raise :class:`ScriptError`."""
+    """Run one rank and write its outcome to S3, also when it failed; then raise :class:`ScriptError`.
+
+    With a ``failure`` in the event the rank was lost, and all that is left to do is to tell the others.
+    """
     rank = RankEvent.from_json(event)
+    if "failure" in event:
+        return last_word.leave(rank, event["failure"])
     outcome = outcomes.Outcome(
         rank=rank.rank,
         status="failed",

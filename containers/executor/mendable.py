@@ -29,14 +29,20 @@ Not among them: running out of time or memory, which the next attempt would do a
 
 _ENDED = "Runtime.ExitError"
 _KILLED = "signal: killed"
-"""How the end of a runtime's process reads that was killed from outside; out of memory is
-``Runtime.OutOfMemory``, and a script that ends its own process leaves an exit status.
+"""How the end of a runtime's process reads that was killed from outside. A script that ends its own process
+leaves an exit status. Being killed for its memory is ``Runtime.OutOfMemory`` where Lambda says so; not all
+runtimes do, so the limit of attempts also bounds what that may cost.
 """
 
 
 def is_mendable(failed: Collection[Outcome]) -> bool:
     """Whether another attempt with a fresh communicator may succeed. ``failed`` are the ranks that failed."""
     return bool(failed) and all(_is_lost(one) or _missed_a_peer(one) for one in failed)
+
+
+def looks_like_memory(outcome: Outcome) -> bool:
+    """Whether a rank was killed for its memory, as far as can be told."""
+    return outcome.lost and _KILLED in (outcome.error_message or "")
 
 
 def _missed_a_peer(outcome: Outcome) -> bool:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from containers.executor import outcomes
 from containers.executor.clients import PARALLEL_REQUESTS, s3
-from containers.executor.mendable import is_mendable
+from containers.executor.mendable import is_mendable, looks_like_memory
 from containers.executor.outcomes import COMBINED_NAME, Outcome
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ def _check_outcomes(event: Mapping[str, Any]) -> None:
         others = f" ({len(failed)} of {world_size} ranks failed: {numbers})" if len(failed) > 1 else ""
         which = f" in attempt {attempt}" if attempt > 1 else ""
         details = f"\n{root.traceback}" if root.traceback else ""
+        if looks_like_memory(root):
+            others += "; if it happens again, its memory was too small: raise executor_memory_mb"
         kind = WorldLost if is_mendable(failed) else RankFailure
         raise kind(f"rank {root.rank} failed{which}: {root.error}{others}{details}")
 

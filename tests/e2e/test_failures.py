@@ -10,6 +10,8 @@ import psutil
 import pytest
 
 from experiment.targets import REPOSITORY
+from inference import synthetic
+from inference.partitions import encode
 from tests.e2e.stack import COMMAND, Stack, interrupt
 
 RAISES_IN_RANK_1 = """
@@ -41,6 +43,19 @@ with fmi.from_env() as comm:
         os.kill(os.getpid(), signal.SIGKILL)
     comm.barrier()
 s3.put_object(Bucket=bucket, Key=f"{path}/{rank}.json", Body=b"{}")
+"""
+KILLED_AFTER_RANK_0 = """
+import os, pathlib, signal, threading, boto3
+from inference.predict import DEFAULT_MODEL
+from inference.rank import main
+s3, bucket, path = boto3.client("s3"), os.environ["S3_BUCKET"], os.environ["RESULT_PATH"]
+there = lambda name: s3.list_objects_v2(Bucket=bucket, Prefix=f"{path}/{name}")["KeyCount"]
+if os.environ["RANK"] == "1" and not there("killed"):
+    s3.put_object(Bucket=bucket, Key=f"{path}/killed", Body=b"")
+    while not there("0.parquet"):
+        threading.Event().wait(0.05)
+    os.kill(os.getpid(), signal.SIGKILL)
+main(pathlib.Path(DEFAULT_MODEL))
 """
 BLOCKS = """
 import os, boto3, threading
@@ -113,6 +128,35 @@ def test_a_world_whose_rank_is_killed_is_run_again(stack: Stack, tmp_path: Path)
     [folder] = {key.split("/attempts/")[0] for key in again}
     first = [stack.read_json(key) for key in stack.keys(f"{folder}/outcomes/")]
     assert {(one["rank"], one["error_type"]) for one in first} == {(0, "PeerFailure"), (2, "PeerFailure")}
+
+
+def test_a_rank_that_had_predicted_already_does_not_do_so_again(stack: Stack, tmp_path: Path) -> None:
+    stack.put("killed-late/run.py", KILLED_AFTER_RANK_0)
+    s3, bucket = stack.target.clients.s3, stack.deployment.bucket
+    path = f"late-results/{tmp_path.name}"  # not in the bundle, which is what work is made from
+    galaxies = synthetic.sample(40, seed=9)
+    for number in range(2):
+        content = encode(galaxies[number * 20 : number * 20 + 20])
+        s3.put_object(Bucket=bucket, Key=f"two/{number + 1}.pt", Body=content)
+
+    def run(name: str) -> list[bool]:
+        done, row = stack.run_payload(
+            tmp_path / name,
+            world_size=2,
+            object_type="folder",
+            S3_object_name="killed-late",
+            script="/tmp/killed-late/run.py",
+            data_bucket=bucket,
+            data_prefix="two",
+            batch_size=8,
+            result_path=path,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (row["samples"], row["metrics"]["num_samples"]) == (40, 40)
+        return [bool(stack.read_json(f"{path}/{rank}.json")["reused"]) for rank in range(2)]
+
+    assert run("lost and mended") == [True, False]
+    assert run("again") == [False, False], "what a finished execution left is computed anew"
 
 
 def test_ctrl_c_stops_the_execution_and_every_process(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -218,6 +219,30 @@ def test_a_server_that_is_always_on_but_is_not(account: Stack) -> None:
     deployment = replace(account.deployment, rendezvous={**rendezvous, "parameter": "/test/nothing"})
     wrong = failed(checks(account, deployment))["rendezvous"]
     assert "switched off" in wrong or "does not run (yet)" in wrong
+
+
+def test_a_server_that_could_not_start_the_last_time(account: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    clients = account.target.clients
+    parameter = account.deployment.rendezvous["parameter"]
+    published = clients.ssm.get_parameter(Name=parameter)["Parameter"].get("Value", "")
+    clients.ssm.put_parameter(Name=parameter, Value="pending", Overwrite=True)
+    started = datetime(2026, 11, 21, tzinfo=UTC)
+    tasks = [
+        {
+            "createdAt": started + timedelta(hours=1),
+            "stopCode": "TaskFailedToStart",
+            "stoppedReason": "no image",
+        },
+        {"createdAt": started, "stopCode": "EssentialContainerExited"},
+    ]
+    monkeypatch.setattr(clients.ecs, "list_tasks", lambda **_: {"taskArns": ["one", "two"]})
+    monkeypatch.setattr(clients.ecs, "describe_tasks", lambda **_: {"tasks": tasks})
+    try:
+        assert "could not start the last time (no image)" in failed(checks(account))["rendezvous"]
+        tasks[0]["createdAt"] = started - timedelta(hours=1)
+        assert failed(checks(account)) == {}
+    finally:
+        clients.ssm.put_parameter(Name=parameter, Value=published, Overwrite=True)
 
 
 def test_worlds_of_one_need_no_server(account: Stack) -> None:

@@ -206,6 +206,7 @@ def test_task_that_crashes_is_started_again(service: Service) -> None:
     assert len(new) == 1
     [stopped] = [task for task in service.tasks("STOPPED") if task["taskArn"] == old["taskArn"]]
     assert stopped["stoppedReason"] == "Essential container in task exited"
+    assert stopped["stopCode"] == "EssentialContainerExited"
     assert stopped["containers"][0]["exitCode"] == 137
 
 

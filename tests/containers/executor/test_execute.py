@@ -219,3 +219,16 @@ def test_the_same_work_has_the_same_id(
     upload(s3, source + "\n")
     changed.add(work_id(data_version="v1", batch_size=64))
     assert len(changed - {first, None}) == 4
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_rank_that_was_killed_has_a_last_word(
+    context: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[tuple[str, str]] = []
+    monkeypatch.setattr(fmi, "abort_world", lambda why, where: said.append((why, where["RANK"])))
+    lost = event(rank=2, world_size=4) | {"failure": {"Error": "Runtime.ExitError", "Cause": "{}"}}
+    assert execute.handler(lost, context) == {"rank": 2, "status": "told"}
+    assert said == [("Runtime.ExitError", "2")]
+    execute.handler({**lost, "rendezvous": None}, context)
+    assert len(said) == 1

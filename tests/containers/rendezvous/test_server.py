@@ -8,6 +8,7 @@ import resource
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -368,5 +369,31 @@ def test_a_thousand_clients_wait_side_by_side() -> None:
         assert all(peers[n] == clients[(n + 500) % 1000].address for n in range(1000))
         for client in clients:
             client.writer.close()
+
+    run(body)
+
+
+def test_only_worlds_keep_a_server_from_being_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    # Only the server's: the event loop needs the real one.
+    monkeypatch.setattr("containers.rendezvous.server.time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    async def body(server: RendezvousServer) -> None:
+        async def after(ask: Callable[[Visitor], Coroutine[Any, Any, Any]], request: bytes) -> float:
+            clock[0] += 100
+            async with visit(server) as visitor:
+                visitor.say(request)
+                await ask(visitor)
+            return server.idle_s
+
+        # Whoever looks for open ports on the internet says something like this.
+        assert await after(Visitor.v1, b"GET / HTTP/1.0") == 100
+        assert await after(Visitor.v2, wire.encode_v2_request(b"name", flags=wire.FLAG_RING)) == 0
+        async with visit(server) as first, visit(server) as second:
+            clock[0] += 100
+            for visitor in (first, second):
+                visitor.say(b"pair")
+                await visitor.v1()
+            assert server.idle_s == 0
 
     run(body)
