@@ -101,7 +101,10 @@ def test_the_files_of_the_image_are_all_it_needs(tmp_path: Path) -> None:
         (tmp_path / target).mkdir(parents=True, exist_ok=True)
         for source in sources.split():
             for path in ROOT.glob(source):
-                shutil.copy(path, tmp_path / target)
+                if path.is_dir():  # of which Docker copies the content
+                    shutil.copytree(path, tmp_path / target, dirs_exist_ok=True)
+                else:
+                    shutil.copy(path, tmp_path / target)
     for module in ("containers.rendezvous", "containers.rendezvous.health"):
         bare = [sys.executable, "-S", "-E", "-m", module, "--help"]
         assert subprocess.run(bare, cwd=tmp_path, check=False, capture_output=True).returncode == 0
