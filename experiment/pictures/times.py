@@ -36,12 +36,8 @@ def phases_of(row: Row) -> dict[str, float]:
 
 
 def stacked(axes: Axes, groups: Mapping[float, Sequence[Row]]) -> list[dict[str, float]]:
-    """A bar for each group with its mean phases on each other, and the median with its interval on top."""
-    bars = []
-    for group in groups.values():
-        phases = [phases_of(row) for row in group]
-        names = dict.fromkeys(name for found in phases for name in found)
-        bars.append({name: float(np.mean([found.get(name, 0.0) for found in phases])) for name in names})
+    """A bar for each group: the phases of its middle run, and the median with its interval on top."""
+    bars = [_middle(group) for group in groups.values()]
     bottom = np.zeros(len(bars))
     for name, (label, colour) in {**PHASES, RANKS: ("ranks", BLUE)}.items():
         heights = np.array([bar.get(name, 0.0) for bar in bars])
@@ -65,6 +61,14 @@ def stacked(axes: Axes, groups: Mapping[float, Sequence[Row]]) -> list[dict[str,
     axes.margins(y=0.14)
     legend_above(axes)
     return bars
+
+
+def _middle(group: Sequence[Row]) -> dict[str, float]:
+    """The phases of the middle run, or the mean of the two in the middle: they add up to the median."""
+    ordered = sorted(group, key=lambda row: row["duration_s"])
+    middle = [phases_of(row) for row in ordered[(len(ordered) - 1) // 2 : len(ordered) // 2 + 1]]
+    names = dict.fromkeys(name for found in middle for name in found)
+    return {name: float(np.mean([found.get(name, 0.0) for found in middle])) for name in names}
 
 
 def _total(axes: Axes, position: int, total: Estimate, top: float) -> None:
@@ -109,7 +113,7 @@ def time_by_world_size(rows: Sequence[Row]) -> Picture | None:
         "time",
         "Time against world size",
         "The number over a bar is the median of the total, the black line its 95 % interval, the colours "
-        "the mean of each phase, along the rank that ended last. "
+        "the phases of the middle run, along the rank that ended last. "
         f"The same for all: {held(together, 'world_size')}.",
         figure,
         ("world size", "runs", "median s", "95 % from", "to", *(f"{name} s" for name in names)),
