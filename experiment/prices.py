@@ -17,7 +17,7 @@ PRICES = Path(__file__).with_name("prices.json")
 HOURS_A_MONTH = 730
 RENDEZVOUS_VCPU = 0.25  # the smallest Fargate task, which is what terraform/modules/rendezvous asks for
 RENDEZVOUS_GB = 0.5
-RENDEZVOUS_IDLE_S = 900  # idle_exit_s there: how long the task on demand runs on after the last execution
+RENDEZVOUS_IDLE_S = 900  # rendezvous_idle_s of terraform/: how long the task runs on after an execution
 
 
 @dataclass(frozen=True)

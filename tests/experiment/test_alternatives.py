@@ -49,8 +49,8 @@ def test_an_idle_deployment_costs_its_images_and_little_else() -> None:
 
 
 def test_the_idle_time_is_that_of_the_deployment() -> None:
-    text = (REPOSITORY / "terraform" / "modules" / "rendezvous" / "main.tf").read_text()
-    found = re.search(r"idle_exit_s\s*=\s*(\d+)", text)
+    text = (REPOSITORY / "terraform" / "variables.tf").read_text()
+    found = re.search(r'variable "rendezvous_idle_s" \{.*?default\s*=\s*(\d+)', text, re.DOTALL)
     assert found is not None
     assert int(found[1]) == RENDEZVOUS_IDLE_S
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiment.cost import (
@@ -106,6 +106,7 @@ def test_nothing_used_costs_nothing_and_has_no_lines() -> None:
     stored=st.integers(0, 10**10),
     ephemeral=st.integers(512, 10_240),
 )
+@settings(deadline=None)
 def test_every_total_explains_itself(
     billed: list[tuple[int, int]], children: int, stored: int, ephemeral: int
 ) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiment.logs import Report, invocations, parse_report
@@ -144,11 +144,13 @@ def as_json(report: Report) -> str:
 
 
 @given(REPORTS)
+@settings(deadline=None)
 def test_text_and_json_say_the_same(report: Report) -> None:
     assert parse_report(as_text(report)) == parse_report(as_json(report)) == report
 
 
 @given(REPORTS, st.integers(0, 250))
+@settings(deadline=None)
 def test_a_line_that_was_cut_short_has_no_wrong_number(report: Report, cut: int) -> None:
     assert parse_report(as_json(report)[:cut]) in (None, report)
     found = parse_report(as_text(report)[:cut])

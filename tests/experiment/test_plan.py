@@ -32,6 +32,7 @@ PLANS = st.builds(
 
 
 @given(GRIDS)
+@settings(deadline=None)
 def test_a_grid_has_every_combination_once(grid: Grid) -> None:
     made = grid.settings()
     expected = 1
