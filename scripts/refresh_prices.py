@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,11 +58,11 @@ def refresh(file: Path, regions: Sequence[str] | None, reporter: Reporter) -> No
     """Write the prices of these regions into ``file``; it is written only when all of them are known."""
     table = read_table(file)
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    client = boto3.client("pricing", region_name=API_REGION)
     found: dict[str, Any] = {}
-    for region in regions or table["regions"]:
-        with reporter.step(f"Prices of {region}"):
-            found[region] = {"as_of": today, **region_prices(client, region)}
+    with closing(boto3.client("pricing", region_name=API_REGION)) as client:
+        for region in regions or table["regions"]:
+            with reporter.step(f"Prices of {region}"):
+                found[region] = {"as_of": today, **region_prices(client, region)}
     for region, prices in found.items():
         before = table["regions"].get(region, {})
         for name in UNITS:
