@@ -6,7 +6,6 @@ Everything here is exact algebra, carried out in double precision:
 - Linear layers with nothing between them become one: `head` with `vit_block.0`, and the last layer of each of
   the three branches with `concat_block.0`.
 - The first convolution and the average pooling after it become one convolution with stride 2.
-- The 1x1 convolutions that read the same tensor in an Inception block become one.
 - Groups of fewer channels than a vector register holds are joined, with zeros between them.
 """
 
@@ -57,9 +56,9 @@ class Block:
 
 @dataclass(frozen=True)
 class Inception:
-    """One Inception block: `ones` makes the inputs of branches 1, 2 and (if there is one) 3 at once."""
+    """One Inception block: `ones` are branch 1 and the beginnings of branches 2 and (if there is one) 3."""
 
-    ones: Layer
+    ones: list[Layer]
     three: Layer
     five: Layer | None
     pool: Layer
@@ -187,9 +186,8 @@ def _inception(read: _Reader, five: bool) -> Inception:
         part = read.below(name)
         return _before_batch_norm(part.below("conv"), part.below("bn"))
 
-    ones = [folded(name) for name in ("branch1", "branch2.0", "branch3.0")[: 3 if five else 2]]
     return Inception(
-        Layer(np.concatenate([one.weight for one in ones]), np.concatenate([one.bias for one in ones])),
+        [folded(name) for name in ("branch1", "branch2.0", "branch3.0")[: 3 if five else 2]],
         three=folded("branch2.1"),
         five=folded("branch3.1") if five else None,
         pool=folded("branch4.1"),

@@ -207,8 +207,8 @@ def _inception(graph: _Graph, block: Inception, x: str) -> str:
     def active(value: str, layer: Layer) -> str:
         return graph.one("Relu", graph.convolve(value, layer))
 
-    count = len(block.ones.bias) // block.channels
-    first, *rest = graph.add("Split", [active(x, block.ones)], count, axis=1, num_outputs=count)
+    # Apart, although they read the same: splitting their output would cost two changes of its layout.
+    first, *rest = (active(x, one) for one in block.ones)
     branches = [first, active(rest[0], block.three)]
     if block.five:
         branches.append(active(rest[1], block.five))

@@ -1,5 +1,6 @@
 """The folded network in PyTorch: for a GPU, and where onnxruntime is not installed."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -101,9 +102,12 @@ class _Inception(nn.Module):
     def __init__(self, block: Inception) -> None:
         super().__init__()
         self.channels = block.channels
-        self.ones, self.three, self.pool = (
-            _convolution(part) for part in (block.ones, block.three, block.pool)
+        # The 1x1 convolutions that read the same tensor, as one.
+        ones = Layer(
+            np.concatenate([one.weight for one in block.ones]),
+            np.concatenate([one.bias for one in block.ones]),
         )
+        self.ones, self.three, self.pool = (_convolution(part) for part in (ones, block.three, block.pool))
         self.five = _convolution(block.five) if block.five else None
 
     def forward(self, x: Tensor) -> Tensor:

@@ -47,9 +47,13 @@ def main() -> int:
         made = material.make(Path(folder))
         starts = cold.measure(made, plan.cold, say)
         warm = throughput.measure(made, plan.warm, say)
+        say("the checkpoint that ships")
+        shipped = throughput.measure(material.shipped(Path(folder)), plan.warm, say)
     arguments = " ".join(sys.argv[1:])
     command = f'make bench-inference ARGS="{arguments}"' if arguments else "make bench-inference"
-    text = report.document(warm, starts, command=command, rounds=plan.warm, machine=machine.describe())
+    text = report.document(
+        warm, shipped, starts, command=command, rounds=plan.warm, machine=machine.describe()
+    )
     print(text)
     target = given.output or (None if given.quick else PAGES)
     if target:

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from inference import checkpoint
+from inference import checkpoint, synthetic
 from inference.config import ModelConfig
 from inference.export import export
 from inference.galaxies import Galaxies
 from inference.model import AstroMAE
 from inference.partitions import write
+from inference.predict import DEFAULT_MODEL
 
 PARTITION = 1279
 """Galaxies in a 25 MB partition."""
@@ -48,6 +49,16 @@ def make(folder: Path, count: int = PARTITION, config: ModelConfig | None = None
     )
     write(data, galaxies)
     return Material(path, pickled, data, checkpoint.load(path).model, galaxies)
+
+
+def shipped(folder: Path, count: int = PARTITION) -> Material:
+    """The repository's checkpoint, and galaxies of the survey; what has to be written goes to `folder`."""
+    loaded = checkpoint.load(DEFAULT_MODEL).model
+    pickled, data = folder / "shipped.pt", folder / "2.pt"
+    torch.save(nn.DataParallel(loaded), pickled)
+    galaxies = synthetic.sample(count, SEED)
+    write(data, galaxies)
+    return Material(DEFAULT_MODEL, pickled, data, loaded, galaxies)
 
 
 def _spread_statistics(model: AstroMAE) -> None:

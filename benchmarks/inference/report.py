@@ -24,15 +24,18 @@ Measured on: {machine}.
 
 WARM = """## In a warm process
 
-Medians of {rounds} rounds, by the clock.
+Medians of {rounds} rounds, by the clock. Ratios are taken within a round, of neighbours in time, because a
+shared machine computes at another speed every second; "best round" shows how much that is.
 
 | | batch | galaxies/s | best round | x Lambda loop | of the limit | largest difference in z |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: |
 {rows}
 
-- The **limit** is the speed of a large single-precision matrix product on all cores, {gflops:.0f} GFLOP/s
-  (the better of NumPy's and PyTorch's), which would be {limit:.0f} galaxies/s if the network were nothing
-  else, as the plain network is written. Ours computes {saved} fewer operations for the same predictions.
+- The **limit** is the speed of large single-precision matrix products on all cores (the better of NumPy's
+  and PyTorch's) just before and after: {gflops:.0f} GFLOP/s in the median, which would be
+  {limit:.0f} galaxies/s if the network, as it is written plainly, were nothing else. Ours computes
+  {saved} fewer operations for the same predictions; what is not a matrix product (GELU, SiLU, softmax, layer
+  norms, pooling) takes the rest of its time.
 - **{course}** is a DataLoader over a TensorDataset, PyTorch's profiler with memory on around every batch, and
   a garbage collection after it. Its own figure, which divides by the sum of the profiler's nested times, is
   **{formula:.0f} galaxies/s** for this run. **{newer}** leaves out profiler and collection.
@@ -40,6 +43,17 @@ Medians of {rounds} rounds, by the clock.
 - **{torch}** is the folded network in PyTorch; **{onnx}** the same through onnxruntime, one thread a
   core, in pieces of 32.
 - The difference is to the plain network's predictions, in redshift.
+"""
+
+SHIPPED = """## The checkpoint that ships
+
+The same, on {count:,} galaxies of the synthetic survey, for the small network of the repository
+({mflop:.1f} million operations a galaxy). What surrounds the matrix products weighs more where these are
+small.
+
+| | batch | galaxies/s | best round | x Lambda loop | of the limit | largest difference in z |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: |
+{rows}
 """
 
 COLD = """## From nothing
@@ -64,26 +78,35 @@ GOALS = """## Goals
 
 
 def document(
-    warm: Throughput, starts: Sequence[ColdStart], *, command: str, rounds: int, machine: Sequence[str]
+    warm: Throughput,
+    shipped: Throughput,
+    starts: Sequence[ColdStart],
+    *,
+    command: str,
+    rounds: int,
+    machine: Sequence[str],
 ) -> str:
     """The page."""
-    head = HEAD.format(command=command, mflop=throughput.MFLOP, count=warm.count, machine="; ".join(machine))
-    return "\n".join([head, _warm(warm, rounds), _cold(starts), _goals(warm, starts)])
+    head = HEAD.format(command=command, mflop=warm.mflop, count=warm.count, machine="; ".join(machine))
+    small = SHIPPED.format(count=shipped.count, mflop=shipped.mflop, rows=_rows(shipped))
+    return "\n".join([head, _warm(warm, rounds), small, _cold(starts), _goals(warm, starts)])
+
+
+def _rows(warm: Throughput) -> str:
+    return "\n".join(
+        f"| {row.title} | {row.batch_size} | {row.rate:.0f} | {row.best:.0f} | {row.speed:.2f} "
+        f"| {row.share:.0%} | {row.difference:.1e} |"
+        for row in warm.rows
+    )
 
 
 def _warm(warm: Throughput, rounds: int) -> str:
-    slowest = warm.rate(throughput.LAMBDA)
-    rows = (
-        f"| {row.title} | {row.batch_size} | {row.rate:.0f} | {row.best:.0f} | {row.rate / slowest:.2f} "
-        f"| {row.rate / warm.limit:.0%} | {row.difference:.1e} |"
-        for row in warm.rows
-    )
     return WARM.format(
         rounds=rounds,
-        rows="\n".join(rows),
+        rows=_rows(warm),
         gflops=warm.gflops,
         limit=warm.limit,
-        saved=f"{1 - throughput.FOLDED_MFLOP / throughput.MFLOP:.0%}",
+        saved=f"{1 - warm.folded_mflop / warm.mflop:.0%}",
         formula=warm.course_formula,
         course=throughput.LAMBDA,
         newer=throughput.NEWER,
@@ -104,13 +127,12 @@ def _cold(starts: Sequence[ColdStart]) -> str:
 
 
 def _goals(warm: Throughput, starts: Sequence[ColdStart]) -> str:
-    ours = warm.rate(throughput.ONNX)
+    ours = warm.row(throughput.ONNX)
     course, best = (next(one for one in starts if one.title == title) for title in (cold.COURSE, cold.ONNX))
-    speed, share = ours / warm.rate(throughput.LAMBDA), ours / warm.limit
     time, memory = best.time / course.time, best.megabytes / course.megabytes
     goals = [
-        (f"at least {GOAL_SPEED} x the Lambda loop", f"{speed:.2f}", speed >= GOAL_SPEED),
-        (f"at least {GOAL_LIMIT:.0%} of the limit", f"{share:.0%}", share >= GOAL_LIMIT),
+        (f"at least {GOAL_SPEED} x the Lambda loop", f"{ours.speed:.2f}", ours.speed >= GOAL_SPEED),
+        (f"at least {GOAL_LIMIT:.0%} of the limit", f"{ours.share:.0%}", ours.share >= GOAL_LIMIT),
         (f"cold start in at most {GOAL_COLD} x the time", f"{time:.2f}", time <= GOAL_COLD),
         (f"and at most {GOAL_COLD} x the memory", f"{memory:.2f}", memory <= GOAL_COLD),
     ]

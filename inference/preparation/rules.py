@@ -6,10 +6,7 @@
 - Redshift: not finite, below -0.01 or above 20. No galaxy is known beyond a blueshift of 0.003 or a redshift
   of 15. A source without any redshift keeps its galaxies: they can be predicted, not judged.
 - Duplicates: an object id that came before, which would put a galaxy into more than one part of the split.
-- Outliers: a colour (u-g, g-r, r-i, i-z) beyond Tukey's outer fences, that is more than three interquartile
-  ranges outside the quartiles ("far out": Tukey, Exploratory Data Analysis, 1977, section 2D). Of normally
-  distributed values, 1 in 400,000 lies there. Quartiles are of what the other rules keep. Brightness has no
-  such rule: a survey's faint limit makes it so skewed that the nearest galaxies would be outliers.
+- Outliers: a colour that is far out among galaxies of the same brightness, as `outliers.py` says.
 """
 
 from collections.abc import Mapping
@@ -18,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.dataset import MAX_REDSHIFT
+from inference.preparation import outliers
 from inference.preparation.blocks import Block, Reason
 
 Floats = npt.NDArray[np.float64]
@@ -25,11 +23,6 @@ Reasons = npt.NDArray[np.int8]
 
 SENTINEL = 90.0
 MIN_REDSHIFT = -0.01
-FENCE = 3.0
-FEWEST = 20
-"""With fewer galaxies, quartiles say too little to call anything an outlier."""
-
-COLOURS = ("u-g", "g-r", "r-i", "i-z")
 
 
 def judge(block: Block) -> Reasons:
@@ -57,19 +50,15 @@ def judge_redshifts(reason: Reasons, redshift: Floats) -> Reasons:
 
 def judge_together(
     reason: Reasons, object_id: npt.NDArray[np.int64], magnitude: Floats, *, drop_outliers: bool
-) -> tuple[Reasons, dict[str, list[float]]]:
-    """Add the rules about all galaxies; also returns the fences by colour, empty where none were used."""
+) -> tuple[Reasons, outliers.Fences]:
+    """Add the rules about all galaxies; also returns the fences of colours, empty where none were used."""
     reason = _first(reason, {Reason.DUPLICATE: _repeats(object_id, reason == Reason.NONE)})
+    if not drop_outliers:
+        return reason, []
     kept = reason == Reason.NONE
-    if not drop_outliers or kept.sum() < FEWEST:
-        return reason, {}
-    values = -np.diff(magnitude[kept], axis=1)
-    lower, upper = np.percentile(values, (25, 75), axis=0)
-    fences = np.array([lower - FENCE * (upper - lower), upper + FENCE * (upper - lower)])
     outside = np.zeros(len(reason), bool)
-    outside[kept] = ((values < fences[0]) | (values > fences[1])).any(axis=1)
-    named = {name: fence.tolist() for name, fence in zip(COLOURS, fences.T, strict=True)}
-    return _first(reason, {Reason.OUTLIER: outside}), named
+    outside[kept], fences = outliers.find(magnitude[kept])
+    return _first(reason, {Reason.OUTLIER: outside}), fences
 
 
 def _repeats(object_id: npt.NDArray[np.int64], usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

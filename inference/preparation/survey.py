@@ -11,6 +11,7 @@ from inference.data_error import DataError
 from inference.galaxies import Galaxies
 from inference.preparation import rules
 from inference.preparation.blocks import Reason, Source
+from inference.preparation.outliers import Fences
 
 PARTS = ("train", "validation", "test")
 
@@ -23,7 +24,7 @@ class Survey:
     object_id: npt.NDArray[np.int64]
     magnitude: npt.NDArray[np.float64]
     reason: npt.NDArray[np.int8]
-    fences: dict[str, list[float]]
+    fences: Fences
 
     @property
     def kept(self) -> npt.NDArray[np.bool_]:

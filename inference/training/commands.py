@@ -12,6 +12,7 @@ from inference import checkpoint
 from inference.config import SMALL, ModelConfig, ModelError
 from inference.data_error import DataError
 from inference.training import parts
+from inference.training.calibration import calibrate
 from inference.training.evaluation import evaluate
 from inference.training.finetuning import FineTuning, load_encoder
 from inference.training.fitting import Fit
@@ -87,11 +88,13 @@ def _train(given: argparse.Namespace) -> int:
     if not fit.run(resume=given.resume, stop_after=given.stop_after):
         return _stopped(given)
     trained = task.raw()
+    shift = calibrate(trained, parts.with_redshift(galaxies.validation, "validation"))
     metrics = evaluate(trained, galaxies.test)
     training = galaxies.origin | {
         "pretraining": pretraining,
         "fine_tuning": recipe.as_dict() | {"best_epoch": fit.best_epoch.number},
         "normalisation (folded into the weights)": normalisation.as_dict(),
+        "calibration (folded into the weights)": shift,
         "held_out": metrics.as_dict(),
     }
     checkpoint.save(trained, given.output / MODEL, training)

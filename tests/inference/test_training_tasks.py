@@ -9,6 +9,8 @@ import torch
 from inference.config import ModelError
 from inference.galaxies import Galaxies
 from inference.model import AstroMAE
+from inference.training.calibration import calibrate
+from inference.training.evaluation import evaluate, redshifts
 from inference.training.finetuning import FineTuning, load_encoder, turn
 from inference.training.mae import MaskedAutoencoder
 from inference.training.normalisation import Normalisation
@@ -136,3 +138,12 @@ def test_galaxies_without_a_redshift_are_for_pretraining_only(survey: Galaxies) 
     assert Pretraining(TINY, Parts(none, none, none, {})).count == 10
     with pytest.raises(ValueError, match="train part has 0 galaxies with a redshift"):
         with_redshift(none, "train")
+
+
+def test_calibration_takes_away_the_bias_and_nothing_else(survey: Galaxies) -> None:
+    model = scrambled(TINY)
+    before = redshifts(model, survey)
+    shift = calibrate(model, survey)
+    assert abs(shift) > 0.01
+    np.testing.assert_allclose(redshifts(model, survey), before + shift, atol=1e-6)
+    assert evaluate(model, survey).bias == pytest.approx(0.0, abs=1e-6)

@@ -1,6 +1,7 @@
 """What is dropped, and for which reason."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,7 +32,7 @@ def test_good_galaxies_stay() -> None:
     reason = judge_redshifts(reason, sample().redshift)
     reason, fences = judge_together(reason, sample().object_id, sample().magnitude, drop_outliers=True)
     assert not reason.any()
-    assert set(fences) == {"u-g", "g-r", "r-i", "i-z"}
+    assert [set(fence) for fence in fences] == [{"brightness", "u-g", "g-r", "r-i", "i-z"}]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -94,7 +95,7 @@ def test_outliers_are_beyond_three_interquartile_ranges() -> None:
         reason, fences = judge_together(np.zeros(103, np.int8), ids, tested, drop_outliers=True)
         assert set(reason[101:]) == {expected}
         assert not reason[:101].any()
-        assert fences["g-r"] == [0.0, 0.0]
+        assert fences[0]["g-r"] == [0.0, 0.0]
         assert not judge_together(np.zeros(103, np.int8), ids, tested, drop_outliers=False)[0].any()
 
 
@@ -115,4 +116,39 @@ def test_too_few_galaxies_have_no_outliers() -> None:
         np.zeros(10, np.int8), np.arange(10, dtype=np.int64), magnitude, drop_outliers=True
     )
     assert not reason.any()
-    assert fences == {}
+    assert fences == []
+
+
+def judged(magnitude: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    ids = np.arange(len(magnitude), dtype=np.int64)
+    reason, _ = judge_together(np.zeros(len(ids), np.int8), ids, magnitude, drop_outliers=True)
+    return np.asarray(reason == Reason.OUTLIER)
+
+
+def test_faint_galaxies_are_not_outliers_for_their_noise() -> None:
+    random = np.random.default_rng(5)
+    bright = np.linspace(14, 20, 2000)[:, None] + np.array([2.4, 0.9, 0.0, -0.4, -0.7])
+    sigma = 0.02 * 10 ** (0.3 * (bright[:, 2:3] - 14))  # 0.02 for the brightest, 1.3 for the faintest
+    magnitude = bright + 0.02 * random.standard_normal(bright.shape)
+    magnitude[:, :1] += sigma * random.standard_normal((2000, 1))
+    assert judged(magnitude).sum() <= 2
+    # What is noise for a faint galaxy is wrong for a bright one.
+    for row, found in ((100, True), (1900, False)):
+        changed = magnitude.copy()
+        changed[row, 0] = bright[row, 0] + 1.0
+        assert judged(changed)[row] == found
+
+
+def test_a_wrong_magnitude_of_a_galaxy_of_the_survey_is_found(survey: Galaxies) -> None:
+    magnitude, rows = survey.magnitude.copy(), np.arange(0, len(survey), 40)
+    before = judged(magnitude)
+    magnitude[rows, np.arange(len(rows)) % 5] -= 4.0
+    assert before.mean() < 0.04
+    assert judged(magnitude)[rows].mean() > 0.9
+
+
+@given(order=st.permutations(range(60)))
+def test_the_order_of_galaxies_does_not_matter(order: list[int]) -> None:
+    random = np.random.default_rng(3)
+    magnitude = 18 + random.standard_t(2, (60, 5))
+    np.testing.assert_array_equal(judged(magnitude[order]), judged(magnitude)[order])
