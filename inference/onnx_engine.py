@@ -11,10 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from inference.config import ModelError
 from inference.engine import Redshifts
+
+# Unless told before it is imported, onnxruntime writes a device's id and reports its use to its maker.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 PIECE = 32
 """Galaxies that a worker takes at a time, at most: more fall out of the second-level cache (measured)."""

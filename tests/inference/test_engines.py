@@ -1,6 +1,7 @@
 """Every engine predicts what the plain network predicts, and the right one is chosen."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -183,6 +184,14 @@ def test_auto_uses_an_export_that_is_there_without_torch(tiny: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "onnx\n"
+
+
+def test_no_telemetry_is_kept_or_sent(tiny: Path, tmp_path: Path) -> None:
+    code = f"from pathlib import Path; from inference.engines import *; open_engine(Path({str(tiny)!r}))"
+    quiet = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=quiet | home, timeout=60, check=True)
+    assert not list(tmp_path.rglob("*onnxruntime*"))
 
 
 @pytest.mark.parametrize(
