@@ -77,8 +77,8 @@ def forecast(
         if memory != last_memory:
             warm, last_memory = {}, memory
         known = data.get(spec.setting)
-        unknown = unknown or known is None
-        known = known or Data(0, None, 0)
+        if known is None or known.files == 0:  # a prefix without files is for Initialize to refuse
+            known, unknown = Data(0, None, 0), True
         settings = Settings(
             world_size=spec.world_size or known.files or 1,
             memory_mb=memory,

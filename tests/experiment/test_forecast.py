@@ -41,9 +41,10 @@ def test_here_the_cores_are_shared_and_the_cost_is_that_of_aws() -> None:
     assert here.seconds > on_aws.seconds
 
 
-def test_what_cannot_be_known_is_said() -> None:
+@pytest.mark.parametrize("data", [None, Data(0, 0, 0)], ids=["no answer", "an empty prefix"])
+def test_what_cannot_be_known_is_said(data: Data | None) -> None:
     spec = RunSpec(world_size=4)
-    made = forecast([spec], {spec.setting: None}, published(), load_prices(), default_memory_mb=3008)
+    made = forecast([spec], {spec.setting: data}, published(), load_prices(), default_memory_mb=3008)
     assert made.unknown_data
     assert "size is not known" in plan_line(made)
 
