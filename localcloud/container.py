@@ -47,7 +47,7 @@ class Container:
         self._limit_mb = limit_mb
         self._marks = MarkedOutput()
         self._status: int | None = None
-        self._out_of_memory = False
+        self._starved = False
         self._peak_mb = 0
         self._exited = threading.Event()
         try:
@@ -92,7 +92,11 @@ class Container:
     def peak_mb(self) -> int:
         """The most memory that the first process had; all there is, when it was killed for wanting more."""
         self.resident_mb()
-        return self._limit_mb if self._out_of_memory else self._peak_mb
+        return self._limit_mb if self._starved else self._peak_mb
+
+    def out_of_memory(self) -> bool:
+        """Whether the engine has ended it for wanting more memory than it may have."""
+        return self._starved
 
     def wait(self) -> int:
         """Block until it has ended; its exit status, or minus the number of the signal that ended it."""
@@ -124,7 +128,7 @@ class Container:
         try:
             code = int(self._engine.api.wait(self.id, timeout=None)["StatusCode"])
             state = self._engine.api.inspect_container(self.id)["State"]
-            self._out_of_memory = bool(state["OOMKilled"])
+            self._starved = bool(state["OOMKilled"])
         except (NotFound, OSError):
             code = _SIGNALLED + 9  # somebody else removed it, or the engine went away with all that it ran
         self._status = _SIGNALLED - code if code > _SIGNALLED else code

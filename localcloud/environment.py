@@ -213,7 +213,8 @@ class Environment:
     def _finish_with_exit(self, work: _Work) -> None:
         reason = _exit_reason(self._exit or 0, self._killed_for)
         message = f"RequestId: {work.event.request_id} Error: {reason}"
-        kind = "Runtime.OutOfMemory" if self._out_of_memory else "Runtime.ExitError"
+        starved = self._out_of_memory or self._sandbox.out_of_memory()
+        kind = "Runtime.OutOfMemory" if starved else "Runtime.ExitError"
         self._finish(work, _error(kind, message), error=True)
 
     def _await_exit(self) -> None:

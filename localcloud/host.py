@@ -33,6 +33,9 @@ class Sandbox(Protocol):
     def peak_mb(self) -> int:
         """The most memory it had in use, as far as the system knows."""
 
+    def out_of_memory(self) -> bool:
+        """Whether whoever runs it has ended it for wanting more memory than it may have."""
+
     def wait(self) -> int:
         """Block until it has ended; its exit status, or minus the number of the signal that ended it."""
 

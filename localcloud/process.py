@@ -126,6 +126,10 @@ class FunctionProcess:
         """The most memory it had in use, as far as the system knows."""
         return memory.peak_mb(self._process.pid)
 
+    def out_of_memory(self) -> bool:
+        """Never: nobody but the daemon watches over a process's memory."""
+        return False
+
     def wait(self) -> int:
         """Block until it has ended; its exit status, or minus the number of the signal that ended it."""
         status = self._process.wait()

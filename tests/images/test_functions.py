@@ -87,7 +87,7 @@ def test_timeout_kills_the_container(deploy: Deploy, cloud: EmbeddedAWS) -> None
 def test_more_memory_than_the_function_has_kills_it(deploy: Deploy) -> None:
     function = deploy("basic.hog", MemorySize=192)
     reply = function.invoke()
-    assert reply.payload["errorType"] == "Runtime.ExitError"
+    assert reply.payload["errorType"] == "Runtime.OutOfMemory"
     assert reply.payload["errorMessage"].endswith("Runtime exited with error: signal: killed")
     assert "Max Memory Used: 192 MB" in function.log()[-1]
 
