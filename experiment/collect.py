@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from experiment import cost
 from experiment.artifacts import Artifacts, read_artifacts
+from experiment.deployment import Deployment
 from experiment.log_events import collect_invocations
 from experiment.logs import Invocation
 from experiment.phases import phases
@@ -21,7 +22,7 @@ from experiment.prices import Prices
 from experiment.rendezvous_log import rendezvous_between
 from experiment.rows import SCHEMA_VERSION, Rendezvous, RunRow
 from experiment.runs import Finished
-from experiment.targets import Deployment, Target
+from experiment.targets import Target
 from experiment.usage import usage
 
 PREDICTION_SCHEMA = pa.schema(

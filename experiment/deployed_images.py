@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from types_boto3_ecr.type_defs import ImageIdentifierTypeDef
 
     from experiment.clients import Clients
-    from experiment.targets import Deployment
+    from experiment.deployment import Deployment
 
 _INDEXES = (
     "application/vnd.oci.image.index.v1+json",

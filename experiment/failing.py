@@ -10,10 +10,11 @@ from botocore.exceptions import ClientError
 
 from experiment.artifacts import read_endings
 from experiment.console import Reporter
+from experiment.deployment import Deployment
 from experiment.failure import parse_failure
 from experiment.history import request_of_error
 from experiment.log_events import collect_invocations
-from experiment.targets import Deployment, Target
+from experiment.targets import Target
 from fmi import MismatchError, PeerFailure, Timeout
 
 RANKS_SHOWN = 3

@@ -9,11 +9,12 @@ from botocore.exceptions import ClientError
 
 from experiment.collect import RunRecord, collect
 from experiment.console import Reporter
+from experiment.deployment import Deployment
 from experiment.errors import ResultsError, TargetError
 from experiment.prices import load_prices
 from experiment.runs import Runner
 from experiment.summary import Summary
-from experiment.targets import Deployment, Target
+from experiment.targets import Target
 
 
 def execution_names(target: Target, deployment: Deployment, wanted: Sequence[str], latest: int) -> list[str]:

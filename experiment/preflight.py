@@ -18,7 +18,7 @@ from experiment.rendezvous_check import check_rendezvous
 
 if TYPE_CHECKING:
     from experiment.clients import Clients
-    from experiment.targets import Deployment
+    from experiment.deployment import Deployment
 
 CONCURRENCY_QUOTA = "L-B99A9384"
 FARGATE_QUOTA = ("fargate", "L-3032A538")

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 import boto3
 
+from experiment.aws_target import AwsTarget
 from experiment.clients import Clients
 from experiment.console import Reporter
 from experiment.delivery import Bucket, Delivery
 from experiment.errors import DeliveryError
-from experiment.targets import AwsTarget, LocalTarget, Target
+from experiment.local_target import LocalTarget
+from experiment.targets import Target
 from inference.preparation.blocks import Source
 from inference.preparation.prepare import Options, Preparation
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from types_boto3_ecs.type_defs import ServiceTypeDef
 
     from experiment.clients import Clients
-    from experiment.targets import Deployment
+    from experiment.deployment import Deployment
 
 _PENDING = "pending"
 _ON_DEMAND = "on-demand"

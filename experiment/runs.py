@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, WaiterError
 from experiment.clients import Clients
 from experiment.console import Reporter
 from experiment.cost import FREE_EPHEMERAL_MB
+from experiment.deployment import Deployment
 from experiment.errors import TargetError
 from experiment.failing import FailureWatch
 from experiment.failure import Failure, parse_failure
@@ -22,7 +23,7 @@ from experiment.payloads import mode_of
 from experiment.plan import RunSpec, number
 from experiment.progress import SweepProgress
 from experiment.ranks import MapWatch
-from experiment.targets import Deployment, Target
+from experiment.targets import Target
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from experiment.budget import DEFAULT_BUDGET_USD, Spending, agree, plan_line, plan_table
 from experiment.collect import RunRecord, collect
 from experiment.console import Reporter
+from experiment.deployment import Deployment
 from experiment.errors import TargetError
 from experiment.forecast import Forecast, forecast, model_of
 from experiment.inputs import Input
@@ -24,7 +25,7 @@ from experiment.runs import Execution, FunctionMemory, Runner, new_execution_id
 from experiment.summary import Summary
 from experiment.sweep_record import SweepRecord
 from experiment.table import runs_table
-from experiment.targets import Deployment, Target
+from experiment.targets import Target
 from inference.environment import usable_cores
 
 _RANKS_SHOWN = 8

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from experiment.console import Reporter
 from experiment.errors import TargetError
+from experiment.fingerprint import fingerprint
 from experiment.payloads import BUNDLE_PREFIX
+from experiment.places import LOCAL_STATE, REPOSITORY
 from experiment.sync import Upload, sync
-from experiment.targets import LOCAL_STATE, REPOSITORY, fingerprint
 from inference.synthetic import SAMPLE_SIZE, sample_set
 
 if TYPE_CHECKING:

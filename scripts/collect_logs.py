@@ -11,11 +11,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also from a clone that is not installed
 
+from experiment.aws_target import AwsTarget
 from experiment.command import guarded, positive
 from experiment.console import Reporter
+from experiment.local_target import LocalTarget
 from experiment.past import collect_past, execution_names
 from experiment.table import runs_table
-from experiment.targets import AwsTarget, LocalTarget, Target
+from experiment.targets import Target
 
 EXAMPLES = """\
 examples:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also from a clone that is not installed
 
+from experiment.aws_target import AwsTarget
 from experiment.command import guarded
 from experiment.console import Reporter
-from experiment.targets import AwsTarget, LocalTarget
+from experiment.local_target import LocalTarget
 
 
 def parser() -> argparse.ArgumentParser:

@@ -14,13 +14,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also from a clone that is not installed
 
 from experiment.arguments import axes_of, sweep_of
+from experiment.aws_target import AwsTarget
 from experiment.budget import DEFAULT_BUDGET_USD
 from experiment.command import argument, guarded, memory_size, positive
 from experiment.console import Mode, Reporter
 from experiment.errors import ExperimentError
+from experiment.local_target import LocalTarget
 from experiment.numbers import amount, count_from_0
 from experiment.sweep import Options, dry_run, run
-from experiment.targets import AwsTarget, LocalTarget, Target
+from experiment.targets import Target
 
 EXAMPLES = """\
 examples:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from experiment.console import Reporter
-from experiment.targets import LocalTarget
+from experiment.local_target import LocalTarget
 from tests.e2e.stack import Stack
 
 

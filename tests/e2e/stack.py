@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiment.targets import REPOSITORY, Deployment, LocalTarget
+from experiment.deployment import Deployment
+from experiment.local_target import LocalTarget
+from experiment.places import REPOSITORY
 from localcloud.embedded import EmbeddedAWS
 
 COMMAND = [sys.executable, str(REPOSITORY / "scripts" / "run_experiment.py")]

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from experiment.targets import REPOSITORY
+from experiment.places import REPOSITORY
 from inference import synthetic
 from inference.partitions import encode
 from tests.e2e.stack import COMMAND, Stack, interrupt

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiment.targets import REPOSITORY
+from experiment.places import REPOSITORY
 from tests.e2e.stack import Stack
 
 HELLO = """

@@ -15,8 +15,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from experiment.clients import Clients
+from experiment.deployment import Deployment
 from experiment.preflight import Check, Preflight
-from experiment.targets import Deployment
 from tests.e2e.stack import COMMAND, Stack
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from experiment.console import Reporter
-from experiment.targets import REPOSITORY
+from experiment.places import REPOSITORY
 from experiment.upload import upload_bundle
 from inference import synthetic
 from tests.e2e.stack import Stack

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from experiment.console import Reporter
-from experiment.targets import LocalTarget
+from experiment.local_target import LocalTarget
 from tests.e2e.stack import Stack
 
 T = TypeVar("T")

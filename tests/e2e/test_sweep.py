@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from experiment.targets import REPOSITORY
+from experiment.places import REPOSITORY
 from tests.e2e.stack import Stack
 
 SWEEP = """\

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from experiment.console import Reporter
-from experiment.targets import Deployment
+from experiment.deployment import Deployment
 
 STARTED = datetime(2026, 11, 21, 10, tzinfo=UTC)
 DEPLOYMENT = Deployment(

@@ -8,9 +8,9 @@ import pytest
 from experiment import bill
 from experiment.alternatives import course, ec2, month
 from experiment.cost import Line
+from experiment.places import REPOSITORY
 from experiment.prices import RENDEZVOUS_IDLE_S, load_prices
 from experiment.summary import Summary
-from experiment.targets import REPOSITORY
 from tests.experiment import rows
 
 

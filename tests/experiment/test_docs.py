@@ -7,10 +7,10 @@ import re
 import pytest
 
 from experiment.cost import ITEMS
+from experiment.places import REPOSITORY
 from experiment.plan import AXES
 from experiment.prices import load_prices, read_table
 from experiment.rows import PHASES, RANK_COLUMNS, ROW_KEYS
-from experiment.targets import REPOSITORY
 from scripts import run_experiment
 
 EXPERIMENTS = (REPOSITORY / "docs" / "experiments.md").read_text()

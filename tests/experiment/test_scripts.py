@@ -14,9 +14,9 @@ from experiment.command import guarded
 from experiment.console import Reporter
 from experiment.errors import TargetError
 from experiment.inputs import Input
+from experiment.places import REPOSITORY
 from experiment.plan import Plan, Setting
 from experiment.sweep_record import SweepRecord
-from experiment.targets import REPOSITORY
 from scripts import destroy, run_experiment
 
 SWEEP = REPOSITORY / "examples" / "sweep.yaml"

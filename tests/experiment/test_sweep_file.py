@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from experiment.errors import SweepError
+from experiment.places import REPOSITORY
 from experiment.plan import Setting
 from experiment.sweep_file import read_sweep_file
-from experiment.targets import REPOSITORY
 
 
 def written(folder: Path, text: str) -> Path:

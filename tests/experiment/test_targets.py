@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from experiment.aws_target import AwsTarget
 from experiment.console import Reporter
+from experiment.deployment import Deployment
 from experiment.errors import TargetError
-from experiment.targets import AwsTarget, Deployment, LocalTarget, fingerprint
+from experiment.fingerprint import fingerprint
+from experiment.local_target import LocalTarget
 from tests.experiment.test_terraform import stand_in
 
 OUTPUTS = {

@@ -1,0 +1,254 @@
+"""The embedded AWS on this machine as a target."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from experiment import images
+from experiment.clients import Clients
+from experiment.console import Reporter
+from experiment.deployment import Deployment
+from experiment.errors import TargetError
+from experiment.fingerprint import fingerprint
+from experiment.local_root import local_root
+from experiment.places import LOCAL_STATE, REPOSITORY
+from experiment.terraform import Terraform, cli_environment
+from localcloud.embedded import EmbeddedAWS, StartError
+
+# What of the tree decides what Terraform applies; the second list only tags the image, which makes Lambda
+# (and the embedded AWS) start fresh environments when code changed.
+_STACK_SOURCES = ("terraform", "statemachine.asl.json")
+_CODE_SOURCES = ("containers", "fmi", "fmilib", "inference")
+
+
+class LocalTarget:
+    """The embedded AWS, started when it does not run yet, with the repository's own terraform/ applied to
+    it.
+
+    ``containers``: its functions and tasks are containers of the images, which are built as needed; False:
+    they are processes; None: processes, unless it runs already and has containers. ``variables`` of the root
+    module take precedence over this target's own.
+    """
+
+    name = "local"
+    poll_s = 0.2
+    log_wait_s = 5.0
+
+    def __init__(
+        self,
+        repository: Path = REPOSITORY,
+        state: Path = LOCAL_STATE,
+        *,
+        containers: bool | None = None,
+        variables: Mapping[str, object] | None = None,
+    ) -> None:
+        self._settings = variables or {}
+        self.repository = repository
+        self.state = state
+        self._containers = containers
+        self._cloud: EmbeddedAWS | None = None
+        self._started = False
+        self._clients: Clients | None = None
+
+    @property
+    def clients(self) -> Clients:
+        """Clients for the embedded AWS."""
+        if self._clients is None:
+            raise TargetError("the embedded AWS is not running: prepare the target first")
+        return self._clients
+
+    def prepare(self, reporter: Reporter) -> Deployment:
+        """Start or find the embedded AWS, and apply terraform/ unless exactly this is applied already."""
+        try:
+            cloud = self._ensure_cloud(reporter)
+            return self._ensure_applied(cloud, reporter)
+        except BaseException:
+            # A half-made stack is no use to the next run, which starts from a clean one.
+            self.release(abandoned=True)
+            raise
+
+    def stop_functions(self) -> None:
+        """End every function invocation that runs: a stopped execution does not stop them, here as on AWS."""
+        if self._cloud is None:
+            return
+        try:
+            self._cloud.stop_functions()
+        except (OSError, ValueError) as error:
+            raise TargetError(f"the embedded AWS did not stop its functions: {error}") from error
+
+    def release(self, *, abandoned: bool) -> None:
+        """Stop the embedded AWS if this run started it and was abandoned; otherwise the next run finds it
+        warm.
+        """
+        if abandoned and self._started and self._cloud is not None:
+            self._cloud.stop()
+            self._cloud = None
+            self._started = False
+
+    def destroy(self, reporter: Reporter) -> bool:
+        """Destroy the deployment and stop the embedded AWS; False when there was nothing to take down."""
+        cloud = self._cloud or EmbeddedAWS.attach(self.state / "localcloud")
+        if cloud is None:
+            return False
+        self._cloud = cloud
+        home = self._home(cloud)
+        if (home / "terraform.tfstate").exists():
+            applied = _read_json(home / "applied.json")
+            with reporter.step("Destroying the deployment") as step:
+                variables = applied.get("variables") or self._variables(
+                    home, dict.fromkeys(images.NAMES, "0" * 64)
+                )
+                self._terraform(cloud, home, reporter.say).destroy(variables, step.update)
+        cloud.stop()
+        shutil.rmtree(home, ignore_errors=True)
+        return True
+
+    def pending_changes(self) -> list[str]:
+        """Addresses of the resources that another apply would change; empty when there is no drift."""
+        cloud = EmbeddedAWS.attach(self.state / "localcloud")
+        if cloud is None:
+            raise TargetError("the embedded AWS is not running: prepare the target first")
+        home = self._home(cloud)
+        return self._terraform(cloud, home).pending_changes(_read_json(home / "applied.json")["variables"])
+
+    def _ensure_cloud(self, reporter: Reporter) -> EmbeddedAWS:
+        state = self.state / "localcloud"
+        cloud = EmbeddedAWS.attach(state)
+        if cloud is None:
+            with reporter.step("Starting the embedded AWS"):
+                cloud = EmbeddedAWS(
+                    state, self.repository, runtime="container" if self._containers else "process"
+                )
+                self._cloud, self._started = cloud, True
+                try:
+                    cloud.start()
+                except StartError as error:
+                    raise TargetError(f"the embedded AWS did not start: {error}") from error
+            self._forget_old_instances(str(cloud.instance_id))
+        elif self._containers is not None and self._containers != (cloud.runtime == "container"):
+            other = "without" if self._containers else "with"
+            raise TargetError(
+                f"the embedded AWS was started {other} --containers and still runs: take it down with "
+                "`make destroy`, then run this again"
+            )
+        self._cloud = cloud
+        settings = cloud.environment()
+        session = boto3.Session(
+            aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
+            region_name=settings["AWS_REGION"],
+        )
+        self._clients = Clients(session, cloud.endpoint_url)
+        return cloud
+
+    def _forget_old_instances(self, current: str) -> None:
+        """The embedded AWS keeps everything in memory, so the state of an earlier instance describes
+        nothing.
+        """
+        for path in self.state.glob("stack-*"):
+            if path.name != f"stack-{current}":
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _digests(self, cloud: EmbeddedAWS, reporter: Reporter) -> dict[str, str]:
+        """What names the images: their ids, or the code that stands for them where nothing is a container."""
+        if cloud.runtime == "process":
+            return dict.fromkeys(images.NAMES, fingerprint(self.repository, _CODE_SOURCES))
+        with reporter.step("Building the container images") as step:
+            digests = images.build(self.repository, lambda note: step.update(note=note))
+            step.update(note="")
+        return digests
+
+    def _home(self, cloud: EmbeddedAWS) -> Path:
+        return self.state / f"stack-{cloud.instance_id}"
+
+    def _variables(self, home: Path, digests: dict[str, str]) -> dict[str, object]:
+        """What differs from the defaults, and what a terraform.tfvars for AWS may set but not here."""
+        applied = _read_json(home / "applied.json")
+        port = applied.get("variables", {}).get("rendezvous_port") or _free_port()
+        return {
+            "name_prefix": "cosmic",
+            "region": "us-east-1",
+            "embedded": True,
+            "domain_name": None,
+            "create_zone": False,
+            "image_builder": "prebuilt",
+            "prebuilt_images": images.uris(digests),
+            "rendezvous_mode": "on-demand",
+            "lifecycle_rules": False,  # they take 55 s, and nothing gets old in an embedded AWS
+            "dashboard": False,
+            "budget_usd": None,
+            "budget_email": None,
+            "rendezvous_port": port,
+            **self._settings,
+        }
+
+    def _terraform(self, cloud: EmbeddedAWS, home: Path, say: Callable[[str], None] = print) -> Terraform:
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            # A profile, a session or Terraform settings for an account must not leak into the embedded one.
+            if not name.startswith(("AWS_", "TF_VAR_", "TF_CLI_ARGS")) and name != "TF_WORKSPACE"
+        }
+        environment = cli_environment({**inherited, **cloud.environment()}, self.state)
+        return Terraform(
+            local_root(self.repository, self.state / "repository"),
+            environment=environment,
+            log=home / "terraform.log",
+            state=home / "terraform.tfstate",
+            data_dir=self.state / "terraform-data",
+            say=say,
+        )
+
+    def _ensure_applied(self, cloud: EmbeddedAWS, reporter: Reporter) -> Deployment:
+        home = self._home(cloud)
+        home.mkdir(parents=True, exist_ok=True)
+        variables = self._variables(home, self._digests(cloud, reporter))
+        wanted = {"stack": fingerprint(self.repository, _STACK_SOURCES), "variables": variables}
+        applied = _read_json(home / "applied.json")
+        if {key: applied.get(key) for key in wanted} == wanted:
+            return Deployment(**applied["deployment"])
+        terraform = self._terraform(cloud, home, reporter.say)
+        with reporter.step("Installing Terraform's providers"):
+            terraform.init()
+        with reporter.step("Applying terraform/ to the embedded AWS") as step:
+            terraform.apply(variables, step.update)
+        deployment = Deployment.from_outputs(terraform.output())
+        _write_json(home / "applied.json", {**wanted, "deployment": asdict(deployment)})
+        return deployment
+
+
+def _free_port() -> int:
+    """A free port below another free one, which the rendezvous server has for its health and metrics."""
+    while True:
+        with socket.socket() as probe, socket.socket() as above:
+            probe.bind(("", 0))
+            port = int(probe.getsockname()[1])
+            try:
+                above.bind(("", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """A file's JSON object; empty when it is not there or was cut short, which only costs another apply."""
+    try:
+        found = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write_json(path: Path, value: object) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(value, indent=2) + "\n")
+    partial.replace(path)

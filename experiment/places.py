@@ -1,0 +1,10 @@
+"""Where the repository is, and where the embedded AWS and Terraform keep their state."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+LOCAL_STATE = Path(os.environ.get("COSMIC_STATE") or REPOSITORY / ".local")
+"""COSMIC_STATE names another folder."""
