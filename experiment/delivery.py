@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from experiment.console import Step
 from experiment.errors import DeliveryError
+from experiment.files import write_atomically
 from experiment.sync import Upload, listing, put_all
 from inference.partitions import SUFFIXES
 
@@ -127,10 +128,7 @@ def _write(path: Path, content: bytes) -> bool:
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    # An interruption must not leave half a file under the name of a whole one.
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    write_atomically(path, content)
     return True
 
 

@@ -1,4 +1,4 @@
-"""Files of a results folder: written whole or not at all, and never lost when they are damaged."""
+"""Files that are written whole or not at all, and never lost when they are damaged."""
 
 from __future__ import annotations
 

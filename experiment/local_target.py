@@ -18,6 +18,7 @@ from experiment.clients import Clients
 from experiment.console import Reporter
 from experiment.deployment import Deployment
 from experiment.errors import TargetError
+from experiment.files import write_atomically
 from experiment.fingerprint import fingerprint
 from experiment.local_root import local_root
 from experiment.places import LOCAL_STATE, REPOSITORY
@@ -222,7 +223,8 @@ class LocalTarget:
         with reporter.step("Applying terraform/ to the embedded AWS") as step:
             terraform.apply(variables, step.update)
         deployment = Deployment.from_outputs(terraform.output())
-        _write_json(home / "applied.json", {**wanted, "deployment": asdict(deployment)})
+        made = {**wanted, "deployment": asdict(deployment)}
+        write_atomically(home / "applied.json", (json.dumps(made, indent=2) + "\n").encode())
         return deployment
 
 
@@ -246,9 +248,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _write_json(path: Path, value: object) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(value, indent=2) + "\n")
-    partial.replace(path)

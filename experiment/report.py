@@ -17,6 +17,7 @@ from experiment.alternatives import course, ec2
 from experiment.command import guarded, positive
 from experiment.console import Reporter
 from experiment.errors import ModelError
+from experiment.files import write_atomically
 from experiment.groups import by_setting, short_names, usable
 from experiment.intervals import median as estimate
 from experiment.observations import fitted
@@ -51,10 +52,8 @@ def write_report(summary: Summary, prices: Prices, limits: Sequence[int] = ()) -
     images = {name: path.read_bytes() for name, path in save(drawn, summary.folder / "figures").items()}
     more = [simulation_section(model, prices, limits)] if limits else []
     path = summary.folder / "report.html"
-    partial = path.with_name(".report.html.partial")
     text = render(summary.rows, [(one, images[one.name]) for one in drawn], prices, more)
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_atomically(path, text.encode())
     return path
 
 
