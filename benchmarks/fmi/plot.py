@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.fmi.cases import CASES, SETUP, Case
 from benchmarks.fmi.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def draw(results: Results, folder: Path) -> None:
@@ -28,7 +32,7 @@ def draw(results: Results, folder: Path) -> None:
     plt.close(figure)
 
 
-def _panel(panel, results: Results, ranks: int, cases: list[Case]) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _panel(panel: Axes, results: Results, ranks: int, cases: list[Case]) -> None:
     width = 0.85 / len(results.titles)
     for index, title in enumerate(results.titles):
         places, heights = [], []

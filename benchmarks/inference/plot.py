@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -26,7 +27,7 @@ def draw(warm: Throughput, starts: Sequence[ColdStart], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _bars(axes, bars: Sequence[tuple[str, float]], title: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _bars(axes: Axes, bars: Sequence[tuple[str, float]], title: str) -> None:
     labels = [label.replace(", ", ",\n", 1) for label, _ in bars]
     colours = [OURS if label.startswith("ours") else THEIRS for label, _ in bars]
     drawn = axes.barh(labels, [value for _, value in bars], color=colours)
