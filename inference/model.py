@@ -63,8 +63,3 @@ class AstroMAE(nn.Module):
         """Take `[image, magnitude]`, as the course calls it; magnitudes may be float64."""
         image, magnitude = inputs
         return self.fuse(self.pool(image), image, magnitude)
-
-
-def count_parameters(model: nn.Module) -> int:
-    """All parameters, frozen ones included, shared ones once."""
-    return sum(parameter.numel() for parameter in model.parameters())

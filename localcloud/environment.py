@@ -41,7 +41,6 @@ class _Work:
     payload: bytes = b""
     error: bool = False
     status: str | None = None
-    reusable: bool = True
 
 
 class Environment:
