@@ -13,7 +13,7 @@ from fmi.agreement import Agreement
 from fmi.channel import Channel
 from fmi.company import Company
 from fmi.config import Config
-from fmi.crowd import is_crowded
+from fmi.crowd import ranks_per_core
 from fmi.errors import FMIError, PeerFailure, Timeout, name_ranks
 from fmi.farewell import part
 from fmi.frames import NO_CALL, Abort, Call, Header, Kind
@@ -52,12 +52,13 @@ class Connections(Channel):
         self._world_size = world_size
         self._comm_name = comm_name
         self._config = config
-        self.crowded = is_crowded(world_size, config.host)
+        sharing = ranks_per_core(world_size, config.host)
+        self.crowded = sharing > 1
         self._company = Company(
             rank, world_size, comm_name, config, strangers=self._strangers, on_paired=self._add_link
         )
         self._agreement = Agreement(rank)
-        self._spin = Spin(crowded=self.crowded)
+        self._spin = Spin(sharing)
         self._pump = Pump(self._agreement, self._spin)
         self._links = self._pump.links
         self._expected: defaultdict[int, deque[Expected]] = defaultdict(deque)

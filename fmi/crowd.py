@@ -11,16 +11,11 @@ import ipaddress
 import os
 
 
-def is_crowded(world_size: int, rendezvous_host: str) -> bool:
-    """Whether all ranks are known to be on this machine, and more than it has cores; alike on every rank."""
-    return _is_loopback(rendezvous_host) and world_size > (os.cpu_count() or 1)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def ranks_per_core(world_size: int, rendezvous_host: str) -> float:
+    """How many ranks share a core as far as every rank knows: 1 unless all are on this machine."""
+    if not _is_loopback(rendezvous_host):
+        return 1.0
+    return max(1.0, world_size / (os.cpu_count() or 1))
 
 
 def _is_loopback(host: str) -> bool:

@@ -111,21 +111,18 @@ class FrameCalls(Connections):
             BlockingIOError: nothing did.
         """
         spin, read = self._spin, link.recv_into
-        now = time.monotonic()
-        if spin.budget_s:
-            until = now + spin.budget_s
-            while now < until:
-                try:
-                    count = read(frame, 0, AT_ONCE)
-                except BlockingIOError:
-                    now = time.monotonic()
-                else:
-                    spin.found()
-                    return count
+        for _ in spin.turns():
+            try:
+                count = read(frame, 0, AT_ONCE)
+            except BlockingIOError:
+                continue
+            spin.found()
+            return count
         if not BLOCKING:
             raise BlockingIOError
+        began = time.monotonic()
         count = read(frame, 0, socket.MSG_WAITALL)
-        spin.slept(time.monotonic() - now)
+        spin.slept(time.monotonic() - began)
         return count
 
     def look_up(self) -> None:

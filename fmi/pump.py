@@ -93,13 +93,12 @@ class Pump:
     def _look(self) -> list[tuple[int, int]]:
         """What is ready now or within the moment in which looking is cheaper than sleeping."""
         ready = self._poller.poll(0)
-        if ready or not self._spin.budget_s:
-            return ready
-        until = time.monotonic() + self._spin.budget_s
-        while not ready and time.monotonic() < until:
-            ready = self._poller.poll(0)
         if ready:
-            self._spin.found()
+            return ready
+        for _ in self._spin.turns():
+            if ready := self._poller.poll(0):
+                self._spin.found()
+                break
         return ready
 
     def _sleep(self, until: float) -> list[tuple[int, int]]:

@@ -1,16 +1,27 @@
 """How long to look again and again for a message before going to sleep for it.
 
-Waking a sleeping process takes longer than most small messages, so looking for a moment first pays, as long
-as the awaited rank has a core of its own meanwhile. Where it has none, looking is what keeps it from sending:
-that shows in looks in vain after which the message comes as soon as this rank sleeps. After a few of these in
-a row a rank sleeps at once, and tries again after a number of messages, less and less often while that fails.
+Waking a sleeping process takes longer than most small messages, so looking for a moment first pays. Whoever
+looks keeps a core, and the awaited rank may be waiting for that one: between two looks a rank lets others run
+that want to, at once where ranks are known to share cores and otherwise when the message is later than a rank
+with a core of its own would be. Others may keep the core for long then, ranks that compute or strangers; and
+where nothing can be done about it a message comes as soon as this rank sleeps. After a few of these in a row
+a rank sleeps at once, and tries again after a number of messages, less and less often while that fails.
 Long waits say nothing: beside them the moment does not count.
 """
 
 from __future__ import annotations
 
+import math
+import os
+import time
+from collections.abc import Iterator
+
 # Longer than a message takes between two functions, shorter than anyone would notice.
 LONGEST_S = 200e-6
+# A rank with a core of its own answers sooner than this.
+ALONE_S = 20e-6
+# Ranks that take turns give the core back sooner than this; longer is a slice of somebody who computes.
+LATE_S = 1e-3
 # So many looks in vain in a row are no accident.
 ENOUGH = 4
 FIRST_PAUSE = 16
@@ -21,36 +32,60 @@ class Spin:
     """The patience of one rank.
 
     Args:
-        crowded: ranks are known to outnumber cores here, so that looking is always in vain.
+        ranks_per_core: known to share a core. A message then takes so much longer.
 
     Attributes:
         budget_s: how long to look before sleeping, 0 to sleep at once.
     """
 
-    def __init__(self, crowded: bool = False) -> None:
-        self._allowed = not crowded
-        self.budget_s = LONGEST_S if self._allowed else 0.0
+    def __init__(self, ranks_per_core: float = 1.0) -> None:
+        self._longest_s = LONGEST_S * max(1.0, ranks_per_core)
+        self._alone_s = ALONE_S if ranks_per_core <= 1 else 0.0
+        self.budget_s = self._longest_s
+        self._until = math.inf
         self._in_vain = 0
         self._pause = FIRST_PAUSE
         self._left = 0
 
+    def turns(self) -> Iterator[None]:
+        """Look once in each turn, and say `found` when that was not in vain."""
+        now = time.monotonic()
+        give_way_at = now + self._alone_s
+        self._until = until = now + self.budget_s
+        while now < until:
+            yield
+            if now >= give_way_at:
+                _give_way()
+            now = time.monotonic()
+
     def found(self) -> None:
         """Looking has ended with a message."""
-        self._in_vain = 0
-        self._pause = FIRST_PAUSE
+        if time.monotonic() < self._until + LATE_S:
+            self._in_vain = 0
+            self._pause = FIRST_PAUSE
+        else:
+            self._was_in_vain()
 
     def slept(self, seconds: float) -> None:
         """Something came after that much sleep, and after looking if there is a budget for it."""
-        if not self._allowed:
-            return
         if not self.budget_s:
             self._left -= 1
             if self._left <= 0:
-                self.budget_s = LONGEST_S
+                self.budget_s = self._longest_s
                 self._in_vain = ENOUGH - 1
         elif seconds < LONGEST_S:
-            self._in_vain += 1
-            if self._in_vain >= ENOUGH:
-                self.budget_s = 0.0
-                self._left = self._pause
-                self._pause = min(2 * self._pause, LAST_PAUSE)
+            self._was_in_vain()
+
+    def _was_in_vain(self) -> None:
+        self._in_vain += 1
+        if self._in_vain >= ENOUGH:
+            self.budget_s = 0.0
+            self._left = self._pause
+            self._pause = min(2 * self._pause, LAST_PAUSE)
+
+
+def _sleep_for_nothing() -> None:
+    time.sleep(0)
+
+
+_give_way = getattr(os, "sched_yield", _sleep_for_nothing)

@@ -1,19 +1,20 @@
-"""More ranks than cores: who waits sleeps, and everybody gets the right answer."""
+"""More ranks than cores: who waits gives way, and everybody gets the right answer."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import time
 
-from fmi.crowd import cores, is_crowded
-from fmi.spin import LAST_PAUSE, LONGEST_S, Spin
+from fmi.crowd import ranks_per_core
+from fmi.spin import ENOUGH, LAST_PAUSE, LATE_S, LONGEST_S, Spin
 from fmi.wire import Address
 from tests.fmi.worlds import PATIENCE_S, SECRET
 
 
 def test_a_world_of_twice_as_many_processes_as_cores(address: Address) -> None:
-    size = min(2 * cores() + 1, 9)
+    size = min(2 * (os.cpu_count() or 1) + 1, 9)
     environment = {
         **os.environ,
         "WORLD_SIZE": str(size),
@@ -41,14 +42,14 @@ def test_a_world_of_twice_as_many_processes_as_cores(address: Address) -> None:
     assert said == [[total, total, str(float(size)), str(float(size))]] * size
 
 
-def test_crowded_is_known_only_of_ranks_that_meet_on_this_machine() -> None:
-    many = (os.cpu_count() or 1) + 1
-    assert is_crowded(many, "127.0.0.1")
-    assert is_crowded(many, "localhost")
-    assert is_crowded(many, "::1")
-    assert not is_crowded(many - 1, "127.0.0.1")
-    assert not is_crowded(many, "10.0.0.1")
-    assert not is_crowded(many, "rendezvous.example.org")
+def test_ranks_are_known_to_share_cores_only_where_they_meet_on_this_machine() -> None:
+    cores = os.cpu_count() or 1
+    for here in ("127.0.0.1", "localhost", "::1"):
+        assert ranks_per_core(3 * cores, here) == 3
+        assert ranks_per_core(cores, here) == 1
+        assert ranks_per_core(1, here) == 1
+    for elsewhere in ("10.0.0.1", "rendezvous.example.org"):
+        assert ranks_per_core(3 * cores, elsewhere) == 1
 
 
 def pauses(patience: Spin, messages: int) -> list[int]:
@@ -81,5 +82,30 @@ def test_looking_goes_on_while_it_pays_and_through_long_waits() -> None:
         assert patience.budget_s
 
 
-def test_in_a_crowd_nobody_looks() -> None:
-    assert pauses(Spin(crowded=True), 10 * LAST_PAUSE) == []
+def test_in_a_crowd_a_rank_looks_for_longer() -> None:
+    assert Spin(4).budget_s == 4 * Spin().budget_s
+
+
+def test_looking_ends_when_the_time_is_over() -> None:
+    patience = Spin(2)
+    began = time.monotonic()
+    for _ in patience.turns():
+        pass
+    assert time.monotonic() - began >= patience.budget_s
+
+
+def test_a_rank_that_sleeps_at_once_does_not_look() -> None:
+    patience = Spin()
+    for _ in range(ENOUGH):
+        patience.slept(LONGEST_S / 2)
+    assert list(patience.turns()) == []
+
+
+def test_a_message_found_long_after_the_core_was_given_away_was_looked_for_in_vain() -> None:
+    patience = Spin(2)
+    for _ in range(ENOUGH):
+        for _ in patience.turns():
+            time.sleep(2 * (patience.budget_s + LATE_S))  # somebody else computes
+            patience.found()
+            break
+    assert not patience.budget_s
