@@ -21,10 +21,26 @@ from fmi.stage import Stage
 from fmi.steps import allreduce_steps, follow, peers_of
 from fmi.values import Array
 
+# Of two ranks each gets as many bytes in one message as in two halves; from here on copies decide.
+LARGE_FOR_TWO_BYTES = 512 * 1024
+# Where ranks share cores, fewer messages pay for longer.
+LARGE_IN_A_CROWD_BYTES = 1 << 20
 
-def is_large(nbytes: int, count: int, size: int, function: func) -> bool:
-    """Whether every rank combines a share of the array."""
-    return function.elementwise and nbytes >= LARGE_BYTES and count >= size > 1
+
+def is_large(size: int, crowded: bool, nbytes: int, count: int, function: func) -> bool:
+    """Whether every rank combines a share of the array in an allreduce."""
+    return nbytes >= large_bytes(size, crowded) and _has_shares(size, count, function)
+
+
+def _has_shares(size: int, count: int, function: func) -> bool:
+    return function.elementwise and count >= size > 1
+
+
+def large_bytes(size: int, crowded: bool) -> int:
+    """From which size on each rank of an allreduce combines a share, if that is possible at all."""
+    if crowded:
+        return LARGE_IN_A_CROWD_BYTES
+    return LARGE_FOR_TWO_BYTES if size == 2 else LARGE_BYTES
 
 
 def allreduce_peers(stage: Stage, nbytes: int, count: int, function: func) -> Sequence[int]:
@@ -35,7 +51,7 @@ def allreduce_peers(stage: Stage, nbytes: int, count: int, function: func) -> Se
 
 
 def _peers(rank: int, size: int, crowded: bool, *, nbytes: int, count: int, function: func) -> Sequence[int]:
-    if is_large(nbytes, count, size, function):
+    if is_large(size, crowded, nbytes, count, function):
         return ring_peers(rank, size) if size & (size - 1) else halving_peers(rank, size)
     if not function.associative:
         return [*reduce_peers(rank, size, 0, nbytes, function), *bcast_peers(rank, size, 0, nbytes)]
@@ -57,7 +73,7 @@ def allreduce(
         array: this rank's operand. It saves large ones a copy.
     """
     size = stage.size
-    if is_large(total.nbytes, total.size, size, function):
+    if is_large(size, stage.channel.crowded, total.nbytes, total.size, function):
         around = _ring_allreduce if size & (size - 1) else halving_allreduce
         around(stage, total if array is None else array, total, combine)
         return
@@ -97,7 +113,7 @@ def ring_reduce(stage: Stage, operands: Sequence[Array], chunks: Sequence[Array]
 
 def reduce_scatter_peers(stage: Stage, nbytes: int, count: int, function: func) -> Sequence[int]:
     """Whom `reduce_scatter` talks to."""
-    if is_large(nbytes, count, stage.size, function):
+    if nbytes >= LARGE_BYTES and _has_shares(stage.size, count, function):
         return ring_peers(stage.rank, stage.size)
     return allreduce_peers(stage, nbytes, count, function)
 
@@ -106,7 +122,7 @@ def reduce_scatter(
     stage: Stage, total: Array, chunks: Sequence[Array], function: func, combine: Combine
 ) -> None:
     """Replace this rank's chunk of the total by all ranks' combined; the rest of the total is scratch."""
-    if is_large(total.nbytes, total.size, stage.size, function):
+    if total.nbytes >= LARGE_BYTES and _has_shares(stage.size, total.size, function):
         ring_reduce(stage, chunks, chunks, combine)
     else:
         allreduce(stage, total, function, combine)

@@ -79,9 +79,20 @@ class ArrayReductions(Repeats):
         )
         target.settle()
         if kind is not None and function.elementwise and array.size:
-            steps = allreduce_steps(self.rank, self.world_size, self._channel.crowded)
-            call, shape = stage.call, target.shape
-            self._learn(kind, array.nbytes, lambda channel: SmallCall(channel, call, shape, steps, combine))
+            crowded = self._channel.crowded
+            if allreduce.is_large(self.world_size, crowded, array.nbytes, array.size, function):
+                return
+            steps, call, shape = (
+                allreduce_steps(self.rank, self.world_size, crowded),
+                stage.call,
+                target.shape,
+            )
+            self._learn(
+                kind,
+                array.nbytes,
+                lambda channel: SmallCall(channel, call, shape, steps, combine),
+                limit=allreduce.LARGE_IN_A_CROWD_BYTES,
+            )
 
     def Reduce_scatter(  # noqa: N802
         self,

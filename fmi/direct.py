@@ -9,8 +9,8 @@ from collections.abc import Callable
 from fmi.config import Config
 from fmi.connections import LISTEN_AFTER_S
 from fmi.errors import MismatchError, PeerFailure, Timeout, name_ranks
-from fmi.frame_calls import FrameCalls
 from fmi.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, Call, Frame, Waiting, pack_rest
+from fmi.large_frames import LargeFrames
 from fmi.link import Link
 from fmi.pump import INBOX_LIMIT
 from fmi.reader import SMALL_BYTES
@@ -21,7 +21,7 @@ from fmi.transfer import FORM_MASK
 HEARSAY_S = 1.0
 
 
-class Direct(FrameCalls):
+class Direct(LargeFrames):
     """Sends to and receives from the peers that are connected."""
 
     def __init__(self, rank: int, world_size: int, comm_name: str, config: Config) -> None:
@@ -79,8 +79,10 @@ class Direct(FrameCalls):
         into = self._prepared.pop(peer, into)  # the same memory, but what `_accept` can tell
         if len(into) <= SMALL_BYTES:
             form = self._receive_small(link, call, into)
-            if form is not None:
-                return form
+        else:
+            form = self._receive_large(link, call, into)
+        if form is not None:
+            return form & FORM_MASK
         if not link.has(call):
             link.post(call, into)
             self._pump.guarded(link, link.pump)
@@ -109,7 +111,7 @@ class Direct(FrameCalls):
             return None
         self.bytes_received += len(frame)
         into[:] = memoryview(frame)[HEADER_BYTES:]
-        return frame[CALL_BYTES] & FORM_MASK
+        return frame[CALL_BYTES]
 
     def prepare(self, peer: int, call: Call, into: memoryview) -> None:
         """Have a large message come straight into its buffer, also while this rank waits for another one."""

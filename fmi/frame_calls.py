@@ -1,4 +1,4 @@
-"""Whole small frames on links: out in one call, in with another one if they come soon.
+"""Whole frames on links: out in one call, in with another one if they come soon.
 
 Nothing is copied, counted or looked up here that a small message can do without. Whatever is not as usual
 goes the way of `fmi.direct`, which has time for it.
@@ -6,18 +6,23 @@ goes the way of `fmi.direct`, which has time for it.
 
 from __future__ import annotations
 
+import functools
+import math
 import socket
 import time
+from collections.abc import Callable
 from typing import NoReturn
 
 from fmi.config import Config
 from fmi.connections import Connections
 from fmi.errors import PeerFailure
-from fmi.frames import LENGTH_AT, Call, call_of
+from fmi.frames import HEADER_BYTES, LENGTH_AT, Call, call_of
 from fmi.link import Link
 from fmi.outbox import AT_ONCE, BLOCKING, LinkLost
 
 LOOK_UP_EVERY_S = 0.1
+# For longer a rank does not turn to one link alone: other peers may have failed.
+AT_MOST_S = 0.02
 
 
 class FrameCalls(Connections):
@@ -75,20 +80,50 @@ class FrameCalls(Connections):
             except BlockingIOError:
                 if not self._may_linger():
                     return False
-                count = self._linger(link, frame)
+                count = self._linger(functools.partial(link.recv_into, frame, 0))
         except BlockingIOError:
             return False
         except OSError as error:
             self._pump.lose(link, LinkLost.broken(error))
-        if (
-            count == len(frame)
-            and frame.startswith(head)
-            and (not length or frame.startswith(length, LENGTH_AT))
-        ):
-            link.received += 1
-            return True
+        if frame.startswith(head) and (not length or frame.startswith(length, LENGTH_AT)):
+            if HEADER_BYTES <= count < len(frame):
+                count += self._read_on(link, memoryview(frame)[count:])
+            if count == len(frame):
+                link.received += 1
+                return True
         self._pump.guarded(link, lambda: link.take_in(frame, count))
         return False
+
+    def _read_on(self, link: Link, rest: memoryview, until: float = math.inf) -> int:
+        """Fill the rest of a frame, as far as it comes without a break; how many bytes came."""
+        until = min(until, time.monotonic() + AT_MOST_S)
+        count = 0
+        while count < len(rest):
+            more = self._some(link, functools.partial(link.recv_into, rest[count:], 0), until)
+            if not more:
+                break
+            count += more
+        return count
+
+    def _some(self, link: Link, read: Callable[[int], int], until: float) -> int | None:
+        """How many bytes come soon; None when there are none, or when it is time to look elsewhere.
+
+        Args:
+            link: what is read from.
+            read: reads with the given flags.
+            until: when it is time.
+        """
+        try:
+            try:
+                return read(AT_ONCE)
+            except BlockingIOError:
+                if not self._may_linger() or time.monotonic() >= until:
+                    return None
+                return self._linger(read)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            self._pump.lose(link, LinkLost.broken(error))
 
     def connections(self) -> FrameCalls:
         """This channel."""
@@ -104,16 +139,19 @@ class FrameCalls(Connections):
             self._pump.unsent or self.outstanding or self.on_wait is not None or not self._company.idle
         )
 
-    def _linger(self, link: Link, frame: bytearray) -> int:
+    def _linger(self, read: Callable[[int], int]) -> int:
         """Look for a moment, then sleep for a little longer; how many bytes came.
 
+        Args:
+            read: reads from a link with the given flags.
+
         Raises:
-            BlockingIOError: nothing did.
+            BlockingIOError: nothing came.
         """
-        spin, read = self._spin, link.recv_into
+        spin = self._spin
         for _ in spin.turns():
             try:
-                count = read(frame, 0, AT_ONCE)
+                count = read(AT_ONCE)
             except BlockingIOError:
                 continue
             spin.found()
@@ -121,7 +159,7 @@ class FrameCalls(Connections):
         if not BLOCKING:
             raise BlockingIOError
         began = time.monotonic()
-        count = read(frame, 0, socket.MSG_WAITALL)
+        count = read(socket.MSG_WAITALL)
         spin.slept(time.monotonic() - began)
         return count
 

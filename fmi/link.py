@@ -77,6 +77,16 @@ class Link(Reader):
             self._take_in(memoryview(data)[:count])
         self._weigh()
 
+    def take_apart(self, call: Call, into: memoryview, count: int) -> None:
+        """Make a frame of the lone header and what was read behind it while the link was even.
+
+        Raises LinkLost at the end.
+        """
+        self.post(call, into)
+        if self._came(count):
+            self._take_apart(into, count)
+        self._weigh()
+
     def pump(self, limit: float = PUMP_BYTES) -> None:
         """Read what is there, up to a limit. Raises LinkLost when the peer is gone without a goodbye."""
         super().pump(limit)

@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Iterable
 
 # Where the system lets a single call say that it does not wait, sockets block, so that a rank that has
 # nothing else to do waits for a message and gets it in one call; see `fmi.link`.
@@ -52,11 +53,13 @@ class Outbox:
 
         The payload must not change until `sending` is False. Raises LinkLost.
         """
-        if len(payload) <= JOIN_BYTES:
-            self.queue(header + payload)
-        else:
-            self.queue(header)
-            self.queue(payload)
+        pieces = (header + payload,) if len(payload) <= JOIN_BYTES else (header, payload)
+        sent = 0 if self.sending or len(payload) > PIECE_BYTES else self._send(pieces)
+        if sent == len(header) + len(payload):
+            return True
+        for piece in pieces:
+            self.queue(memoryview(piece)[sent:])
+            sent = max(0, sent - len(piece))
         return self.flush()
 
     def queue(self, data: memoryview | bytes) -> None:
@@ -69,12 +72,9 @@ class Outbox:
         """Go on sending; True when nothing is left. Raises LinkLost."""
         outbox = self._outbox
         while outbox:
-            try:
-                sent = self.sock.sendmsg(self._pieces(), [], AT_ONCE)
-            except BlockingIOError:
+            sent = self._send(self._pieces())
+            if not sent:
                 return False
-            except OSError as error:
-                raise LinkLost.broken(error) from error
             self.last_progress = time.monotonic()
             self.gone += sent
             while outbox and sent >= len(outbox[0]):
@@ -83,6 +83,15 @@ class Outbox:
                 outbox[0] = outbox[0][sent:]
         self.sending = False
         return True
+
+    def _send(self, pieces: Iterable[memoryview | bytes]) -> int:
+        """How many bytes the kernel takes at once; 0 when it has no room. Raises LinkLost."""
+        try:
+            return self.sock.sendmsg(pieces, [], AT_ONCE)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise LinkLost.broken(error) from error
 
     def _pieces(self) -> list[memoryview]:
         """What to hand to the kernel next."""

@@ -32,17 +32,19 @@ class Reader(Outbox):
 
     Attributes:
         ended: nothing comes any more.
-        recv_into: the socket's.
+        recv_into, recvmsg_into: the socket's.
+        lone_header: where the header of a large frame is read to that comes in pieces with its payload.
     """
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
         self.ended = False
         self.recv_into = sock.recv_into
+        self.recvmsg_into = sock.recvmsg_into
         self._staging = bytearray(STAGE_BYTES)
         self._stage = memoryview(self._staging)
         self._staged = 0
-        self._lone_header = memoryview(bytearray(HEADER_BYTES))
+        self.lone_header = memoryview(bytearray(HEADER_BYTES))
         self._header: Header | None = None
         self._payload = _NOTHING
         self._filled = 0
@@ -117,13 +119,18 @@ class Reader(Outbox):
 
     def _read_posted(self, posted: memoryview) -> bool:
         """Read a header and, if it is the right one, its payload straight to where it belongs."""
-        pieces = (self._lone_header, posted[:PIECE_BYTES])
-        count = self.sock.recvmsg_into(pieces, 0, AT_ONCE)[0]
+        pieces = (self.lone_header, posted[:PIECE_BYTES])
+        count = self.recvmsg_into(pieces, 0, AT_ONCE)[0]
         if not self._came(count):
             return False
+        self._take_apart(posted, count)
+        return self._header is not None and count - HEADER_BYTES == PIECE_BYTES
+
+    def _take_apart(self, posted: memoryview, count: int) -> None:
+        """Make of a lone header and what was read behind it the frame that it is the beginning of."""
         filled = count - HEADER_BYTES
-        if filled >= 0 and unpack_rest(self._lone_header, CALL_BYTES)[1] == len(posted):
-            self._begin(_parse(self._lone_header))
+        if filled >= 0 and unpack_rest(self.lone_header, CALL_BYTES)[1] == len(posted):
+            self._begin(_parse(self.lone_header))
             if self._payload is posted:
                 self._filled = filled
                 self._deliver_if_complete()
@@ -131,8 +138,7 @@ class Reader(Outbox):
                 self._fill_from(posted[:filled])
         else:
             spilled = bytes(posted[: max(filled, 0)])
-            self._take_in(memoryview(bytes(self._lone_header) + spilled)[:count])
-        return self._header is not None and filled == PIECE_BYTES
+            self._take_in(memoryview(bytes(self.lone_header) + spilled)[:count])
 
     def _came(self, count: int) -> bool:
         """Note the progress; a read of nothing is the end of the stream."""

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from fmi.small import Small
     from fmi.values import Array
 
-# Buffers are kept for so many kinds of calls; with one more, all are forgotten.
-MOST_KINDS = 256
+# So much is kept for all kinds of calls together; before it would be more, all are forgotten.
+MOST_BYTES = 16 << 20
+# What a kind costs besides its two buffers, and more.
+EACH_BYTES = 4096
 
 
 class Repeats(Session):
@@ -27,20 +29,27 @@ class Repeats(Session):
     def __init__(self, rank: int, world_size: int, config: Config, name: str) -> None:
         super().__init__(rank, world_size, config, name)
         self._kinds: dict[Hashable, Small] = {}
+        self._kept_bytes = 0
 
-    def _learn(self, kind: Hashable, nbytes: int, make: Callable[[FrameCalls], Small]) -> None:
+    def _learn(
+        self, kind: Hashable, nbytes: int, make: Callable[[FrameCalls], Small], limit: int = SMALL_BYTES
+    ) -> None:
         """A call was made that may be made again; `_repeat` will do it faster.
 
         Args:
             kind: by which it is known.
             nbytes: of its messages.
             make: is called if there is a faster way for them.
+            limit: for more bytes there is none.
         """
         connections = self._channel.connections()
-        if connections is None or nbytes > SMALL_BYTES:
+        if connections is None or nbytes > limit:
             return
-        if len(self._kinds) >= MOST_KINDS:
+        cost = 2 * nbytes + EACH_BYTES
+        if self._kept_bytes + cost > MOST_BYTES:
             self._kinds.clear()
+            self._kept_bytes = 0
+        self._kept_bytes += cost
         self._kinds[kind] = make(connections)
 
     def _repeat(

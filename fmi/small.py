@@ -112,6 +112,8 @@ class SmallCall(Small):
         super().__init__(channel, call, 0, shape)
         self._steps = [(act, channel.link(peer)) for act, peer in steps]
         self._combine = combine
+        # What is taken last and passed on to nobody need not be copied to where it would be sent from.
+        self._taken = steps[-1].act is Act.TAKE if steps else False
         self._sends = sum(act is Act.SEND for act, _ in steps) * len(self._out)
         self._receives = len(steps) * len(self._out) - self._sends
         self.moved = self._sends + self._receives
@@ -136,10 +138,10 @@ class SmallCall(Small):
                 combine(held, received, held)
             elif act is Act.AFTER:
                 combine(received, held, held)
-            else:
+            elif not self._taken:
                 held[...] = received
         if result is not None:
-            result[...] = held
+            result[...] = received if self._taken else held
         self._finish(self._sends, self._receives)
 
 

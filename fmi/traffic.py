@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from fmi.allreduce import large_bytes
 from fmi.chain import is_chain_faster
 from fmi.collectives import LARGE_BYTES
 from fmi.frames import Operation
@@ -91,7 +92,7 @@ def _star(share: int, p: int) -> Traffic:
 
 def _allreduce(n: int, p: int) -> Traffic:
     """What is combined travels in segments, what is handed out does not."""
-    if n < REDUCED_BYTES:
+    if n < large_bytes(p, crowded=False):
         return _doubling(n, p)
     if p & (p - 1):
         return _add(_ring_reduce(n, p), _ring_gather(n, p))

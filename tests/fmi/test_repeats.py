@@ -21,6 +21,11 @@ KINDS: list[tuple[Any, tuple[int, ...]]] = [
     (np.bool_, (7,)),
     (np.longdouble, (2,)),
     (np.uint8, (16_000,)),
+    (
+        np.float32,
+        (300, 100),
+    ),  # in a crowd and between two ranks these are small, too, though they come in pieces
+    (np.float64, (60_000,)),
     (np.float64, (0,)),
 ]
 

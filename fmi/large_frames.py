@@ -1,0 +1,45 @@
+"""Large frames straight from a link to where they belong, as long as they come without a break.
+
+What a frame costs besides copying is a few calls of the kernel and a comparison. Whatever is not as usual,
+and whatever takes long, goes the way of `fmi.direct`, which looks after all other links meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+
+from fmi.frame_calls import AT_MOST_S, FrameCalls
+from fmi.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, Call, pack_rest
+from fmi.link import Link
+from fmi.outbox import PIECE_BYTES
+
+
+class LargeFrames(FrameCalls):
+    """Large frames from connected peers."""
+
+    def _receive_large(self, link: Link, call: Call, into: memoryview) -> int | None:
+        """Fill a large buffer with the next frame of a link, if that comes soon and as a whole.
+
+        Returns:
+            The byte of the header that has the form; None when nothing came, something else or not all: that
+            is then on its way to the link's inbox.
+        """
+        if not link.even or len(into) > PIECE_BYTES:
+            return None
+        pieces = link.lone_header, into
+        until = time.monotonic() + AT_MOST_S
+        count = self._some(link, lambda flags: link.recvmsg_into(pieces, 0, flags)[0], until)
+        if count is None:
+            return None
+        header, whole = bytes(link.lone_header), HEADER_BYTES + len(into)
+        length = pack_rest(0, len(into))[LENGTH_AT - CALL_BYTES :]
+        if header.startswith(call.prefix) and header.endswith(length):
+            if HEADER_BYTES <= count < whole:
+                count += self._read_on(link, into[count - HEADER_BYTES :], until)
+            if count == whole:
+                link.post(call, None)
+                link.received += 1
+                self.bytes_received += whole
+                return header[CALL_BYTES]
+        self._pump.guarded(link, lambda: link.take_apart(call, into, count))
+        return None
