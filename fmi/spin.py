@@ -1,12 +1,11 @@
 """How long to look again and again for a message before going to sleep for it.
 
-Waking a sleeping process takes longer than most small messages, so looking for a moment first pays. Whoever
-looks keeps a core, and the awaited rank may be waiting for that one: between two looks a rank lets others run
-that want to, at once where ranks are known to share cores and otherwise when the message is later than a rank
-with a core of its own would be. Others may keep the core for long then, ranks that compute or strangers; and
-where nothing can be done about it a message comes as soon as this rank sleeps. After a few of these in a row
-a rank sleeps at once, and tries again after a number of messages, less and less often while that fails.
-Long waits say nothing: beside them the moment does not count.
+Waking a sleeping process takes longer than most small messages, so looking for a moment first pays. The
+awaited rank may be waiting for the same core, so between two looks a rank lets others run that want to. They
+may keep the core for long, ranks that compute or strangers; and where giving way does not help, the message
+comes as soon as this rank sleeps. After a few of these in a row a rank sleeps at once, and tries again after
+a number of messages, less and less often while that fails. Long waits say nothing: beside them the moment
+does not count.
 """
 
 from __future__ import annotations
@@ -18,8 +17,6 @@ from collections.abc import Iterator
 
 # Longer than a message takes between two functions, shorter than anyone would notice.
 LONGEST_S = 200e-6
-# A rank with a core of its own answers sooner than this.
-ALONE_S = 20e-6
 # Ranks that take turns give the core back sooner than this; longer is a slice of somebody who computes.
 LATE_S = 1e-3
 # So many looks in vain in a row are no accident.
@@ -40,7 +37,6 @@ class Spin:
 
     def __init__(self, ranks_per_core: float = 1.0) -> None:
         self._longest_s = LONGEST_S * max(1.0, ranks_per_core)
-        self._alone_s = ALONE_S if ranks_per_core <= 1 else 0.0
         self.budget_s = self._longest_s
         self._until = math.inf
         self._in_vain = 0
@@ -50,12 +46,10 @@ class Spin:
     def turns(self) -> Iterator[None]:
         """Look once in each turn, and say `found` when that was not in vain."""
         now = time.monotonic()
-        give_way_at = now + self._alone_s
         self._until = until = now + self.budget_s
         while now < until:
             yield
-            if now >= give_way_at:
-                _give_way()
+            _give_way()
             now = time.monotonic()
 
     def found(self) -> None:
