@@ -32,6 +32,11 @@ def is_large(size: int, crowded: bool, nbytes: int, count: int, function: func) 
     return nbytes >= large_bytes(size, crowded) and _has_shares(size, count, function)
 
 
+def goes_by_halving(size: int) -> bool:
+    """How a large allreduce is done: by halving and doubling, or else around a ring."""
+    return not size & (size - 1)
+
+
 def _has_shares(size: int, count: int, function: func) -> bool:
     return function.elementwise and count >= size > 1
 
@@ -52,7 +57,7 @@ def allreduce_peers(stage: Stage, nbytes: int, count: int, function: func) -> Se
 
 def _peers(rank: int, size: int, crowded: bool, *, nbytes: int, count: int, function: func) -> Sequence[int]:
     if is_large(size, crowded, nbytes, count, function):
-        return ring_peers(rank, size) if size & (size - 1) else halving_peers(rank, size)
+        return halving_peers(rank, size) if goes_by_halving(size) else ring_peers(rank, size)
     if not function.associative:
         return [*reduce_peers(rank, size, 0, nbytes, function), *bcast_peers(rank, size, 0, nbytes)]
     return peers_of(allreduce_steps(rank, size, crowded))
@@ -74,7 +79,7 @@ def allreduce(
     """
     size = stage.size
     if is_large(size, stage.channel.crowded, total.nbytes, total.size, function):
-        around = _ring_allreduce if size & (size - 1) else halving_allreduce
+        around = halving_allreduce if goes_by_halving(size) else _ring_allreduce
         around(stage, total if array is None else array, total, combine)
         return
     if array is not None:

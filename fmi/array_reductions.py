@@ -10,15 +10,20 @@ import numpy as np
 from fmi import allreduce, reductions, scans
 from fmi.buffers import IN_PLACE, Buffer, Incoming, InPlace, apart, of_size, outgoing, same_type, shape_of
 from fmi.dtypes import dtype_code
-from fmi.frames import Operation
+from fmi.frames import Call, Operation
 from fmi.functions import SUM, Combine, as_func, combiner, elementwise_combiner, func, op
+from fmi.halving import halving_rounds
+from fmi.halving_call import KEPT_BYTES, HalvingCall
+from fmi.known import Known
+from fmi.large_frames import LargeFrames
 from fmi.portions import Counts, portions
+from fmi.reductions import LARGE_BYTES
 from fmi.repeats import Repeats
 from fmi.small import SmallCall
 from fmi.steps import allreduce_steps
 from fmi.values import Array
 
-# Operation, element type and shape.
+# Function, element type and shape: what repeated calls have in common.
 Kind = tuple[func, np.dtype[Any], tuple[int, ...]]
 
 
@@ -79,20 +84,23 @@ class ArrayReductions(Repeats):
         )
         target.settle()
         if kind is not None and function.elementwise and array.size:
-            crowded = self._channel.crowded
-            if allreduce.is_large(self.world_size, crowded, array.nbytes, array.size, function):
-                return
-            steps, call, shape = (
-                allreduce_steps(self.rank, self.world_size, crowded),
-                stage.call,
-                target.shape,
-            )
-            self._learn(
-                kind,
-                array.nbytes,
-                lambda channel: SmallCall(channel, call, shape, steps, combine),
-                limit=allreduce.LARGE_IN_A_CROWD_BYTES,
-            )
+            self._learn_allreduce(kind, stage.call, array, function, combine)
+
+    def _learn_allreduce(
+        self, kind: Kind, call: Call, array: Array, function: func, combine: Combine
+    ) -> None:
+        rank, size = self.rank, self.world_size
+        _, _, shape = kind
+
+        def make(channel: LargeFrames) -> Known | None:
+            if not allreduce.is_large(size, channel.crowded, array.nbytes, array.size, function):
+                steps = allreduce_steps(rank, size, channel.crowded)
+                return SmallCall(channel, call, shape, steps, combine)
+            if allreduce.goes_by_halving(size):
+                return HalvingCall(channel, call, halving_rounds(rank, size, array.size), combine)
+            return None
+
+        self._learn(kind, array.nbytes, make, KEPT_BYTES)
 
     def Reduce_scatter(  # noqa: N802
         self,
@@ -158,9 +166,19 @@ def _kind(sendbuf: object, recvbuf: object, op: func | op) -> Kind | None:
         and recvbuf.shape == sendbuf.shape
         and recvbuf.dtype == sendbuf.dtype
         and recvbuf.flags.writeable
+        and (sendbuf.nbytes < LARGE_BYTES or _are_plain(sendbuf, recvbuf))
     ):
         return op, sendbuf.dtype, sendbuf.shape
     return None
+
+
+def _are_plain(sendbuf: Array, recvbuf: Array) -> bool:
+    """Whether the arrays' memory can be sent and filled as it is."""
+    return (
+        sendbuf.flags.c_contiguous
+        and recvbuf.flags.c_contiguous
+        and (sendbuf is recvbuf or not np.may_share_memory(sendbuf, recvbuf))
+    )
 
 
 def _operands(

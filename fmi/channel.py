@@ -20,7 +20,7 @@ from fmi.transfer import Expected, Transfer
 
 if TYPE_CHECKING:  # these build upon this module
     from fmi.choice import hints
-    from fmi.frame_calls import FrameCalls
+    from fmi.large_frames import LargeFrames
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Channel(abc.ABC):
         expected.frame = Frame(Header(Kind.DATA, call, form, len(payload)), payload)
         expected.done = True
 
-    def connections(self) -> FrameCalls | None:
+    def connections(self) -> LargeFrames | None:
         """The connections that messages go over, if they go over nothing else; see `fmi.small`."""
         return None
 

@@ -32,16 +32,9 @@ class Direct(LargeFrames):
 
     def post(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> None:
         """Start sending; the payload must not change until `flush` returns."""
-        link = self._links[peer]
         self._agreement.enter(call)
         self.look_up()
-        if link.abort or link.left:
-            self._refuse(link, call)
-        size = len(payload)
-        link.sent += 1
-        self.bytes_sent += HEADER_BYTES + size
-        if not self._pump.push(link, call.prefix + pack_rest(form, size), payload):
-            self.urgent[link] = link.queued
+        self.send_large(self._links[peer], call.prefix + pack_rest(form, len(payload)), payload)
 
     def flush(self) -> None:
         """Wait until everything posted is on its way, and take in what others send meanwhile."""
@@ -80,14 +73,14 @@ class Direct(LargeFrames):
         if len(into) <= SMALL_BYTES:
             form = self._receive_small(link, call, into)
         else:
-            form = self._receive_large(link, call, into)
+            form = self.receive_large(link, call.prefix, into)
         if form is not None:
             return form & FORM_MASK
         if not link.has(call):
             link.post(call, into)
             self._pump.guarded(link, link.pump)
             self._await_frame(link, call, lambda: link.has(call), look=len(into) > SMALL_BYTES)
-            link.post(call, None)
+            link.retract()
         frame = self._taken(link, call)
         self._accept(frame, peer, call, into)
         return frame.header.form & FORM_MASK

@@ -7,10 +7,20 @@ Each rank sends and receives the array twice at most, as around the ring, but in
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from fmi.functions import Combine
 from fmi.segments import combine_received, receive_beside, send_segments
 from fmi.stage import Stage
 from fmi.values import Array
+
+
+class Round(NamedTuple):
+    """With whom, which part of the array stays here, and which one goes there."""
+
+    peer: int
+    mine: slice
+    theirs: slice
 
 
 def halving_peers(rank: int, size: int) -> list[int]:
@@ -24,7 +34,7 @@ def halving_allreduce(stage: Stage, array: Array, total: Array, combine: Combine
     Every element is combined on one rank and copied from there, so all ranks get the same bits. Nothing is
     flushed between the rounds: what comes back from a rank depends on all that was sent to it.
     """
-    rounds = _rounds(stage, array.size)
+    rounds = halving_rounds(stage.rank, stage.size, array.size)
     incoming = [receive_beside(stage, other, array[mine]) for other, mine, _ in rounds]
     source = array
     for (other, mine, theirs), received in zip(rounds, incoming, strict=True):
@@ -39,15 +49,15 @@ def halving_allreduce(stage: Stage, array: Array, total: Array, combine: Combine
     stage.flush()
 
 
-def _rounds(stage: Stage, count: int) -> list[tuple[int, slice, slice]]:
-    """With whom in each round, which part of the array stays here, and which one goes there."""
+def halving_rounds(rank: int, size: int, count: int) -> list[Round]:
+    """What a rank does with `count` elements; the last part of its own is what it combines for all."""
     rounds = []
     start, end = 0, count
-    for distance in _distances(stage.size):
-        other, middle = stage.rank ^ distance, (start + end) // 2
+    for distance in _distances(size):
+        other, middle = rank ^ distance, (start + end) // 2
         halves = slice(start, middle), slice(middle, end)
-        mine, theirs = halves if stage.rank < other else halves[::-1]
-        rounds.append((other, mine, theirs))
+        mine, theirs = halves if rank < other else halves[::-1]
+        rounds.append(Round(other, mine, theirs))
         start, end = mine.start, mine.stop
     return rounds
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from fmi.frame_calls import AT_MOST_S, FrameCalls
-from fmi.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, Call, pack_rest
+from fmi.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, call_of, pack_rest
 from fmi.link import Link
 from fmi.outbox import PIECE_BYTES
 
@@ -17,8 +17,13 @@ from fmi.outbox import PIECE_BYTES
 class LargeFrames(FrameCalls):
     """Large frames from connected peers."""
 
-    def _receive_large(self, link: Link, call: Call, into: memoryview) -> int | None:
+    def receive_large(self, link: Link, prefix: bytes, into: memoryview) -> int | None:
         """Fill a large buffer with the next frame of a link, if that comes soon and as a whole.
+
+        Args:
+            link: where it comes from.
+            prefix: how the header of the awaited call begins.
+            into: as long as the payload.
 
         Returns:
             The byte of the header that has the form; None when nothing came, something else or not all: that
@@ -33,13 +38,17 @@ class LargeFrames(FrameCalls):
             return None
         header, whole = bytes(link.lone_header), HEADER_BYTES + len(into)
         length = pack_rest(0, len(into))[LENGTH_AT - CALL_BYTES :]
-        if header.startswith(call.prefix) and header.endswith(length):
+        if header.startswith(prefix) and header.endswith(length):
             if HEADER_BYTES <= count < whole:
                 count += self._read_on(link, into[count - HEADER_BYTES :], until)
             if count == whole:
-                link.post(call, None)
+                link.retract()
                 link.received += 1
                 self.bytes_received += whole
                 return header[CALL_BYTES]
-        self._pump.guarded(link, lambda: link.take_apart(call, into, count))
+        self._pump.guarded(link, lambda: link.take_apart(call_of(prefix), into, count))
         return None
+
+    def connections(self) -> LargeFrames:
+        """This channel."""
+        return self

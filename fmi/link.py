@@ -92,10 +92,14 @@ class Link(Reader):
         super().pump(limit)
         self._weigh()
 
-    def post(self, call: Call, buffer: memoryview | None) -> None:
-        """Have that call's next frame put there if it fits exactly; None takes the offer back."""
+    def post(self, call: Call, buffer: memoryview) -> None:
+        """Have that call's next frame put there if it fits exactly."""
         self._offer = buffer
         self._offered_for = call
+
+    def retract(self) -> None:
+        """Take the offer of `post` back."""
+        self._offer = None
 
     def has(self, call: Call) -> bool:
         """Whether `take` has a frame for a call, right or wrong."""

@@ -1,4 +1,4 @@
-"""Calls with small messages that were made before: all there is to check is that it is the same again."""
+"""Calls that were made before: all there is to check is that it is the same again."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fmi.config import Config
-    from fmi.frame_calls import FrameCalls
-    from fmi.small import Small
+    from fmi.known import Known
+    from fmi.large_frames import LargeFrames
     from fmi.values import Array
 
 # So much is kept for all kinds of calls together; before it would be more, all are forgotten.
@@ -24,37 +24,44 @@ EACH_BYTES = 4096
 
 
 class Repeats(Session):
-    """Remembers small calls by their kind: whatever makes two calls differ in nothing but the data."""
+    """Remembers calls by their kind: whatever makes two calls differ in nothing but the data."""
 
     def __init__(self, rank: int, world_size: int, config: Config, name: str) -> None:
         super().__init__(rank, world_size, config, name)
-        self._kinds: dict[Hashable, Small] = {}
+        self._kinds: dict[Hashable, Known] = {}
         self._kept_bytes = 0
 
     def _learn(
-        self, kind: Hashable, nbytes: int, make: Callable[[FrameCalls], Small], limit: int = SMALL_BYTES
+        self,
+        kind: Hashable,
+        nbytes: int,
+        make: Callable[[LargeFrames], Known | None],
+        limit: int = SMALL_BYTES,
     ) -> None:
         """A call was made that may be made again; `_repeat` will do it faster.
 
         Args:
             kind: by which it is known.
-            nbytes: of its messages.
-            make: is called if there is a faster way for them.
-            limit: for more bytes there is none.
+            nbytes: of its arrays.
+            make: is called where there are connections; None from it says that there is no faster way.
+            limit: for more bytes there is none either.
         """
         connections = self._channel.connections()
         if connections is None or nbytes > limit:
+            return
+        known = make(connections)
+        if known is None:
             return
         cost = 2 * nbytes + EACH_BYTES
         if self._kept_bytes + cost > MOST_BYTES:
             self._kinds.clear()
             self._kept_bytes = 0
         self._kept_bytes += cost
-        self._kinds[kind] = make(connections)
+        self._kinds[kind] = known
 
     def _repeat(
         self,
-        known: Small,
+        known: Known,
         numbers: list[int],
         place: int,
         operand: Array | None = None,

@@ -1,7 +1,7 @@
 """Calls with small messages that are made again and again: all that does not change is made once.
 
-A rank keeps one object for each kind of call (operation, function, element type, shape). It has the frame
-that goes out and the one that comes in as buffers, arrays over their payloads, and the links of every step.
+What is kept of a kind is the frame that goes out and the one that comes in as buffers, arrays over their
+payloads, and the links of every step.
 Making such a call is: put its number into the header, copy the payload, one system call for each message,
 and one comparison of what came with what should come. Whatever is not as expected is left to the channel,
 which finds out what it means.
@@ -9,7 +9,6 @@ which finds out what it means.
 
 from __future__ import annotations
 
-import abc
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,20 +16,17 @@ import numpy as np
 from fmi.dtypes import dtype_of
 from fmi.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, Call, Envelope, call_of
 from fmi.functions import Combine
+from fmi.known import Known
 from fmi.link import Link
 from fmi.steps import Act, Steps
 from fmi.values import Array, Form
 
 if TYPE_CHECKING:
-    from fmi.frame_calls import FrameCalls
+    from fmi.large_frames import LargeFrames
 
 
-class Small(abc.ABC):
+class Small(Known):
     """What all of them have.
-
-    Attributes:
-        name: of the operation.
-        moved: bytes sent and received in each call.
 
     Args:
         channel: the connections.
@@ -40,8 +36,8 @@ class Small(abc.ABC):
 
     """
 
-    def __init__(self, channel: FrameCalls, call: Call, form: int, shape: tuple[int, ...] | None) -> None:
-        self._channel = channel
+    def __init__(self, channel: LargeFrames, call: Call, form: int, shape: tuple[int, ...] | None) -> None:
+        super().__init__(channel, call.operation.name.lower())
         self._dtype = np.dtype(np.uint8) if shape is None else dtype_of(call.dtype)
         self._shape = (0,) if shape is None else shape
         length = 0 if shape is None else call.elements * self._dtype.itemsize
@@ -50,19 +46,6 @@ class Small(abc.ABC):
         self._in = bytearray(HEADER_BYTES + length)
         self._held = self._payload(self._out)
         self._received = self._payload(self._in)
-        self._was_slow = False
-        self.name = call.operation.name.lower()
-        self.moved = 0
-
-    @abc.abstractmethod
-    def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:
-        """Make the call. Raises what the operation raises.
-
-        Args:
-            sequence: the call's number.
-            operand: what this rank passes; None where it passes nothing.
-            result: is filled with what it gets; None where it gets nothing.
-        """
 
     def _payload(self, frame: bytearray) -> Array:
         count = (len(frame) - HEADER_BYTES) // self._dtype.itemsize
@@ -79,17 +62,9 @@ class Small(abc.ABC):
             channel.bytes_received -= len(self._in)  # it is counted with the others of the call
             self._was_slow = True
 
-    def _finish(self, sent: int, received: int) -> None:
-        """The call is over."""
-        channel = self._channel
-        channel.bytes_sent += sent
-        channel.bytes_received += received
-        if channel.urgent:
-            channel.flush()
-            self._was_slow = True
-        if self._was_slow:  # others may have begun to pair with this rank meanwhile
-            self._was_slow = False
-            channel.rest()
+    def _count(self, sent: int, received: int) -> None:
+        self._channel.bytes_sent += sent
+        self._channel.bytes_received += received
 
 
 class SmallCall(Small):
@@ -103,7 +78,7 @@ class SmallCall(Small):
 
     def __init__(
         self,
-        channel: FrameCalls,
+        channel: LargeFrames,
         call: Call,
         shape: tuple[int, ...] | None,
         steps: Steps,
@@ -142,13 +117,14 @@ class SmallCall(Small):
                 held[...] = received
         if result is not None:
             result[...] = received if self._taken else held
-        self._finish(self._sends, self._receives)
+        self._count(self._sends, self._receives)
+        self._finish()
 
 
 class SmallSend(Small):
     """A message of one kind to one peer."""
 
-    def __init__(self, channel: FrameCalls, call: Call, shape: tuple[int, ...], peer: int) -> None:
+    def __init__(self, channel: LargeFrames, call: Call, shape: tuple[int, ...], peer: int) -> None:
         super().__init__(channel, call, Form.ARRAY, shape)
         self.name = "send"
         self._link = channel.link(peer)
@@ -160,13 +136,14 @@ class SmallSend(Small):
         self._held[...] = operand
         self._channel.look_up()
         self._channel.send_frame(self._link, self._out)
-        self._finish(self.moved, 0)
+        self._count(self.moved, 0)
+        self._finish()
 
 
 class SmallReceive(Small):
     """A message of one kind from one peer, whose sender chooses the form."""
 
-    def __init__(self, channel: FrameCalls, call: Call, shape: tuple[int, ...], peer: int) -> None:
+    def __init__(self, channel: LargeFrames, call: Call, shape: tuple[int, ...], peer: int) -> None:
         super().__init__(channel, call, 0, shape)
         self.name = "recv"
         self._link = channel.link(peer)
@@ -179,4 +156,5 @@ class SmallReceive(Small):
         self._receive(self._link, head, head[:CALL_BYTES], self._length)
         assert result is not None  # noqa: S101 - there is somewhere to receive to
         result[...] = self._received
-        self._finish(0, self.moved)
+        self._count(0, self.moved)
+        self._finish()

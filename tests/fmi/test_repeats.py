@@ -26,6 +26,7 @@ KINDS: list[tuple[Any, tuple[int, ...]]] = [
         (300, 100),
     ),  # in a crowd and between two ranks these are small, too, though they come in pieces
     (np.float64, (60_000,)),
+    (np.int32, (262_145,)),  # large everywhere; does not come out even
     (np.float64, (0,)),
 ]
 
@@ -79,19 +80,20 @@ ALIKE: dict[str, Callable[[fmi.Communicator, np.ndarray[Any, Any]], Any]] = {
     ),
     "every other element": lambda comm, mine: comm.Allreduce(np.repeat(mine, 2)[::2], np.empty(mine.size)),
     "in place": lambda comm, mine: comm.Allreduce(fmi.IN_PLACE, mine),
+    "the same array twice": lambda comm, mine: comm.Allreduce(mine, mine),
     "no array": lambda comm, mine: comm.Allreduce(mine.data, np.empty(mine.size).data),
 }
 
 
 @pytest.mark.parametrize("how", list(ALIKE))
-@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize(("size", "count"), [(2, 4), (3, 4), (2, 150_000), (4, 150_000)])
 def test_a_rank_may_make_the_same_call_in_another_way(
-    kept_worlds: dict[int, World], size: int, how: str
+    kept_worlds: dict[int, World], size: int, count: int, how: str
 ) -> None:
     def body(comm: fmi.Communicator) -> None:
-        total = np.empty(4)
+        total = np.empty(count)
         for turn in range(2 * size):
-            mine = np.full(4, float(comm.rank))
+            mine = np.full(count, float(comm.rank))
             if turn % size == comm.rank:
                 ALIKE[how](comm, mine)
             else:
