@@ -125,14 +125,14 @@ def _reasons(results: Results, cases: set[Case]) -> list[str]:
 SMALL_REASON = """Small messages: beside its system calls, a small call that was made before costs
 5 to 10 µs of Python on every rank: argument checks, its number in the header, the lock, the copies, the
 comparison of what came with what should come, the statistics. A C library needs a fraction of one and a bare
-socket does none of it. A rank looks for a message for up to 0.2 ms before it sleeps, unless ranks outnumber
-cores. With more ranks than the {cores} cores most of the time goes into changing from one process to another:
-rank 0 then hears from all and tells all, which takes the fewest changes."""
+socket does none of it. A rank looks for a message again and again before it sleeps, and gives way to others
+between two looks. With more ranks than the {cores} cores most of the time goes into changing from one process
+to another: rank 0 then hears from all and tells all, which takes the fewest changes."""
 
 LARGE_REASON = """Large messages: everyone copies every byte into the kernel and out of it, so the differences
 are in how well copies on the two sides overlap, in how often a process goes to sleep between them, in the
-congestion control, and in noise. Where ranks outnumber cores, poll and Python's turns between the segments
-also cost those who wait for the core."""
+congestion control, and in noise. Where ranks outnumber cores, Python's turns between the messages also cost
+those who wait for the core."""
 
 QUOTED_REASON = """The original is quoted from another machine, on which MPI was measured too: here MPI takes
 {paces}. A time that was quoted is worth that much more here."""
