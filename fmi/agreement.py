@@ -29,7 +29,7 @@ class Agreement:
 
     def enter(self, call: Call) -> None:
         """Remember the collective call that this rank is in."""
-        if call.prefix is not self.heads[-1] and call.operation is not Operation.SEND:
+        if not self.heads[-1].startswith(call.prefix) and call.operation is not Operation.SEND:
             self.heads.append(call.prefix)
 
     def check(self, link: Link) -> None:

@@ -137,7 +137,7 @@ class Channel(abc.ABC):
         expected.done = True
 
     def connections(self) -> LargeFrames | None:
-        """The connections that messages go over, if they go over nothing else; see `fmi.small`."""
+        """The connections that messages go over, if they go over nothing else; see `fmi.known`."""
         return None
 
     def prefer(self, hint: hints) -> None:  # noqa: B027 - where there is a choice

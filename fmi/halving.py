@@ -31,8 +31,9 @@ def halving_peers(rank: int, size: int) -> list[int]:
 def halving_allreduce(stage: Stage, array: Array, total: Array, combine: Combine) -> None:
     """Fill the total with all ranks' arrays combined; the array may be the total itself.
 
-    Every element is combined on one rank and copied from there, so all ranks get the same bits. Nothing is
-    flushed between the rounds: what comes back from a rank depends on all that was sent to it.
+    Every element is combined on one rank and copied from there, so all ranks get the same bits. Parts that
+    were sent are filled afterwards. Data comes back only when all of that has arrived, but word that a rank
+    is waiting may be read to there before; hence the flush.
     """
     rounds = halving_rounds(stage.rank, stage.size, array.size)
     incoming = [receive_beside(stage, other, array[mine]) for other, mine, _ in rounds]
@@ -41,6 +42,7 @@ def halving_allreduce(stage: Stage, array: Array, total: Array, combine: Combine
         send_segments(stage, other, source[theirs])
         combine_received(received, source[mine], total[mine], combine)
         source = total
+    stage.flush()
     for other, _, theirs in rounds:
         stage.prepare(other, total[theirs])
     for other, mine, theirs in reversed(rounds):

@@ -14,6 +14,7 @@ from fmi.dtypes import dtype_of
 from fmi.frames import CALL_BYTES, HEADER_BYTES, Call, Envelope, call_of
 from fmi.halving import Round
 from fmi.known import Known
+from fmi.segments import SEGMENT_BYTES
 from fmi.stage import as_bytes
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from fmi.link import Link
     from fmi.values import Array
 
-# A message of a round is one frame up to here (see `fmi.segments`), and buffers of this size can be kept.
-KEPT_BYTES = 4 << 20
+# Up to here a message of a round is one frame, as `fmi.halving` sends it.
+KEPT_BYTES = 2 * SEGMENT_BYTES
 
 
 class _Part(NamedTuple):
@@ -62,6 +63,7 @@ class HalvingCall(Known):
         self._call = Envelope(call, 0, 0)
         self._combine = combine
         self._exchanges = [_exchange(channel, call, each) for each in rounds]
+        self.kept = sum(len(each.into) for each in self._exchanges)
         # Each part goes once in each direction, in a frame of its own.
         self.moved = sum(
             2 * (part.nbytes + HEADER_BYTES) for each in self._exchanges for part in (each.mine, each.theirs)
@@ -81,6 +83,9 @@ class HalvingCall(Known):
             self._fill(link, mine.header.head(sequence), into)
             combine(buffer, source[mine.elements], total[mine.elements])
             source, outgoing = total, incoming
+        if channel.urgent:
+            channel.flush()
+            self._was_slow = True
         for link, mine, theirs, _, _ in reversed(self._exchanges):
             channel.send_large(link, mine.header.head(sequence), incoming[mine.place])
             self._fill(link, theirs.header.head(sequence), incoming[theirs.place])

@@ -16,6 +16,7 @@ class Known(abc.ABC):
     Attributes:
         name: of the operation.
         moved: bytes sent and received in each call.
+        kept: bytes of the buffers.
 
     Args:
         channel: the connections; this rank is connected with everyone that it talks to.
@@ -28,6 +29,7 @@ class Known(abc.ABC):
         self._was_slow = False
         self.name = name
         self.moved = 0
+        self.kept = 0
 
     @abc.abstractmethod
     def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:

@@ -11,7 +11,7 @@ import time
 from fmi.frame_calls import AT_MOST_S, FrameCalls
 from fmi.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, call_of, pack_rest
 from fmi.link import Link
-from fmi.outbox import PIECE_BYTES
+from fmi.reader import PUMP_BYTES
 
 
 class LargeFrames(FrameCalls):
@@ -29,7 +29,7 @@ class LargeFrames(FrameCalls):
             The byte of the header that has the form; None when nothing came, something else or not all: that
             is then on its way to the link's inbox.
         """
-        if not link.even or len(into) > PIECE_BYTES:
+        if not link.even or len(into) > PUMP_BYTES:
             return None
         pieces = link.lone_header, into
         until = time.monotonic() + AT_MOST_S

@@ -67,7 +67,7 @@ class Link(Reader):
         self.even = self._is_even()
 
     def _is_even(self) -> bool:
-        return not (self.inbox or self.midway or self.ended or self.expected)
+        return not (self.inbox or self.aside or self.midway or self.ended or self.expected)
 
     # Receiving
 
@@ -80,11 +80,12 @@ class Link(Reader):
     def take_apart(self, call: Call, into: memoryview, count: int) -> None:
         """Make a frame of the lone header and what was read behind it while the link was even.
 
-        Raises LinkLost at the end.
+        If it is that call's, the rest of it will go into the buffer, too. Raises LinkLost at the end.
         """
         self.post(call, into)
         if self._came(count):
             self._take_apart(into, count)
+        self.retract()
         self._weigh()
 
     def pump(self, limit: float = PUMP_BYTES) -> None:
@@ -93,7 +94,11 @@ class Link(Reader):
         self._weigh()
 
     def post(self, call: Call, buffer: memoryview) -> None:
-        """Have that call's next frame put there if it fits exactly."""
+        """Have that call's next frame put there if it fits exactly.
+
+        Whatever comes next may be read to there, so the offer has to be taken back before the buffer is used
+        for something else. The frame itself uses the offer up.
+        """
         self._offer = buffer
         self._offered_for = call
 
@@ -119,7 +124,9 @@ class Link(Reader):
         """Give a request its message as soon as it comes, or now, whatever came after it."""
         number = expected.call.sequence
         frame = self.aside.pop(number, None)
-        if frame is None:
+        if frame is not None:
+            self._weigh()
+        else:
             frame = next((each for each in self.inbox if _is_message(each.header, number)), None)
             if frame is None:
                 self.expected.append(expected)

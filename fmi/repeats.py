@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from fmi.large_frames import LargeFrames
     from fmi.values import Array
 
-# So much is kept for all kinds of calls together; before it would be more, all are forgotten.
+# So much is kept for all kinds of calls together; with more, the oldest are forgotten.
 MOST_BYTES = 16 << 20
-# What a kind costs besides its two buffers, and more.
+# What a kind costs besides its buffers, and more.
 EACH_BYTES = 4096
 
 
@@ -47,17 +47,16 @@ class Repeats(Session):
             limit: for more bytes there is none either.
         """
         connections = self._channel.connections()
-        if connections is None or nbytes > limit:
+        if connections is None or nbytes > limit or kind in self._kinds:
             return
         known = make(connections)
         if known is None:
             return
-        cost = 2 * nbytes + EACH_BYTES
-        if self._kept_bytes + cost > MOST_BYTES:
-            self._kinds.clear()
-            self._kept_bytes = 0
-        self._kept_bytes += cost
         self._kinds[kind] = known
+        self._kept_bytes += known.kept + EACH_BYTES
+        while self._kept_bytes > MOST_BYTES:
+            oldest = self._kinds.pop(next(iter(self._kinds)))
+            self._kept_bytes -= oldest.kept + EACH_BYTES
 
     def _repeat(
         self,

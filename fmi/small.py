@@ -44,6 +44,7 @@ class Small(Known):
         self._head = Envelope(call, form, length).head
         self._out = bytearray(HEADER_BYTES + length)
         self._in = bytearray(HEADER_BYTES + length)
+        self.kept = len(self._out) + len(self._in)
         self._held = self._payload(self._out)
         self._received = self._payload(self._in)
 

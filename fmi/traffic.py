@@ -91,7 +91,10 @@ def _star(share: int, p: int) -> Traffic:
 
 
 def _allreduce(n: int, p: int) -> Traffic:
-    """What is combined travels in segments, what is handed out does not."""
+    """What is combined travels in segments, what is handed out does not.
+
+    As ranks with cores of their own do it; others are on one machine, where there is nothing to choose.
+    """
     if n < large_bytes(p, crowded=False):
         return _doubling(n, p)
     if p & (p - 1):

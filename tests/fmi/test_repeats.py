@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 import fmi
+from fmi.allreduce import LARGE_IN_A_CROWD_BYTES
+from fmi.wire import Address
 from tests.fmi.worlds import World
 
+BIG = 256 << 20
 ROUNDS = 3  # the first one goes the long way
 KINDS: list[tuple[Any, tuple[int, ...]]] = [
     (np.float64, (1,)),
@@ -21,12 +24,11 @@ KINDS: list[tuple[Any, tuple[int, ...]]] = [
     (np.bool_, (7,)),
     (np.longdouble, (2,)),
     (np.uint8, (16_000,)),
-    (
-        np.float32,
-        (300, 100),
-    ),  # in a crowd and between two ranks these are small, too, though they come in pieces
+    # In a crowd and between two ranks these are small, too, though they come in pieces.
+    (np.float32, (300, 100)),
     (np.float64, (60_000,)),
-    (np.int32, (262_145,)),  # large everywhere; does not come out even
+    # Large everywhere; does not come out even.
+    (np.int32, (262_145,)),
     (np.float64, (0,)),
 ]
 
@@ -101,6 +103,63 @@ def test_a_rank_may_make_the_same_call_in_another_way(
                 assert (total == sum(range(size))).all()
 
     kept_worlds[size].run(body)
+
+
+@pytest.mark.parametrize("size", [2, 4, 8])
+def test_ranks_with_cores_of_their_own(monkeypatch: pytest.MonkeyPatch, address: Address, size: int) -> None:
+    monkeypatch.setattr("fmi.connections.ranks_per_core", lambda *_: 1.0)
+
+    def body(comm: fmi.Communicator) -> None:
+        for turn in range(ROUNDS):
+            for count in (3, 10_000, 100_001):
+                result = np.empty(count)
+                comm.Allreduce(np.full(count, float(comm.rank + turn)), result)
+                assert (result == sum(range(size)) + size * turn).all()
+
+    with World(size, address) as world:
+        world.run(body)
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_a_result_is_right_although_its_rounds_wait_behind_a_long_message(
+    kept_worlds: dict[int, World], size: int
+) -> None:
+    """Ranks that wait for long say so, in frames that may be read to where the result will be."""
+    far = size // 2
+    count = (LARGE_IN_A_CROWD_BYTES + (1 << 20)) // 8
+
+    def body(comm: fmi.Communicator) -> None:
+        both: np.ndarray[Any, Any] = np.empty(count)
+        for _ in range(2):
+            comm.Allreduce(np.ones(count), both)
+        long = np.zeros(BIG, np.uint8) if comm.rank in (0, far) else np.empty(0)
+        comm.Barrier()
+        sending = comm.Isend(long, far) if comm.rank == 0 else None
+        for mine in (np.ones(count), fmi.IN_PLACE):
+            if mine is fmi.IN_PLACE:
+                both[...] = 1
+            comm.Allreduce(mine, both)
+            assert (both == size).all()
+        if comm.rank == far:
+            comm.Recv(long, 0)
+        if sending:
+            sending.wait()
+        comm.Barrier()
+
+    kept_worlds[size].run(body)
+
+
+@pytest.mark.parametrize("kinds", [3, 5])
+def test_what_is_kept_is_bounded(kept_worlds: dict[int, World], kinds: int) -> None:
+    def body(comm: fmi.Communicator) -> None:
+        for turn in range(3 * kinds):
+            count = (4 << 20) // 8 - turn % kinds
+            result = np.empty(count)
+            comm.Allreduce(np.ones(count), result)
+            comm.Barrier()
+            assert (result == comm.world_size).all()
+
+    kept_worlds[2].run(body)
 
 
 MISMATCHES: dict[str, tuple[Callable[[fmi.Communicator], Any], Callable[[fmi.Communicator], Any], str, str]]

@@ -249,3 +249,31 @@ def test_fifty_communicators_leave_no_descriptor_or_thread_behind(address: Addre
         use(f"communicator {number}")
     assert open_files() <= files
     assert threading.active_count() <= threads
+
+
+def test_an_array_is_the_callers_again_after_a_receive_that_found_its_message_aside(
+    world: Callable[..., World],
+) -> None:
+    count = 50_000
+
+    def body(comm: fmi.Communicator) -> None:
+        comm.Barrier()
+        if comm.rank == 0:
+            requests = [comm.Isend(np.full(count, 1, np.uint8), 1)]
+            comm.Barrier()  # on the way to this rank 1 sets the message aside
+            requests.append(comm.Isend(np.full(count, 2, np.uint8), 1))
+            for _ in range(3):
+                comm.send(["an object " * count], 1)
+            fmi.waitall(requests)
+        else:
+            comm.Barrier()
+            first, second = np.empty(count, np.uint8), np.empty(count, np.uint8)
+            comm.Recv(first, 0)
+            comm.Recv(second, 0)
+            for _ in range(3):
+                comm.recv(0)
+            assert (first == 1).all()
+            assert (second == 2).all()
+        comm.Barrier()
+
+    world(2).run(body)
