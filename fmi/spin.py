@@ -17,26 +17,28 @@ from collections.abc import Iterator
 
 # Longer than a message takes between two functions, shorter than anyone would notice.
 LONGEST_S = 200e-6
+# Ranks that share a core take turns, each of which is as long as this at most, as a rule.
+TURN_S = 400e-6
 # Ranks that take turns give the core back sooner than this; longer is a slice of somebody who computes.
 LATE_S = 1e-3
 # So many looks in vain in a row are no accident.
 ENOUGH = 4
 FIRST_PAUSE = 16
-LAST_PAUSE = 1024
+LAST_PAUSE = 64
 
 
 class Spin:
     """The patience of one rank.
 
     Args:
-        ranks_per_core: known to share a core. A message then takes so much longer.
+        ranks_per_core: known to share a core. A message then may have to wait for the turns of all of them.
 
     Attributes:
         budget_s: how long to look before sleeping, 0 to sleep at once.
     """
 
     def __init__(self, ranks_per_core: float = 1.0) -> None:
-        self._longest_s = LONGEST_S * max(1.0, ranks_per_core)
+        self._longest_s = TURN_S * ranks_per_core if ranks_per_core > 1 else LONGEST_S
         self.budget_s = self._longest_s
         self._until = math.inf
         self._in_vain = 0
