@@ -54,15 +54,6 @@ class FrameCalls(Connections):
             self._pump.lose(link, LinkLost.broken(error))
         self._send_rest(link, bytes(frame[sent:]))
 
-    def send_large(self, link: Link, header: bytes, payload: memoryview) -> None:
-        """Start sending a data frame; the payload must not change until `flush` returns."""
-        if link.abort or link.left:
-            self._refuse(link, call_of(header))
-        link.sent += 1
-        self.bytes_sent += len(header) + len(payload)
-        if not self._pump.push(link, header, payload):
-            self.urgent[link] = link.queued
-
     def _send_rest(self, link: Link, rest: bytes) -> None:
         link.queue(rest)
         if not self._pump.guarded(link, link.flush):

@@ -1,4 +1,4 @@
-"""Large frames straight from a link to where they belong, as long as they come without a break.
+"""Large frames: sent from where they are, and read to where they belong as long as they come without a break.
 
 What a frame costs besides copying is a few calls of the kernel and a comparison. Whatever is not as usual,
 and whatever takes long, goes the way of `fmi.direct`, which looks after all other links meanwhile.
@@ -15,7 +15,16 @@ from fmi.reader import PUMP_BYTES
 
 
 class LargeFrames(FrameCalls):
-    """Large frames from connected peers."""
+    """Large frames to and from connected peers."""
+
+    def send_large(self, link: Link, header: bytes, payload: memoryview) -> None:
+        """Start sending a data frame; the payload must not change until `flush` returns."""
+        if link.abort or link.left:
+            self._refuse(link, call_of(header))
+        link.sent += 1
+        self.bytes_sent += len(header) + len(payload)
+        if not self._pump.push(link, header, payload):
+            self.urgent[link] = link.queued
 
     def receive_large(self, link: Link, prefix: bytes, into: memoryview) -> int | None:
         """Fill a large buffer with the next frame of a link, if that comes soon and as a whole.
