@@ -13,6 +13,8 @@ from typing import Any, Protocol
 MOST_BYTES = 64 * 2**20
 """A pickle holds names and shapes, the numbers lie beside it: a whole checkpoint's has some 100 kB."""
 
+KEY_BITS = 64
+
 
 class PickleError(ValueError):
     """The pickle is damaged, or holds what is refused; the message says which, without a full stop."""
@@ -149,6 +151,9 @@ class _Machine:
             # Of other keys, a few hundred bytes of nested tuples could take hours to hash.
             if not isinstance(key, (str, int)):
                 raise PickleError(f"refused a {type(key).__name__} as a dictionary's key")
+            # Python does not write out the largest, which messages about keys would need.
+            if isinstance(key, int) and key.bit_length() > KEY_BITS:
+                raise PickleError(f"refused a number of more than {KEY_BITS} bits as a dictionary's key")
             target[key] = value
 
     def extend(self, items: list[Any]) -> None:

@@ -1,5 +1,6 @@
 """Files that hold whole arrays: the course's .pt, safetensors, and NumPy's .npz."""
 
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -46,7 +47,17 @@ class NpzFile:
             raise DataError(f"{self.name}: cannot be read ({error.strerror or error}).") from error
         # ValueError: an array of Python objects, which are a pickle; nothing of it is run. MemoryError: NumPy
         # makes room for as many numbers as a header claims before it reads the first.
-        except (ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        # RuntimeError: encrypted, or compressed in a way that is not known.
+        except (
+            ValueError,
+            EOFError,
+            KeyError,
+            MemoryError,
+            RuntimeError,
+            zipfile.BadZipFile,
+            zlib.error,
+            lzma.LZMAError,
+        ) as error:
             first = next(iter(str(error).splitlines()), type(error).__name__)
             raise DataError(f"{self.name}: is damaged or holds more than arrays ({first}).") from error
         except (AttributeError, TypeError) as error:  # a lone .npy array under another name

@@ -46,10 +46,17 @@ class Reason(IntEnum):
 
 @dataclass(frozen=True)
 class Block:
-    """Galaxies that may hold anything, and int8 [N] the Reason that reading one already gave."""
+    """Galaxies that may hold anything.
+
+    Attributes:
+        galaxies: [N] of them.
+        reason: int8 [N], the Reason that reading one already gave.
+        numbered: their ids were made of the file's name, because it has none.
+    """
 
     galaxies: Galaxies
     reason: npt.NDArray[np.int8]
+    numbered: bool = False
 
     def __len__(self) -> int:
         return len(self.reason)
@@ -92,6 +99,7 @@ def block(columns: Columns, name: str, first_row: int = 0) -> Block:
             else whole_numbers(columns.object_id, count, name),
         ),
         np.full(count, Reason.NONE if whole else Reason.SHAPE, np.int8),
+        numbered=columns.object_id is None,
     )
 
 

@@ -98,7 +98,8 @@ class FitsCutouts:
             return nothing, Reason.UNREADABLE
         if not images:
             return nothing, Reason.UNREADABLE
-        if len(images) != 5 or len({image.shape for image in images}) != 1 or min(images[0].shape) < SIZE:
+        first, *others = (image.shape for image in images)
+        if len(images) != 5 or len(first) != 2 or set(others) != {first} or min(first) < SIZE:
             return nothing, Reason.SHAPE
         return as_type(crop(np.stack(images)[None])[0], np.float32), Reason.NONE
 
@@ -120,6 +121,8 @@ def _is_image(unit: Any) -> bool:  # noqa: ANN401 - astropy has no types
 
 def _plain(column: Any) -> Array:  # noqa: ANN401 - astropy has no types
     """The column's values; numbers that are masked, which an empty field of a CSV is, are NaN."""
+    if column.dtype.kind == "S":  # a FITS table's text
+        return np.char.decode(np.asarray(column), "utf-8", "replace")
     mask = np.asarray(getattr(column, "mask", False))
     if not mask.any() or column.dtype.kind not in "iuf":
         return np.asarray(column)

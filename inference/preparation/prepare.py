@@ -82,7 +82,7 @@ class Preparation:
         if options.shares is not None:
             part = split(kept, options.shares, options.seed)
             parts = {name: part == number for number, name in enumerate(PARTS)}
-            self.scale = MagnitudeScale.of(self.survey.magnitude[parts["train"]])
+            self.scale = options.scale or MagnitudeScale.of(self.survey.magnitude[parts["train"]])
         self.folders = [
             _folder(part, rows, name, size, options.repeat_to)
             for part, rows in parts.items()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from inference.data_error import DataError
 from inference.natural_order import natural_key
+from inference.partitions import ROW_BITS
 from inference.preparation.arrays import NpzFile, PartitionFile
 from inference.preparation.blocks import Block, Source
 from inference.preparation.fits import FitsCutouts
@@ -28,9 +29,19 @@ class Together:
         self.name = ", ".join(source.name for source in sources[:3]) + (" …" if len(sources) > 3 else "")
 
     def blocks(self) -> Iterator[Block]:
-        """All blocks of all sources."""
+        """All blocks of all sources. Raises DataError when two give their galaxies the same made-up ids."""
+        owners: dict[int, Source] = {}
         for source in self.sources:
-            yield from source.blocks()
+            for block in source.blocks():
+                if block.numbered and len(block):
+                    number = int(block.galaxies.object_id[0]) >> ROW_BITS
+                    owner = owners.setdefault(number, source)
+                    if owner is not source:
+                        raise DataError(
+                            f"{source.name}: has no object ids, and those that its name gives are "
+                            f"{owner.name}'s already; rename one of the two files."
+                        )
+                yield block
 
 
 def open_sources(paths: Sequence[Path], table: Path | None) -> Source:

@@ -40,19 +40,23 @@ class Survey:
 
         Raises DataError when the source has changed since it was examined.
         """
-        start = 0
+        start, same = 0, True
         for block in self.source.blocks():
-            chosen = rows[start : start + len(block)]
+            place = slice(start, start + len(block))
+            chosen = rows[place]
             start += len(block)
-            if start > len(rows) or not np.array_equal(
-                block.galaxies.object_id, self.object_id[start - len(block) : start]
-            ):
+            same = (
+                start <= len(rows)
+                and np.array_equal(block.galaxies.object_id, self.object_id[place])
+                and not rules.judge(block)[chosen].any()
+            )
+            if not same:
                 break
             if chosen.all():
                 yield block.galaxies
             elif chosen.any():
                 yield block.galaxies[chosen]
-        if start != len(rows):
+        if not same or start != len(rows):
             raise DataError(f"{self.source.name}: changed while it was read; start again.")
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from inference.data_error import DataError
 from inference.dataset import read
 from inference.galaxies import Galaxies
-from inference.preparation.blocks import Block
+from inference.preparation.blocks import Block, Reason
 from inference.preparation.prepare import File, Options, Preparation
 from inference.preparation.scale import MagnitudeScale
 from inference.preparation.survey import split
@@ -205,3 +205,36 @@ def test_a_split_deals_out_what_is_kept(kept: list[bool], shares: tuple[int, int
     assert np.array_equal(part, split(np.array(kept, bool), shares, seed))
     for number, share in enumerate(shares):
         assert abs((part == number).sum() - share / sum(shares) * sum(kept)) <= 1
+
+
+class Fading(Given):
+    """A source of which a galaxy cannot be read the second time, or has gone."""
+
+    def __init__(self, galaxies: Galaxies, gone: bool) -> None:
+        super().__init__(galaxies)
+        self.gone = gone
+        self.turn = 0
+
+    def blocks(self) -> Iterator[Block]:
+        self.turn += 1
+        for block in super().blocks():
+            if self.turn == 1:
+                yield block
+            elif self.gone:
+                yield replace(block, galaxies=block.galaxies[::-1])
+            else:
+                yield replace(block, reason=np.full(len(block), Reason.UNREADABLE, np.int8))
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_source_that_changes_while_it_is_read_is_refused(survey: Galaxies, gone: bool) -> None:
+    preparation = Preparation(Fading(survey[:60], gone), Options(SMALL, shares=None, drop_outliers=False))
+    with pytest.raises(DataError, match="changed while it was read"):
+        list(preparation.partitions())
+
+
+def test_a_given_scale_is_what_is_stored_beside_the_data(survey: Galaxies) -> None:
+    given = MagnitudeScale.of(survey.magnitude[:50] + 3)
+    preparation = Preparation(Given(survey[:200]), Options(SMALL, normalise=True, scale=given))
+    stored = {file.name: file.content for file in preparation.reports()}["normalisation.json"]
+    assert json.loads(stored) == given.as_dict()

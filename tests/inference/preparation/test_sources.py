@@ -349,3 +349,45 @@ def test_a_missing_library_says_how_to_get_it(
     (tmp_path / path).touch()
     with pytest.raises(DataError, match=rf"read with {library}, which is missing: pip install '\.\[data\]'"):
         read([tmp_path / path] if library == "h5py" else [tmp_path, tmp_path / path])
+
+
+def test_names_of_cutouts_may_come_from_a_fits_table(galaxies: Galaxies, tmp_path: Path) -> None:
+    folder, table = make_fits(tmp_path, galaxies)
+    named = Table.read(table)
+    named["file"] = [f"{number}.fits" for number in galaxies.object_id]
+    named.write(tmp_path / "named.fits")
+    (block,) = open_sources([folder], tmp_path / "named.fits").blocks()
+    assert (block.reason == Reason.NONE).all()
+
+
+def test_a_cutout_of_five_cubes_has_the_wrong_shape(galaxies: Galaxies, tmp_path: Path) -> None:
+    folder, table = make_fits(tmp_path, galaxies)
+    cubes = [fits.ImageHDU(np.zeros((2, 64, 64), np.float32)) for _ in range(5)]
+    fits.HDUList([fits.PrimaryHDU(), *cubes]).writeto(
+        folder / f"{galaxies.object_id[0]}.fits", overwrite=True
+    )
+    (block,) = open_sources([folder], table).blocks()
+    assert block.reason[0] == Reason.SHAPE
+    assert (block.reason[1:] == Reason.NONE).all()
+
+
+def test_two_files_that_number_their_galaxies_alike_are_refused(galaxies: Galaxies, tmp_path: Path) -> None:
+    image, magnitude, redshift, _ = map(torch.from_numpy, columns(galaxies).values())
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        torch.save(TensorDataset(image, magnitude, redshift), tmp_path / name / "1.pt")
+    source = open_sources([tmp_path / "a", tmp_path / "b"], None)
+    with pytest.raises(DataError, match=r"b/1\.pt: has no object ids.*a/1\.pt's already; rename"):
+        list(source.blocks())
+
+
+@pytest.mark.parametrize(("at", "value"), [(10, 99), (8, 1)], ids=["compression", "encryption"])
+def test_an_archive_that_cannot_be_unpacked_is_refused(
+    galaxies: Galaxies, tmp_path: Path, at: int, value: int
+) -> None:
+    (path,) = make_npz(tmp_path, galaxies)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\1\2") + at] = value
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.npz: is damaged"):
+        list(open_sources([path], None).blocks())
