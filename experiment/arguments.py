@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from experiment.inputs import Input
 from experiment.plan import DEFAULT_BATCH_SIZE, DEFAULT_WORLD_SIZES, Grid, Plan
@@ -40,14 +40,10 @@ def sweep_of(arguments: argparse.Namespace) -> Sweep:
     if arguments.sweep is not None:
         return _from_file(arguments, read_sweep_file(arguments.sweep))
     given = arguments.payload or arguments.script or axes_of(arguments)
-    if (
-        arguments.resume
-        and not given
-        and arguments.runs is None
-        and (arguments.output / "sweep.json").exists()
-    ):
+    if arguments.resume and not given:
         record = read_record(arguments.output)
-        return Sweep(record.plan, record.input, record.target)
+        plan = replace(record.plan, repetitions=arguments.runs or record.plan.repetitions)
+        return Sweep(plan, record.input, record.target, record.budget_usd)
     source = Input(arguments.payload, arguments.script)
     axes = {axis: tuple(getattr(arguments, name)) for name, axis in _AXES.items()}
     return Sweep(_plan(arguments, Grid(axes), source, SweepFile(Grid())), source)

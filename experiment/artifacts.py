@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -65,7 +66,13 @@ class Artifacts:
 
 
 def read_artifacts(
-    s3: S3Client, state_bucket: str, execution_id: str, bucket: str, result_path: str
+    s3: S3Client,
+    state_bucket: str,
+    execution_id: str,
+    bucket: str,
+    result_path: str,
+    *,
+    started_at: datetime,
 ) -> Artifacts:
     """Read what an execution left below ``executions/<id>/`` and below ``result_path``.
 
@@ -80,7 +87,8 @@ def read_artifacts(
     if not bucket or not result_path:
         return found
     prefix = f"{result_path.strip('/')}/"
-    there = _listing(s3, bucket, prefix)
+    # A script of one's own need not say whose result it is, so the time tells; S3 keeps whole seconds.
+    there = _listing(s3, bucket, prefix, started_at.replace(microsecond=0))
     found.results = {
         rank: result
         for rank, result in _objects(s3, bucket, _by_rank(there, prefix, ".json")).items()
@@ -122,11 +130,16 @@ def read_endings(
     return found[0], found[1]
 
 
-def _listing(s3: S3Client, bucket: str, prefix: str) -> dict[str, int]:
+def _listing(s3: S3Client, bucket: str, prefix: str, since: datetime | None = None) -> dict[str, int]:
     """Size of every object below a prefix; none when there is no such bucket (a failure said so already)."""
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        return {item["Key"]: item.get("Size", 0) for page in pages for item in page.get("Contents", [])}
+        return {
+            item["Key"]: item.get("Size", 0)
+            for page in pages
+            for item in page.get("Contents", [])
+            if since is None or item["LastModified"] >= since
+        }
     except ClientError as error:
         if error.response["Error"]["Code"] in _ABSENT:
             return {}
@@ -144,10 +157,17 @@ def _by_rank(keys: Mapping[str, int], prefix: str, suffix: str) -> dict[int, str
 
 
 def _objects(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, dict[str, Any]]:
-    parsed = {rank: json.loads(body) for rank, body in _read_all(s3, bucket, keys).items()}
-    # AWS quotes the string that the state machine puts as an object's body, the emulator does not.
-    parsed = {rank: json.loads(value) if isinstance(value, str) else value for rank, value in parsed.items()}
+    parsed = {rank: _parsed(body) for rank, body in _read_all(s3, bucket, keys).items()}
     return {rank: value for rank, value in parsed.items() if isinstance(value, dict)}
+
+
+def _parsed(body: bytes) -> object:
+    try:
+        value = json.loads(body)
+        # AWS quotes the string that the state machine puts as an object's body, the emulator does not.
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:  # of a script of one's own; Summarize has said so
+        return None
 
 
 def _read_all(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, bytes]:

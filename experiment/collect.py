@@ -111,6 +111,7 @@ def _artifacts(target: Target, deployment: Deployment, finished: Finished) -> Ar
         execution.execution_id,
         str(execution.payload.get("bucket") or ""),
         str(finished.output.get("result_path") or default),
+        started_at=finished.started_at,
     )
 
 

@@ -73,16 +73,17 @@ def forecast(
     made, unknown = [], False
     last_memory = None
     for spec in specs:
-        memory, world = spec.memory_mb or default_memory_mb, spec.world_size or 1
+        memory = spec.memory_mb or default_memory_mb
         if memory != last_memory:
             warm, last_memory = {}, memory
         known = data.get(spec.setting)
         if known is None or known.files == 0:  # a prefix without files is for Initialize to refuse
-            known, unknown = Data(0, None, 0), True
+            known, unknown = replace(known or Data(0, None, 0), files=None), True
+        world = spec.world_size or known.world_size or known.files or 1
         settings = Settings(
-            world_size=spec.world_size or known.files or 1,
+            world_size=world,
             memory_mb=memory,
-            batch_size=spec.batch_size or _DEFAULT_BATCH,
+            batch_size=spec.batch_size or known.batch_size or _DEFAULT_BATCH,
             galaxies=known.galaxies,
             partitions=known.files,
             cold=world > warm.get(memory, 0),

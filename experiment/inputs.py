@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from experiment.console import Reporter
 from experiment.errors import SweepError
 from experiment.payloads import read_payload, sample_payload, script_payload, with_overrides
-from experiment.plan import RunSpec, Setting, source_name
+from experiment.plan import RunSpec, Setting, number, source_name
 from experiment.scaling_model import GALAXY_BYTES
 from experiment.upload import partitions_for, upload_bundle, upload_sample, upload_script
 from inference.synthetic import SAMPLE_SIZE
@@ -26,11 +26,18 @@ _MEGABYTE = 1e6
 
 @dataclass(frozen=True)
 class Data:
-    """What a run reads, as far as it is known before it is made."""
+    """What a run reads, as far as it is known before it is made.
+
+    Attributes:
+        galaxies, files, bytes: of its partitions; files is None where there are none to read.
+        world_size, batch_size: what a payload says itself.
+    """
 
     galaxies: int
     files: int | None
     bytes: int
+    world_size: int | None = None
+    batch_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -116,13 +123,14 @@ def _payload_data(content: dict[str, Any], setting: Setting, s3: S3Client | None
     """The objects below the payload's data prefix, ``file_limit`` of them."""
     payload = with_overrides(content, RunSpec(files=setting.files, partition_mb=setting.partition_mb))
     prefix = str(payload.get("data_prefix") or "").strip("/")
+    said = number(payload.get("world_size")), number(payload.get("batch_size"))
+    limit = number(payload.get("file_limit"))
     if not prefix:
-        return Data(0, None, 0)
+        return Data(0, None, 0, *said)
     if s3 is None:
-        return None
+        return Data(0, 0, 0, said[0] or limit, said[1])
     bucket = str(payload.get("data_bucket") or payload.get("bucket"))
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
     sizes = [item["Size"] for page in pages for item in page.get("Contents", []) if item.get("Size")]
-    limit = int(str(payload.get("file_limit") or len(sizes)))
-    total = sum(sizes[:limit])
-    return Data(total // GALAXY_BYTES, len(sizes[:limit]), total)
+    taken = sizes[:limit] if limit and limit > 0 else sizes
+    return Data(sum(taken) // GALAXY_BYTES, len(taken), sum(taken), *said)

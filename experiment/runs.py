@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from experiment.clients import Clients
 from experiment.console import Reporter
@@ -141,7 +141,7 @@ class Runner:
                 stateMachineArn=self._deployment.state_machine_arn, name=name, input=content
             )
             return self._finished(execution, arn, self._wait(arn, name))
-        except KeyboardInterrupt:
+        except BaseException:  # whatever ended the watching, nothing runs on unwatched
             self._reporter.say(f"Stopping the execution {name} ...", "yellow", important=True)
             self._stop(arn)
             raise
@@ -151,7 +151,7 @@ class Runner:
         arn = self._arn(execution.execution_id)
         try:
             return self._finished(execution, arn, dict(self._sfn.describe_execution(executionArn=arn)))
-        except ClientError:
+        except (BotoCoreError, ClientError):
             return None
 
     def past(self, name: str) -> Finished:
@@ -192,6 +192,8 @@ class Runner:
     def _stop(self, arn: str) -> None:
         try:
             self._sfn.stop_execution(executionArn=arn, error="Interrupted", cause="stopped by the user")
+        except BotoCoreError as error:
+            self._reporter.say(f"{arn} may still run, stop it yourself: {error}", "red", important=True)
         except ClientError as error:
             # It ended by itself meanwhile, or never started; anything else the user has to know.
             if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "ValidationException"):

@@ -12,7 +12,7 @@ from experiment.budget import DEFAULT_BUDGET_USD, Spending, agree, plan_line, pl
 from experiment.collect import RunRecord, collect
 from experiment.console import Reporter
 from experiment.deployment import Deployment
-from experiment.errors import TargetError
+from experiment.errors import ResultsError, TargetError
 from experiment.forecast import Forecast, forecast, model_of
 from experiment.inputs import Input
 from experiment.payloads import read_payload
@@ -66,6 +66,12 @@ def run(target: Target, options: Options, reporter: Reporter) -> bool:
     summary = Summary(
         options.output, resume=options.resume, say=lambda text: reporter.say(text, "yellow", important=True)
     )
+    others = {row["target"] for row in summary.rows} - {target.name}
+    if others:
+        raise ResultsError(
+            f"{options.output} was made with --target {others.pop()}: continue it with that, or name another "
+            "--output"
+        )
     summary.prepare()
     todo = remaining(runs, lambda spec: summary.succeeded(spec.run_id))
     measured = [spec for spec in runs if not spec.warm_up]
@@ -148,7 +154,9 @@ class _Session:
                 predicted, options.budget_usd, self.reporter, assume_yes=options.assume_yes, ask=options.ask
             )
         spending = Spending(None if free or options.assume_yes else _limit(options.budget_usd, predicted))
-        SweepRecord(options.plan, options.input, self.target.name).write(self.summary.folder)
+        SweepRecord(options.plan, options.input, self.target.name, options.budget_usd).write(
+            self.summary.folder
+        )
         build = options.input.upload(
             self.target.clients.s3,
             self.deployment.bucket,
@@ -185,7 +193,7 @@ class _Session:
         try:
             with progress.run(execution.spec, execution.ranks):
                 finished = runner.run(execution)
-        except KeyboardInterrupt:
+        except BaseException:
             stopped = runner.stopped(execution)
             if stopped is not None:
                 self.summary.add(
@@ -196,7 +204,13 @@ class _Session:
             self.reporter.say(
                 f"Run {execution.spec.run_id} {finished.status}: {finished.failure}", "red", important=True
             )
-        record = collect(self.target, self.deployment, finished, self.prices, order)
+        try:
+            record = collect(self.target, self.deployment, finished, self.prices, order)
+        except KeyboardInterrupt:  # it is made and paid for: kept, without the logs that have not arrived
+            self.summary.add(
+                collect(self.target, self.deployment, finished, self.prices, order, log_wait_s=0.0)
+            )
+            raise
         self.summary.add(record)
         row = record.row
         progress.finished(execution.spec, row["status"], row["duration_s"], row["cost_usd"])

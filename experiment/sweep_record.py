@@ -23,6 +23,7 @@ class SweepRecord:
     plan: Plan
     input: Input
     target: str
+    budget_usd: float | None = None
 
     def write(self, folder: Path) -> None:
         """Write ``sweep.json``, with the order of the runs for people."""
@@ -32,6 +33,7 @@ class SweepRecord:
             "target": self.target,
             "payload": _text(self.input.payload),
             "script": _text(self.input.script),
+            "budget_usd": self.budget_usd,
             "seed": self.plan.seed,
             "repetitions": self.plan.repetitions,
             "warm_up": self.plan.warm_up,
@@ -59,7 +61,7 @@ def read_record(folder: Path) -> SweepRecord:
             seed=found["seed"],
             source=given.source,
         )
-        return SweepRecord(plan, given, found["target"])
+        return SweepRecord(plan, given, found["target"], found.get("budget_usd"))
     except FileNotFoundError as error:
         raise ResultsError(
             f"{folder} holds no sweep to continue ({NAME} is missing): give its settings as well"

@@ -76,6 +76,7 @@ class S3:
 
     def __init__(self, objects: dict[str, bytes] | None = None) -> None:
         self.objects = objects or {}
+        self.written: dict[str, datetime] = {}
 
     def get_paginator(self, _: str) -> Pages:
         return Pages(self._list)
@@ -86,9 +87,14 @@ class S3:
     def put_json(self, key: str, value: object) -> None:
         self.objects[key] = json.dumps(value).encode()
 
+    def age(self, key: str) -> None:
+        """Have an object be older than what runs."""
+        self.written[key] = STARTED - timedelta(hours=1)
+
     def _list(self, **arguments: object) -> dict[str, Any]:
         keys = [key for key in sorted(self.objects) if key.startswith(str(arguments["Prefix"]))]
-        return {"KeyCount": len(keys), "Contents": [{"Key": key} for key in keys]}
+        contents = [{"Key": key, "LastModified": self.written.get(key, STARTED)} for key in keys]
+        return {"KeyCount": len(keys), "Contents": contents}
 
 
 class Functions:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +14,11 @@ from experiment.inputs import Data, Input
 from experiment.observations import published
 from experiment.plan import Plan, RunSpec, Setting
 from experiment.prices import load_prices
+from tests.experiment.fakes import Pages
 from tests.experiment.sweeps import sweep
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
 
 
 def predicted(specs: list[RunSpec], cores: int | None = None) -> Forecast:
@@ -55,6 +63,36 @@ def test_files_and_sizes_decide_what_a_run_of_the_sample_reads() -> None:
     assert data[some[0]] == Data(1253, 16, 1253 * 20_500)
     assert data[some[1]] == Data(313, 4, 313 * 20_500)
     assert data[some[2]] == Data(1253, 6, 1253 * 20_500)
+
+
+PAYLOAD = {"bucket": "b", "S3_object_name": "x", "object_type": "folder", "script": "/tmp/x/a.py"}
+
+
+class Listing:
+    """A bucket of 500 partitions."""
+
+    def get_paginator(self, _: str) -> Pages:
+        return Pages(lambda **_: {"Contents": [{"Size": 25_000_000}] * 500})
+
+
+@pytest.mark.parametrize("prefix", [None, "25MB"])
+def test_a_payload_may_say_the_world_and_the_batch_itself(tmp_path: Path, prefix: str | None) -> None:
+    """Settings of the sweep and a payload's own, which are texts, come to the same."""
+    payload = tmp_path / "mine.json"
+    base = PAYLOAD | ({"data_prefix": prefix} if prefix else {})
+
+    def forecast_of(content: dict[str, str], setting: Setting) -> Forecast:
+        payload.write_text(json.dumps(content))
+        source = Input(payload=payload)
+        runs = Plan((setting,), source=source.source).runs()
+        data = source.data([setting], cast("S3Client", Listing()))
+        return forecast(runs, data, published(), load_prices(), default_memory_mb=3008)
+
+    by_payload = forecast_of(base | {"world_size": "10", "batch_size": "32"}, Setting())
+    by_setting = forecast_of(base, Setting(world_size=10, batch_size=32))
+    assert by_payload.cost_usd == by_setting.cost_usd
+    assert by_payload.seconds == by_setting.seconds
+    assert forecast_of(base | {"file_limit": "many"}, Setting()).seconds > 0  # Initialize refuses it
 
 
 def test_own_runs_are_believed_before_published_ones() -> None:

@@ -158,3 +158,26 @@ def test_exit_statuses_and_sentences(work: Work, status: int, word: str) -> None
     assert word in text
     assert "Traceback" not in text
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_resumed_sweep_keeps_its_plan_and_its_budget(tmp_path: Path) -> None:
+    settings = tmp_path / "sweep.yaml"
+    settings.write_text("world_size: [8, 16]\nrepetitions: 3\nbudget_usd: 0.05\n")
+    first = run_experiment.options_of(
+        run_experiment.parser().parse_args(["--sweep", str(settings), "--output", str(tmp_path)])
+    )
+    SweepRecord(first.plan, first.input, "local", first.budget_usd).write(tmp_path)
+    resumed = ["--resume", "--output", str(tmp_path)]
+    again = run_experiment.options_of(run_experiment.parser().parse_args(resumed))
+    assert again.budget_usd == 0.05
+    assert again.plan.runs() == first.plan.runs()
+    more = run_experiment.options_of(run_experiment.parser().parse_args([*resumed, "--runs", "5"]))
+    assert more.plan.settings == first.plan.settings
+    assert len(more.plan.runs()) == 10
+
+
+def test_a_folder_without_a_sweep_cannot_be_resumed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_experiment.main(["--resume", "--output", str(tmp_path / "swep")]) == 1
+    assert "holds no sweep to continue" in " ".join(capsys.readouterr().out.split())

@@ -174,6 +174,7 @@ def test_code_is_refused_by_name_and_not_run(tmp_path: Path, protocol: int) -> N
         ([torch.zeros(2, dtype=torch.bfloat16)], r"torch\.BFloat16Storage"),
         ([torch.zeros(1, 2).expand(1000, 2)], "repeats its numbers"),
         ([Path("x")], r"pathlib\..*PosixPath"),
+        ({10**5000: torch.zeros(1)}, "more than 64 bits"),
     ],
 )
 def test_other_objects_are_refused_by_name(content: object, named: str) -> None:
