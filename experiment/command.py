@@ -33,6 +33,10 @@ def guarded(work: Callable[[], int], reporter: Reporter) -> int:
         reporter.say(f"Error: {error}", "bold red", important=True)
     except (BotoCoreError, ClientError) as error:
         reporter.say(f"Error: AWS said: {error}", "bold red", important=True)
+    except OSError as error:
+        reporter.say(
+            f"Error: {error.filename or 'a file'}: {error.strerror or error}", "bold red", important=True
+        )
     finally:
         signal.signal(signal.SIGTERM, before)
     return 1

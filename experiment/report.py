@@ -208,6 +208,13 @@ def _cost_notes(rows: Rows, prices: Prices) -> str:
     return page.section("What the cost counts", page.paragraphs(notes))
 
 
+def _prices(rows: Rows, region: str | None) -> Prices:
+    """The prices of a region, or of where the last run was."""
+    if region or not rows:
+        return load_prices(region or "us-east-1")
+    return load_prices(rows[-1]["region"], rows[-1]["architecture"])
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the report of a results folder anew."""
     made = argparse.ArgumentParser(
@@ -223,7 +230,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="N",
         help="add what 12.6 GB and 1 TB would take with N functions at once (default: 10 and 1000)",
     )
-    made.add_argument("--region", default="us-east-1", help="whose prices to take (default: us-east-1)")
+    made.add_argument("--region", help="whose prices to take (default: those that the runs were made in)")
     arguments = made.parse_args(argv)
     reporter = Reporter()
     limits = () if arguments.simulate is None else tuple(arguments.simulate) or DEFAULT_LIMITS
@@ -231,7 +238,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work() -> int:
         summary = open_results(arguments.folder)
         with reporter.step("Writing the report"):
-            path = write_report(summary, load_prices(arguments.region), limits)
+            path = write_report(summary, _prices(summary.rows, arguments.region), limits)
         reporter.say(f"Report: {path}", "bold")
         return 0
 

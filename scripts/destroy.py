@@ -39,17 +39,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
     def aws() -> int:
-        if (
-            not arguments.yes
-            and input("Destroy everything deployed on AWS, results in S3 included? [yes/no] ") != "yes"
-        ):
-            reporter.say("Nothing was destroyed.")
+        if not arguments.yes and not _agreed():
+            reporter.say("Nothing was destroyed. Where nobody can be asked, add --yes.")
             return 1
         AwsTarget().destroy(reporter)
         reporter.say("The deployment on AWS is gone; nothing of it is billed any more.")
         return 0
 
     return guarded(local if arguments.target == "local" else aws, reporter)
+
+
+def _agreed() -> bool:
+    try:
+        return input("Destroy everything deployed on AWS, results in S3 included? [yes/no] ") == "yes"
+    except EOFError:
+        return False
 
 
 if __name__ == "__main__":

@@ -64,7 +64,9 @@ class FitsCutouts:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about units and headers, which do not matter here
-                read = table.Table.read(self.table, format=kind)
+                # Spreadsheets put a mark before the text.
+                encoding = {"encoding": "utf-8-sig"} if kind == "ascii.csv" else {}
+                read = table.Table.read(self.table, format=kind, **encoding)
         # Astropy and what it reads with raise all kinds of errors for damage.
         except Exception as error:
             first = next(iter(str(error).splitlines()), type(error).__name__)

@@ -160,6 +160,22 @@ def test_exit_statuses_and_sentences(work: Work, status: int, word: str) -> None
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+def test_destroy_of_aws_without_anybody_to_ask_destroys_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert destroy.main(["--target", "aws"]) == 1
+    assert "add --yes" in capsys.readouterr().out
+
+
+def test_a_file_where_a_folder_should_be_is_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("")
+    assert guarded(lambda: (tmp_path / "taken" / "x").write_text(""), Reporter()) == 1
+    assert "Not a directory" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_resumed_sweep_keeps_its_plan_and_its_budget(tmp_path: Path) -> None:
     settings = tmp_path / "sweep.yaml"
     settings.write_text("world_size: [8, 16]\nrepetitions: 3\nbudget_usd: 0.05\n")

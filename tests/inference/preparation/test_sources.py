@@ -360,6 +360,15 @@ def test_names_of_cutouts_may_come_from_a_fits_table(galaxies: Galaxies, tmp_pat
     assert (block.reason == Reason.NONE).all()
 
 
+def test_a_table_as_spreadsheets_write_it(galaxies: Galaxies, tmp_path: Path) -> None:
+    folder, table = make_fits(tmp_path, galaxies)
+    Table.read(table).write(tmp_path / "plain.csv")
+    text = (tmp_path / "plain.csv").read_text().replace("\n", "\r\n")
+    (tmp_path / "sheet.csv").write_bytes(text.encode("utf-8-sig"))
+    (block,) = open_sources([folder], tmp_path / "sheet.csv").blocks()
+    assert (block.reason == Reason.NONE).all()
+
+
 def test_a_cutout_of_five_cubes_has_the_wrong_shape(galaxies: Galaxies, tmp_path: Path) -> None:
     folder, table = make_fits(tmp_path, galaxies)
     cubes = [fits.ImageHDU(np.zeros((2, 64, 64), np.float32)) for _ in range(5)]
