@@ -57,7 +57,7 @@ def prepare(source: Source, options: Options, delivery: Delivery, reporter: Repo
         preparation = Preparation(source, options, lambda count: step.update(note=f"{count:,} objects"))
     for line in found(preparation):
         reporter.say(line)
-    delivery.check({folder.name: folder.files for folder in preparation.folders}, options.suffix)
+    delivery.check(preparation.expected, options.suffix)
     with reporter.step("Making partitions", total=preparation.count) as step:
         delivery.take(preparation.partitions(), preparation.count, step)
     reports = list(preparation.reports())

@@ -95,6 +95,13 @@ class Preparation:
         """How many partitions there will be."""
         return sum(folder.files for folder in self.folders)
 
+    @property
+    def expected(self) -> dict[str, int]:
+        """How many partitions each folder holds in the end; none where the split leaves a part empty."""
+        parts = ("",) if self.options.shares is None else PARTS
+        none = {_name(part, size): 0 for part in parts for size, _ in self.options.sizes}
+        return none | {folder.name: folder.files for folder in self.folders}
+
     def partitions(self) -> Iterator[File]:
         """Every partition, in the order of the folders and of their numbers."""
         for folder in self.folders:
@@ -144,7 +151,11 @@ class Preparation:
 
 def _folder(part: str, rows: npt.NDArray[np.bool_], name: str, size: int, repeat_to: int | None) -> Folder:
     count = int(rows.sum()) if repeat_to is None else rows_of(repeat_to)
-    return Folder(f"{part}/{name}" if part else name, rows, count, rows_of(size))
+    return Folder(_name(part, name), rows, count, rows_of(size))
+
+
+def _name(part: str, size: str) -> str:
+    return f"{part}/{size}" if part else size
 
 
 def _reasons(survey: Survey) -> str:

@@ -83,6 +83,8 @@ def test_a_folder_of_partitions(data: Path, tmp_path: Path, capsys: pytest.Captu
     assert (out / "dropped.csv").read_text() == "row,object_id,reason\n4,4,missing photometry\n"
     assert run(*arguments) == 0
     assert "10 of 10 files, 10 there already" in capsys.readouterr().out
+    assert run(*arguments, "--split", 100, 0, 0) == 1  # would leave what was validation and test beside it
+    assert "is none of the 0 partitions" in " ".join(capsys.readouterr().out.split())
 
 
 def test_an_upload_of_copies_that_is_resumed(
