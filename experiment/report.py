@@ -210,9 +210,9 @@ def _cost_notes(rows: Rows, prices: Prices) -> str:
 
 def _prices(rows: Rows, region: str | None) -> Prices:
     """The prices of a region, or of where the last run was."""
-    if region or not rows:
-        return load_prices(region or "us-east-1")
-    return load_prices(rows[-1]["region"], rows[-1]["architecture"])
+    if region:
+        return load_prices(region)
+    return load_prices(rows[-1]["region"], rows[-1]["architecture"]) if rows else load_prices()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

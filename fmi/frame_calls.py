@@ -7,7 +7,6 @@ goes the way of `fmi.direct`, which has time for it.
 from __future__ import annotations
 
 import functools
-import math
 import socket
 import time
 from collections.abc import Callable
@@ -87,16 +86,15 @@ class FrameCalls(Connections):
             self._pump.lose(link, LinkLost.broken(error))
         if frame.startswith(head) and (not length or frame.startswith(length, LENGTH_AT)):
             if HEADER_BYTES <= count < len(frame):
-                count += self._read_on(link, memoryview(frame)[count:])
+                count += self._read_on(link, memoryview(frame)[count:], time.monotonic() + AT_MOST_S)
             if count == len(frame):
                 link.received += 1
                 return True
         self._pump.guarded(link, lambda: link.take_in(frame, count))
         return False
 
-    def _read_on(self, link: Link, rest: memoryview, until: float = math.inf) -> int:
+    def _read_on(self, link: Link, rest: memoryview, until: float) -> int:
         """Fill the rest of a frame, as far as it comes without a break; how many bytes came."""
-        until = min(until, time.monotonic() + AT_MOST_S)
         count = 0
         while count < len(rest):
             more = self._some(link, functools.partial(link.recv_into, rest[count:], 0), until)
