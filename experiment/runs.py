@@ -127,9 +127,10 @@ class Runner:
         self._reporter = reporter
         self._progress = progress
         self._sfn = target.clients.stepfunctions
+        self._refused: set[str] = set()
 
     def run(self, execution: Execution) -> Finished:
-        """Start an execution and wait for its end. Ctrl-C stops it and its functions, and is passed on; what
+        """Start an execution and wait for its end. What else ends the wait stops it and is passed on; what
         it left can be asked for with :meth:`stopped`.
         """
         name = execution.execution_id
@@ -137,17 +138,27 @@ class Runner:
         arn = self._arn(name)
         try:
             content = json.dumps(execution.payload)
+            self._start(name, content)
+            return self._finished(execution, arn, self._wait(arn, name))
+        except BaseException:  # whatever ended the watching, nothing runs on unwatched
+            if name not in self._refused:
+                self._reporter.say(f"Stopping the execution {name} ...", "yellow", important=True)
+                self._stop(arn)
+            raise
+
+    def _start(self, name: str, content: str) -> None:
+        try:
             self._sfn.start_execution(
                 stateMachineArn=self._deployment.state_machine_arn, name=name, input=content
             )
-            return self._finished(execution, arn, self._wait(arn, name))
-        except BaseException:  # whatever ended the watching, nothing runs on unwatched
-            self._reporter.say(f"Stopping the execution {name} ...", "yellow", important=True)
-            self._stop(arn)
+        except ClientError:  # nothing was started; what runs under that name, if anything, is another's
+            self._refused.add(name)
             raise
 
     def stopped(self, execution: Execution) -> Finished | None:
-        """What Step Functions says about an execution that :meth:`run` stopped; None if it never started."""
+        """What Step Functions says about an execution that :meth:`run` stopped; None if none was."""
+        if execution.execution_id in self._refused:
+            return None
         arn = self._arn(execution.execution_id)
         try:
             return self._finished(execution, arn, dict(self._sfn.describe_execution(executionArn=arn)))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from experiment.errors import ResultsError
 from experiment.inputs import Input
@@ -54,6 +54,21 @@ def test_an_execution_that_cannot_be_watched_any_more_is_stopped_and_kept(tmp_pa
     assert len(aws.fakes.stepfunctions.stopped) == 1
     (row,) = rows(options).values()
     assert row["status"] == "aborted"
+
+
+def test_another_execution_of_the_same_name_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    aws, options = target([SUCCEEDED]), sweep(tmp_path, 4)
+
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "ExecutionAlreadyExists", "Message": "it is"}}, "StartExecution")
+
+    monkeypatch.setattr(aws.fakes.stepfunctions, "start_execution", refuse)
+    with pytest.raises(ClientError):
+        run(aws, options, quiet())
+    assert aws.fakes.stepfunctions.stopped == []
+    assert not (options.output / "summary.json").exists()
 
 
 def test_results_of_an_earlier_run_below_the_same_path_do_not_count(tmp_path: Path) -> None:
