@@ -8,8 +8,8 @@ from fmi.buffers import Buffer, Incoming, apart, outgoing
 from fmi.dtypes import dtype_code
 from fmi.frames import Call, Operation
 from fmi.messages import Messages
+from fmi.one_frame import KnownReceive, KnownSend
 from fmi.request import Request
-from fmi.small import SmallReceive, SmallSend
 from fmi.stage import as_bytes
 from fmi.values import Array, Form
 
@@ -34,7 +34,7 @@ class ArrayMessages(Messages):
         self._run(Operation.SEND, [dest], lambda: self._post(array, dest))
         if type(buf) is np.ndarray and array.size:
             kind, call = ("to", dest, buf.dtype, buf.shape), _call(array)
-            self._learn(kind, array.nbytes, lambda channel: SmallSend(channel, call, buf.shape, dest))
+            self._learn(kind, array.nbytes, lambda channel: KnownSend(channel, call, buf.shape, dest))
 
     def Recv(self, buf: Buffer, source: int) -> None:  # noqa: N802
         """Fill an array with what that rank sends."""
@@ -49,7 +49,7 @@ class ArrayMessages(Messages):
         target.settle()
         if type(buf) is np.ndarray and target.flat.size:
             kind, call = ("from", source, buf.dtype, buf.shape), _call(target.flat)
-            self._learn(kind, buf.nbytes, lambda channel: SmallReceive(channel, call, buf.shape, source))
+            self._learn(kind, buf.nbytes, lambda channel: KnownReceive(channel, call, buf.shape, source))
 
     def Sendrecv(self, sendbuf: Buffer, dest: int, recvbuf: Buffer, source: int) -> None:  # noqa: N802
         """Send an array and fill another one, at once; either rank may be this one itself."""

@@ -16,11 +16,11 @@ from fmi.halving import halving_rounds
 from fmi.halving_call import KEPT_BYTES, HalvingCall
 from fmi.known import Known
 from fmi.large_frames import LargeFrames
+from fmi.one_frame import StepsCall
 from fmi.portions import Counts, portions
 from fmi.reductions import LARGE_BYTES
 from fmi.repeats import Repeats
 from fmi.segments import SEGMENT_BYTES
-from fmi.small import SmallCall
 from fmi.steps import allreduce_steps
 from fmi.values import Array
 
@@ -96,7 +96,7 @@ class ArrayReductions(Repeats):
         def make(channel: LargeFrames) -> Known | None:
             if not allreduce.is_large(size, channel.crowded, array.nbytes, array.size, function):
                 steps = allreduce_steps(rank, size, channel.crowded)
-                return SmallCall(channel, call, shape, steps, combine)
+                return StepsCall(channel, call, shape, steps, combine)
             if allreduce.goes_by_halving(size) and SEGMENT_BYTES % array.itemsize == 0:
                 return HalvingCall(channel, call, halving_rounds(rank, size, array.size), combine)
             return None

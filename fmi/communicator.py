@@ -16,8 +16,8 @@ from fmi.frames import Operation
 from fmi.functions import as_func, func, op
 from fmi.object_calls import ObjectCalls
 from fmi.objects import decode, encode
+from fmi.one_frame import StepsCall
 from fmi.session import whole
-from fmi.small import SmallCall
 from fmi.steps import barrier_steps, peers_of
 from fmi.typed_calls import TypedCalls
 from fmi.values import Value, types
@@ -169,7 +169,7 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
         stage = self._stage(Operation.BARRIER)
         steps = barrier_steps(self.rank, self.world_size, self._channel.crowded)
         self._run(Operation.BARRIER, peers_of(steps), lambda: collectives.barrier(stage, steps))
-        self._learn(Operation.BARRIER, 0, lambda channel: SmallCall(channel, stage.call, None, steps, None))
+        self._learn(Operation.BARRIER, 0, lambda channel: StepsCall(channel, stage.call, None, steps, None))
 
     Barrier = barrier
 

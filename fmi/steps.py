@@ -1,7 +1,7 @@
-"""Small collective calls as steps: what a rank sends and receives, one after the other.
+"""Collective calls as steps: what a rank sends and receives, one after the other.
 
 Every rank follows its own list, which depends only on what all ranks know. A call whose messages are small
-goes this way whichever way it is carried out: `follow` does it over any channel, `fmi.small` faster over
+goes this way whichever way it is carried out: `follow` does it over any channel, `fmi.one_frame` faster over
 connections.
 """
 

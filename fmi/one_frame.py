@@ -1,4 +1,4 @@
-"""Calls with small messages that are made again and again: all that does not change is made once.
+"""Calls that are made again and again, each message one frame: all that does not change is made once.
 
 What is kept of a kind is the frame that goes out and the one that comes in as buffers, arrays over their
 payloads, and the links of every step.
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from fmi.large_frames import LargeFrames
 
 
-class Small(Known):
-    """What all of them have.
+class OneFrame(Known):
+    """The frame that goes out, the one that comes in, and arrays over their payloads.
 
     Args:
         channel: the connections.
@@ -68,11 +68,11 @@ class Small(Known):
         self._channel.bytes_received += received
 
 
-class SmallCall(Small):
+class StepsCall(OneFrame):
     """A collective call of one kind.
 
     Args:
-        channel, call, shape: see `Small`.
+        channel, call, shape: see `OneFrame`.
         steps: what this rank does; it is connected with everyone there.
         combine: puts two payloads together; None where there are none.
     """
@@ -122,7 +122,7 @@ class SmallCall(Small):
         self._finish()
 
 
-class SmallSend(Small):
+class KnownSend(OneFrame):
     """A message of one kind to one peer."""
 
     def __init__(self, channel: LargeFrames, call: Call, shape: tuple[int, ...], peer: int) -> None:
@@ -141,7 +141,7 @@ class SmallSend(Small):
         self._finish()
 
 
-class SmallReceive(Small):
+class KnownReceive(OneFrame):
     """A message of one kind from one peer, whose sender chooses the form."""
 
     def __init__(self, channel: LargeFrames, call: Call, shape: tuple[int, ...], peer: int) -> None:
