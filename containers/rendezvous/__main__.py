@@ -27,32 +27,39 @@ from containers.rendezvous.server import RendezvousServer
 log = logging.getLogger("rendezvous")
 
 DEFAULT_PORT = 10000
+HIGHEST_PORT = 65535
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
-    """Command line and environment. Exits with status 2 when something in either is no number or too low."""
+    """Command line and environment. Exits with status 2 when something in either cannot be."""
     parser = argparse.ArgumentParser(
         prog="python -m containers.rendezvous",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
-    def number(option: str, variable: str, default: int, low: int, text: str) -> None:
+    def number(
+        option: str, variable: str, default: int, low: int, text: str, *, high: int | None = None
+    ) -> None:
+        wanted = f"of at least {low}" if high is None else f"from {low} to {high}"
+
         def parse(given: str) -> int:
-            if not given.isascii() or not given.isdigit() or int(given) < low:
-                raise argparse.ArgumentTypeError(f"a whole number of at least {low}, not {given!r}")
-            return int(given)
+            value = int(given) if given.isascii() and given.isdigit() else -1
+            if value < low or (high is not None and value > high):
+                raise argparse.ArgumentTypeError(f"a whole number {wanted}, not {given!r}")
+            return value
 
         given = os.environ.get(variable) or str(default)
         parser.add_argument(option, type=parse, default=given, help=f"{text} (default {default}, {variable})")
 
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")  # noqa: S104
-    number("--port", "PORT", DEFAULT_PORT, 0, "port for clients, 0 for any free one")
+    number("--port", "PORT", DEFAULT_PORT, 0, "port for clients, 0 for any free one", high=HIGHEST_PORT)
     metrics_host = os.environ.get("METRICS_HOST") or "127.0.0.1"
     parser.add_argument(
         "--metrics-host", default=metrics_host, help="address for health and metrics (default 127.0.0.1)"
     )
-    number("--metrics-port", "METRICS_PORT", 0, 0, "its port, 0 for any free one")
+    number("--metrics-port", "METRICS_PORT", 0, 0, "its port, 0 for any free one", high=HIGHEST_PORT)
     number("--max-waiting", "MAX_WAITING", Limits.waiting_clients, 1, "clients that may wait")
     number("--max-connections", "MAX_CONNECTIONS", Limits.connections, 1, "connections that may be open")
     number(
@@ -63,7 +70,12 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "the same from one IP address",
     )
     number("--idle-exit", "IDLE_EXIT", 0, 0, "seconds without a client after which it exits, 0 for never")
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    arguments.log_level = os.environ.get("LOG_LEVEL") or "INFO"
+    if arguments.log_level.upper() not in LOG_LEVELS:
+        levels = f"{', '.join(LOG_LEVELS[:-1])} or {LOG_LEVELS[-1]}"
+        parser.error(f"LOG_LEVEL has to be {levels}, not {arguments.log_level!r}")
+    return arguments
 
 
 async def serve(arguments: argparse.Namespace, limits: Limits) -> None:
@@ -103,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
         connections_per_address=arguments.max_connections_per_address,
         waiting_clients=arguments.max_waiting,
     )
-    logs.set_up(os.environ.get("LOG_LEVEL", "INFO").upper())
+    logs.set_up(arguments.log_level.upper())
     allow_connections(limits.connections)
     try:
         asyncio.run(serve(arguments, limits))

@@ -84,7 +84,7 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Collect the request; anything after it is nobody's protocol and is ignored."""
-        if self.request is not None or self._transport is None or self._transport.is_closing():
+        if self.request is not None or self.is_leaving:
             return
         self._head += data[: V2_REQUEST_BYTES - len(self._head)]
         if not is_v2(self._head):
@@ -132,6 +132,11 @@ class Client(asyncio.Protocol):
     def expire_in(self, seconds: float) -> None:
         """Dismiss the client if its state has not changed by then."""
         self._call_later(seconds, self._expire)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the connection has ended; asyncio calls `connection_lost` only some rounds later."""
+        return self._transport is None or self._transport.is_closing()
 
     @property
     def _token(self) -> bytes:

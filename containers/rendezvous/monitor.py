@@ -47,7 +47,7 @@ class Monitor:
         self._wanted = (host, port)
         self._health = health
         self._metrics = metrics
-        self._open = 0
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._server: asyncio.Server | None = None
 
     @property
@@ -69,21 +69,27 @@ class Monitor:
     ) -> None:
         if self._server:
             self._server.close()
+        for writer in self._open.values():
+            writer.transport.abort()
+        if self._open:  # left to the loop's end they would be cancelled, which asyncio logs as errors
+            await asyncio.wait(self._open)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - tells mypy that asyncio runs this as a task
+        self._open[task] = writer
         try:
-            if self._open <= CONNECTIONS:
+            if len(self._open) <= CONNECTIONS:
                 async with asyncio.timeout(DEADLINE_S):
                     await self._answer(reader, writer)
         except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
             pass  # slow, silent, too long, or gone: not worth an answer
         finally:
-            self._open -= 1
             writer.close()
             with contextlib.suppress(TimeoutError, OSError):
                 async with asyncio.timeout(DEADLINE_S):
                     await writer.wait_closed()
+            del self._open[task]
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")

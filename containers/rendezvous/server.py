@@ -208,6 +208,8 @@ class RendezvousServer:
 
     def _pair_or_wait(self, client: Client, request: Request) -> None:
         waiter = self.waiting.pop(request.name, None)
+        if waiter and waiter.is_leaving:
+            waiter = None
         if waiter and waiter.request and request.token and waiter.request.token == request.token:
             # The same client again: its earlier connection is stale, whatever TCP thinks of it.
             waiter.dismiss(Status.TIMEOUT)

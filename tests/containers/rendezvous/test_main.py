@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -113,12 +114,52 @@ def test_the_files_of_the_image_are_all_it_needs(tmp_path: Path) -> None:
     assert healthcheck[1] == "containers.rendezvous.health"
 
 
+def test_it_stops_without_an_error_while_the_monitor_is_being_asked() -> None:
+    with server() as it, socket.create_connection(("127.0.0.1", it.metrics_port)) as asking:
+        asking.sendall(b"GET /metrics")  # and never the rest
+        assert it.metrics()["rendezvous_open_connections"] == 0  # so it has taken in the one before
+        it.process.terminate()
+        _, errors = it.process.communicate(timeout=PATIENCE_S)
+        assert it.process.returncode == 0
+    assert [line for line in errors.splitlines() if json.loads(line)["level"] == "ERROR"] == []
+
+
 @pytest.mark.parametrize(
-    "arguments", [["--port", "many"], ["--nothing"], ["--max-waiting", "0"], ["--port", "-1"]]
+    ("arguments", "message"),
+    [
+        (["--port", "many"], "a whole number from 0 to 65535, not 'many'"),
+        (["--nothing"], "unrecognized arguments: --nothing"),
+        (["--max-waiting", "0"], "a whole number of at least 1, not '0'"),
+        (["--port", "-1"], "a whole number from 0 to 65535, not '-1'"),
+        (["--metrics-port", "65536"], "a whole number from 0 to 65535, not '65536'"),
+    ],
 )
-def test_wrong_arguments(arguments: list[str]) -> None:
-    done = subprocess.run([*COMMAND, *arguments], check=False, capture_output=True, timeout=PATIENCE_S)
+def test_wrong_arguments(arguments: list[str], message: str) -> None:
+    done = subprocess.run(
+        [*COMMAND, *arguments], check=False, capture_output=True, text=True, timeout=PATIENCE_S
+    )
     assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith(message)
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"PORT": "70000"}, "a whole number from 0 to 65535, not '70000'"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL has to be DEBUG, INFO, WARNING, ERROR or CRITICAL, not 'loud'"),
+    ],
+)
+def test_wrong_variables(variables: dict[str, str], message: str) -> None:
+    done = subprocess.run(
+        COMMAND,
+        env={**os.environ, **variables},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith(message)
 
 
 def test_it_exits_by_itself_when_nobody_comes() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import socket
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -159,6 +160,24 @@ def test_a_waiter_whose_connection_died_is_never_paired() -> None:
             two.say(b"pair")
             await two.v1()
             assert await one.v1() == two.address
+
+    run(body)
+
+
+def test_a_waiter_that_goes_in_the_moment_its_peer_comes_is_not_paired() -> None:
+    request = wire.encode_v2_request(b"pair")
+
+    async def body(server: RendezvousServer) -> None:
+        with socket.create_connection(server.address) as corpse:
+            corpse.sendall(request)
+            await until(lambda: bool(server.waiting))
+            peer = socket.create_connection(server.address)
+            await until(lambda: len(server.connections) == 2)
+        with peer:  # both have happened when the server next looks
+            peer.sendall(request)
+            await until(lambda: server.metrics.value("requests_total", "v2") == 2)
+            assert server.metrics.value("pairs_total") == 0
+            assert len(server.waiting) == 1
 
     run(body)
 
