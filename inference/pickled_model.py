@@ -23,11 +23,16 @@ from inference.config import ModelError
 
 BUILT: Mapping[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): OrderedDict,
+    ("__builtin__", "set"): set,  # which buffers a module does not save
+    ("builtins", "set"): set,
     ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
     ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
     ("torch", "Size"): torch.Size,
 }
 """What is built for real. Storages, which hold the numbers, are PyTorch's business too."""
+
+ARCHIVE = b"PK\x03\x04"
+OTHER_FORMAT = "it is not an archive, which is what torch.save writes since PyTorch 1.6"
 
 
 class StandIn:
@@ -73,7 +78,7 @@ class Names:
 
     def __str__(self) -> str:
         return (
-            f"  built by PyTorch: {', '.join(self.built) or 'nothing'}\n"
+            f"  built for real: {', '.join(self.built) or 'nothing'}\n"
             f"  replaced by empty stand-ins, never imported: {', '.join(self.stand_ins) or 'nothing'}"
         )
 
@@ -126,10 +131,12 @@ def load(path: Path) -> PickledModel:
 
     Raises ModelError when the file is damaged or holds neither.
     """
+    # PyTorch reads with `load`, past the stand-ins, only what is in its older formats.
     machinery = SimpleNamespace(
-        Unpickler=_Unpickler, load=pickle.load, UnpicklingError=pickle.UnpicklingError, __name__="stand-ins"
+        Unpickler=_Unpickler, load=_refuse, UnpicklingError=pickle.UnpicklingError, __name__="stand-ins"
     )
     try:
+        _check_format(path)
         loaded = torch.load(path, map_location="cpu", weights_only=False, pickle_module=machinery)
     # Whatever a damaged pickle makes of the stand-ins.
     except Exception as error:
@@ -144,6 +151,24 @@ def load(path: Path) -> PickledModel:
         )
     plain = {name.removeprefix("module."): tensor for name, tensor in weights.items()}
     return PickledModel(plain, _heads(loaded))
+
+
+def _refuse(*_: object, **__: object) -> object:
+    raise pickle.UnpicklingError(OTHER_FORMAT)
+
+
+def _check_format(path: Path) -> None:
+    """Raise UnpicklingError where torch.load would not use the stand-ins.
+
+    It takes a file for an archive by its first bytes, while zipfile is content with one at the end, and
+    compiles and runs what is in a TorchScript archive.
+    """
+    with path.open("rb") as file:
+        if file.read(len(ARCHIVE)) != ARCHIVE:
+            raise pickle.UnpicklingError(OTHER_FORMAT)
+    # PyTorch's own reader, because two readers can see two things in one crafted archive.
+    if "constants.pkl" in torch._C.PyTorchFileReader(str(path)).get_all_records():
+        raise pickle.UnpicklingError("it is a TorchScript archive, not what torch.save writes")
 
 
 def _state_dict(path: Path, loaded: Mapping[Any, Any]) -> dict[str, Tensor]:

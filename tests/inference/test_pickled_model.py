@@ -1,6 +1,7 @@
 """A model that another program pickled whole, with code that is not here, becomes safetensors."""
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,69 @@ def test_code_in_a_trusted_pickle_does_not_run_either(tmp_path: Path) -> None:
     assert any("mkdir" in name for name in pickled_model.names(path).stand_ins)
     assert list(pickled_model.load(path).weights) == ["a"]
     assert not marker.exists()
+
+
+def test_code_in_front_of_an_archive_does_not_run(tmp_path: Path) -> None:
+    """zipfile finds an archive at the end of any file; torch.load takes this one for its oldest format."""
+    path, marker = tmp_path / "model.pt", tmp_path / "owned"
+    torch.save({"a": torch.ones(2)}, path)
+    path.write_bytes(pickle.dumps(Malicious(marker)) + path.read_bytes())
+    done = convert(str(path), "--trust")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "since PyTorch 1.6" in done.stderr
+    assert not marker.exists()
+
+
+SCRIPTED = """
+import sys, torch
+
+class Scripted(torch.nn.Module):
+    "As TorchScript, its state makes a file when it is loaded."
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    @torch.jit.export
+    def __getstate__(self) -> tuple[str, bool]:
+        return (self.path, self.training)
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[str, bool]) -> None:
+        self.path = state[0]
+        self.training = state[1]
+        torch.from_file(self.path, shared=True, size=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+torch.jit.script(Scripted(sys.argv[1])).save(sys.argv[2])
+"""
+
+
+def test_a_torchscript_archive_does_not_run(tmp_path: Path) -> None:
+    path, marker = tmp_path / "model.pt", tmp_path / "owned"
+    (tmp_path / "make.py").write_text(SCRIPTED)  # TorchScript needs a source file
+    make = [sys.executable, "-W", "ignore", str(tmp_path / "make.py"), str(marker), str(path)]
+    subprocess.run(make, check=True, timeout=60)
+    done = convert(str(path), "--trust")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "TorchScript" in done.stderr
+    assert not marker.exists()
+
+
+class Masked(torch.nn.Linear):
+    """With a buffer that is no weight."""
+
+    def __init__(self) -> None:
+        super().__init__(2, 2)
+        self.register_buffer("mask", torch.ones(2), persistent=False)
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_only_what_a_state_dict_would_hold_counts_as_a_weight(tmp_path: Path, protocol: int) -> None:
+    torch.save(Masked(), tmp_path / "model.pt", pickle_protocol=protocol)
+    assert sorted(pickled_model.load(tmp_path / "model.pt").weights) == ["bias", "weight"]
 
 
 def test_state_dicts_are_converted_and_loaded_directly(
