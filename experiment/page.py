@@ -17,35 +17,39 @@ body { margin: 0 auto; padding: 1.2rem; max-width: 72rem; color: var(--ink); bac
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; overflow-wrap: break-word; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0; } h2 { font-size: 1.2rem; margin: 2.4rem 0 .5rem; }
 p { margin: .3rem 0; max-width: 46rem; } .soft { color: var(--soft); font-size: .9rem; }
-.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .7rem;
+.numbers { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.6rem, 1fr)); gap: .7rem;
   margin: 1.2rem 0; }
 .number { border: 1px solid var(--line); border-radius: .6rem; padding: .6rem .8rem; font-size: .9rem; }
-.number b { display: block; font-size: 1.35rem; color: var(--blue); font-variant-numeric: tabular-nums; }
-.pair { display: grid; gap: .8rem 2rem; align-items: start; }
-.pair > * { min-width: 0; }
-figure { margin: 0; } img { display: block; width: 100%; max-width: 34rem; height: auto; }
-.scroll { overflow-x: auto; max-height: 30rem; overflow-y: auto; }
-table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .55rem; border-bottom: 1px solid var(--line); text-align: right;
+.number b { display: block; font-size: 1.35rem; color: var(--blue); font-variant-numeric: tabular-nums;
   white-space: nowrap; }
-th { vertical-align: bottom; white-space: normal; }
+.pair { display: flex; flex-wrap: wrap; gap: .8rem 2rem; align-items: start; }
+.pair > * { min-width: 0; max-width: 100%; }
+figure { margin: 0; width: 33rem; } img { display: block; width: 100%; max-width: 34rem; height: auto; }
+.scroll { overflow-x: auto; max-height: 45rem; overflow-y: auto; }
+table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .4rem; border-bottom: 1px solid var(--line); text-align: right;
+  white-space: nowrap; }
+th { vertical-align: bottom; white-space: normal; position: sticky; top: 0; background: #fff; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-td:first-child { white-space: normal; min-width: 7rem; }
+td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 7rem; }
+.wide { font-size: .72rem; } .wide th, .wide td { padding: .3rem; } .wide td:first-child { min-width: 5rem; }
 .failed { color: var(--bad); font-weight: 600; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8rem; background: #f6f8fa; padding: .7rem;
   border-radius: .4rem; }
-@media (min-width: 62rem) { .pair { grid-template-columns: minmax(0, 33rem) minmax(0, 1fr); } }
 @media print {
   @page { size: A4; margin: 14mm; }
   body { max-width: none; padding: 0; font-size: 9.5pt; }
   h2 { margin-top: 1.2rem; break-after: avoid; }
   figure, tr, .number { break-inside: avoid; }
   .scroll { overflow: visible; max-height: none; }
-  .pair { display: block; } .pair .scroll { margin-top: .5rem; }
-  table { font-size: 6.5pt; } th, td { padding: .1rem .25rem; } td { white-space: normal; }
+  .pair { display: block; } figure { width: auto; } .pair .scroll { margin-top: .5rem; }
+  table, .wide { font-size: 6.5pt; } th { position: static; } td { white-space: normal; }
+  th, td, .wide th, .wide td { padding: .1rem .25rem; }
   img { max-width: 12cm; }
 }
 """
+_MANY_COLUMNS = 10
+"""A table with more is set smaller."""
 
 
 def page(title: str, sections: Iterable[str]) -> str:
@@ -85,10 +89,12 @@ def paragraphs(lines: Iterable[str], *, soft: bool = True) -> str:
 
 def table(head: Iterable[str], body: Iterable[Sequence[Cell]]) -> str:
     """A table that scrolls sideways where the screen is narrower; text that says a run failed is marked."""
-    cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    names = list(head)
+    cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     rows = "".join(f"<tr>{''.join(_cell(cell) for cell in line)}</tr>" for line in body)
+    wide = ' class="wide"' if len(names) > _MANY_COLUMNS else ""
     return (
-        '<div class="scroll" tabindex="0"><table>'
+        f'<div class="scroll" tabindex="0"><table{wide}>'
         f"<thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 

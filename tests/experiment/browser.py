@@ -75,11 +75,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 @dataclass(frozen=True)
 class Look:
-    """A page as it was drawn: pixels, pictures that have content, and what was asked for beside the page."""
+    """A page as it was drawn: pixels, pictures that have content, numbers in tiles that do not fit on one
+    line, tables that have to be scrolled sideways, and what was asked for beside the page.
+    """
 
     window: int
     content: int
     images: int
+    broken: int
+    cut: int
     loaded: set[str]
 
 
@@ -94,7 +98,10 @@ def look(html: bytes, folder: Path, width: int) -> Look:
         "const d=f.contentDocument;"
         'document.getElementById("out").textContent="content="+d.documentElement.scrollWidth+" window="'
         '+d.documentElement.clientWidth+" images="'
-        '+[...d.images].filter(i=>i.complete&&i.naturalWidth>0).length};f.src="/page";</script>'
+        '+[...d.images].filter(i=>i.complete&&i.naturalWidth>0).length+" broken="'
+        '+[...d.querySelectorAll(".number b")].filter(b=>b.scrollWidth>b.clientWidth||b.offsetHeight>40)'
+        '.length+" cut="+[...d.querySelectorAll(".scroll")].filter(t=>t.scrollWidth>t.clientWidth).length'
+        '};f.src="/page";</script>'
     )
     with Served({"/": probe.encode(), "/page": html}) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -103,6 +110,7 @@ def look(html: bytes, folder: Path, width: int) -> Look:
         options = (rules, "--virtual-time-budget=15000", "--dump-dom")
         dom = visit(f"http://127.0.0.1:{port}/", folder, *options)
         server.shutdown()
-    found = {name: int(number) for name, number in re.findall(r"(content|window|images)=(\d+)", dom)}
-    assert len(found) == 3, dom[-2000:]
-    return Look(found["window"], found["content"], found["images"], server.asked - {f"127.0.0.1:{port}/page"})
+    counted = re.findall(r"(content|window|images|broken|cut)=(\d+)", dom)
+    found = {name: int(number) for name, number in counted}
+    assert len(found) == 5, dom[-2000:]
+    return Look(loaded=server.asked - {f"127.0.0.1:{port}/page"}, **found)

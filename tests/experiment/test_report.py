@@ -24,7 +24,7 @@ from experiment.rows import CostLine, RunRow
 from experiment.summary import Summary
 from experiment.table import runs_table, shown
 from tests.experiment import rows
-from tests.experiment.browser import Look, look, visit
+from tests.experiment.browser import look, visit
 from tests.experiment.sweeps import sweep
 
 VOID = {"meta", "img", "br", "link"}
@@ -222,22 +222,29 @@ def test_a_folder_without_usable_results_is_refused_and_left_alone(
     assert [path.name for path in tmp_path.iterdir()] == ([] if content is None else ["summary.json"])
 
 
-@pytest.mark.parametrize("width", [320, 390])
-def test_on_a_telephone_nothing_sticks_out_and_nothing_is_loaded(
-    written: Path, tmp_path: Path, width: int
+@pytest.mark.parametrize(
+    ("width", "cut"),
+    [(320, None), (390, None), (1000, 1), (1600, 0)],  # at 1000 pixels only the table of runs is wider
+)
+def test_on_every_screen_nothing_sticks_out_and_nothing_is_loaded(
+    written: Path, tmp_path: Path, width: int, cut: int | None
 ) -> None:
     found = look(written.read_bytes(), tmp_path, width)
-    assert found == Look(width, width, len(Page(written.read_text()).alts), set())
+    assert (found.window, found.content, found.broken, found.loaded) == (width, width, 0, set())
+    assert found.images == len(Page(written.read_text()).alts)
+    assert cut is None or found.cut == cut
 
 
 def test_such_a_look_finds_what_sticks_out_and_what_is_loaded(written: Path, tmp_path: Path) -> None:
     bad = (
         written.read_text()
         .replace(".scroll {", ".unused {")
+        .replace("minmax(9.6rem, 1fr)", "5rem")
         .replace("<body>", '<body><img src="http://elsewhere.example/pixel.png"/>')
     )
     found = look(bad.encode(), tmp_path, 390)
     assert found.content > found.window == 390
+    assert found.broken > 0
     assert found.loaded == {"elsewhere.example/pixel.png"}
 
 
