@@ -85,10 +85,8 @@ def _start(options: argparse.Namespace) -> int:
 
 
 def _stop(options: argparse.Namespace) -> int:
-    cloud = EmbeddedAWS.attach(options.state_dir)
-    # One that no longer answers is ended too, so stop() works from the state file alone.
-    (cloud or EmbeddedAWS(options.state_dir, Path())).stop()
-    print("localcloud stopped" if cloud else "localcloud was not running")
+    stopped = EmbeddedAWS(options.state_dir, Path()).stop()
+    print("localcloud stopped" if stopped else "localcloud was not running")
     return 0
 
 

@@ -29,8 +29,8 @@ def configure(port: int) -> None:
     }
 
 
-def application(runtime: LambdaRuntime) -> MotoObject:
-    """moto as a WSGI application, whose state machines run and call functions through `runtime`."""
+def application(runtime: LambdaRuntime, key: str) -> MotoObject:
+    """moto as a WSGI application: state machines call functions through `runtime` and sign with `key`."""
     from moto.core.config import default_user_config  # noqa: PLC0415 - after configure()
     from moto.moto_api import state_manager  # noqa: PLC0415
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
@@ -52,6 +52,6 @@ def application(runtime: LambdaRuntime) -> MotoObject:
     codebuild.install()
     ecs_model.install()
     quotas.install(runtime)
-    stepfunctions.install(runtime)
+    stepfunctions.install(runtime, key)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     return DomainDispatcherApplication(create_backend_app)

@@ -7,16 +7,19 @@ import fcntl
 import logging
 import os
 import resource
+import secrets
+import shlex
 import shutil
 import signal
 import socket
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from localcloud import control_plane
 from localcloud.host import CannotStartError, Host
@@ -28,6 +31,11 @@ if TYPE_CHECKING:
     from localcloud.fargate import Fargate
     from localcloud.gateway import Gateway
     from localcloud.runtime import LambdaRuntime
+
+
+# A daemon whose folder was moved or removed notices it within a second, and ends within a few.
+_LOOK_SECONDS = 1.0
+_LOCK_SECONDS = 8.0
 
 
 def run(state_dir: Path, code_root: Path, port: int, concurrency: int, runtime: str) -> int:
@@ -49,17 +57,34 @@ def run(state_dir: Path, code_root: Path, port: int, concurrency: int, runtime: 
 
 @contextlib.contextmanager
 def _only_one(state_dir: Path) -> Iterator[None]:
-    """Hold the state folder's lock, which the system releases with the process, however that ends."""
-    with (state_dir / LOCK_FILE).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError(f"another localcloud runs with --state-dir {state_dir}") from error
+    """Hold the state folder's lock, which the system releases with the process, however that ends.
+
+    One that is about to end, because this folder is no longer where it was, is waited for.
+    """
+    with (state_dir / LOCK_FILE).open("a+") as lock:
+        deadline = time.monotonic() + _LOCK_SECONDS
+        while not _locked(lock):
+            if time.monotonic() > deadline:
+                lock.seek(0)
+                raise OSError(
+                    f"another one (process {lock.read()}) runs with --state-dir {state_dir}; end it with: "
+                    f"python -m localcloud stop --state-dir {shlex.quote(str(state_dir))}"
+                )
+            time.sleep(0.1)
+        lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
         # Left by one that was killed.
         shutil.rmtree(state_dir / "environments", ignore_errors=True)
         yield
+
+
+def _locked(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -87,13 +112,29 @@ def _serve(
     from localcloud.gateway import Gateway  # noqa: PLC0415
     from localcloud.runtime import LambdaRuntime, Limits  # noqa: PLC0415
 
-    settings = ProcessSettings(code_root, state_dir, f"http://127.0.0.1:{port}")
+    key = f"localcloud-{secrets.token_hex(16)}"
+    settings = ProcessSettings(code_root, state_dir, f"http://127.0.0.1:{port}", key)
     host = _host(runtime_kind, settings)
     runtime = LambdaRuntime(host, Limits(concurrency))
     fargate = Fargate(host, runtime)
-    state = DaemonState.of_this_process(port, uuid.uuid4().hex[:12], code_root, runtime_kind)
+    state = DaemonState.of_this_process(
+        port,
+        uuid.uuid4().hex[:12],
+        code_root=code_root,
+        state_dir=state_dir,
+        key=key,
+        runtime=runtime_kind,
+    )
     actions = _actions(runtime, fargate)
-    gateway = Gateway(control_plane.application(runtime), runtime, state.instance_id, actions, fargate.wake)
+    application = control_plane.application(runtime, key)
+    gateway = Gateway(
+        application,
+        runtime,
+        instance_id=state.instance_id,
+        key=key,
+        actions=actions,
+        on_ecs_change=fargate.wake,
+    )
     server = _http_server(listener, gateway)
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     state.write(state_dir)
@@ -101,7 +142,10 @@ def _serve(
         "localcloud runs at %s; functions run in %s (%s)", settings.endpoint_url, code_root, runtime_kind
     )
     try:
-        stopping.wait()
+        while not stopping.wait(_LOOK_SECONDS):
+            if state.is_gone(state_dir):
+                logging.warning("the state file is gone from %s, and so am I", state_dir)
+                break
     finally:
         state.remove(state_dir)
         server.shutdown()

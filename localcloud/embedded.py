@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from localcloud.state import LOG_FILE, DaemonState
+from localcloud.state import LOG_FILE, DaemonState, lock_holder
 
 REGION = "us-east-1"
 _PACKAGE_PARENT = Path(__file__).resolve().parent.parent
@@ -88,7 +87,7 @@ class EmbeddedAWS:
         no_proxy = ",".join(part for part in bypass if part)
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "localcloud",
+            "AWS_ACCESS_KEY_ID": self._running().key,
             "AWS_SECRET_ACCESS_KEY": "localcloud",
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
@@ -116,18 +115,22 @@ class EmbeddedAWS:
             self._child.wait()
             raise
 
-    def stop(self, timeout: float = 15.0) -> None:
-        """End the daemon and every process that it started; nothing happens when it does not run."""
+    def stop(self, timeout: float = 15.0) -> bool:
+        """End the daemon, whether it answers or not, and every process that it started; False when there is
+        none.
+        """
         state = self._state or DaemonState.read(self.state_dir)
-        process = state.process() if state else None
-        if state is not None and process is not None:
+        process = (state and state.process()) or lock_holder(self.state_dir)
+        if process is not None:
             _end_tree(process, timeout)
+        if state is not None:
             state.remove(self.state_dir)
             _remove_containers(state, self.state_dir)
         if self._child is not None:
             self._child.wait()
             self._child = None
         self._state = None
+        return process is not None
 
     def stop_functions(self) -> int:
         """End every running Lambda invocation with an error; how many there were."""
@@ -135,7 +138,11 @@ class EmbeddedAWS:
 
     def admin(self, action: str) -> dict[str, Any]:
         """POST one of the daemon's own actions (`stop-functions`, `reset-idle`, `status`); its answer."""
-        request = urllib.request.Request(f"{self.endpoint_url}/_localcloud/{action}", method="POST")  # noqa: S310
+        request = urllib.request.Request(  # noqa: S310
+            f"{self.endpoint_url}/_localcloud/{action}",
+            headers={"Authorization": f"Bearer {self._running().key}"},
+            method="POST",
+        )
         with _OPENER.open(request, timeout=30) as response:
             answer: dict[str, Any] = json.load(response)
         return answer
@@ -167,7 +174,7 @@ class EmbeddedAWS:
         command += ["--concurrency", str(self._concurrency), "--runtime", self._runtime]
         search = [str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in search if part)}
-        with self.log_file.open("wb") as log:
+        with self.log_file.open("wb" if lock_holder(self.state_dir) is None else "ab") as log:
             # Its own session: a Ctrl-C on the terminal reaches the caller, who then decides what ends.
             return subprocess.Popen(
                 command,
@@ -218,7 +225,7 @@ def _end_tree(process: psutil.Process, timeout: float) -> None:
         process.terminate()
         process.wait(timeout)
     except psutil.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
     except psutil.NoSuchProcess:
         pass
     # Functions and tasks end by themselves once the daemon is gone; whoever does not is killed.

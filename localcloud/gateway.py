@@ -18,6 +18,7 @@ _SYNCHRONOUS_LIMIT = 6 * 1024 * 1024
 _ASYNCHRONOUS_LIMIT = 1024 * 1024
 # Calls after which services, tasks or who listens to their events may have changed.
 _ECS_CHANGE = re.compile(r"AmazonEC2ContainerService\w*\.(?!Describe|List)|AWSEvents\.Put")
+HEALTH = "/_localcloud/health"
 _REGION = re.compile(r"Credential=[^/]+/\d+/([^/]+)/")
 
 
@@ -45,25 +46,47 @@ class Response:
         return cls(status, json.dumps(content).encode())
 
 
+_REFUSED = Response(
+    HTTPStatus.FORBIDDEN,
+    json.dumps(
+        {
+            "__type": "UnrecognizedClientException",
+            "message": "The access key id is not the embedded AWS's: take it from "
+            "`python -m localcloud status --env`.",
+        }
+    ).encode(),
+    {"x-amzn-ErrorType": "UnrecognizedClientException"},
+)
+
+
 class Gateway:
-    """Answers what localcloud adds to moto; `actions` are POSTed below /_localcloud/."""
+    """Answers what localcloud adds to moto; `actions` are POSTed below /_localcloud/.
+
+    Only who knows `key` is answered, whatever the service: others on this machine, and every page in a
+    browser, reach this port too, and a task definition is a command to run.
+    """
 
     def __init__(
         self,
         moto: Callable[..., Iterable[bytes]],
         runtime: LambdaRuntime,
+        *,
         instance_id: str,
+        key: str,
         actions: dict[str, Callable[[], dict[str, Any]]],
         on_ecs_change: Callable[[], None],
     ) -> None:
         self._moto = moto
         self._runtime = runtime
         self._instance_id = instance_id
+        self._key = key
         self._actions = actions
         self._on_ecs_change = on_ecs_change
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request."""
+        if environ["PATH_INFO"] != HEALTH and not self._signed(environ):
+            return _send(_REFUSED, start_response)
         handler = self._route(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if handler is not None:
             return _send(handler(_read(environ)), start_response)
@@ -71,6 +94,10 @@ class Gateway:
         if _ECS_CHANGE.match(environ.get("HTTP_X_AMZ_TARGET", "")):
             self._on_ecs_change()
         return answer
+
+    def _signed(self, environ: dict[str, Any]) -> bool:
+        """Whether it was signed with the key: in a header, or in the query of a presigned URL."""
+        return self._key in environ.get("HTTP_AUTHORIZATION", "") + environ.get("QUERY_STRING", "")
 
     def _route(self, method: str, path: str) -> Callable[[Request], Response] | None:
         if method == "POST" and _INVOKE.fullmatch(path):

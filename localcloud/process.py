@@ -43,6 +43,8 @@ class ProcessSettings:
     code_root: Path
     state_dir: Path
     endpoint_url: str
+    key: str
+    """The access key id that the embedded AWS obeys."""
 
 
 def aws_environment(settings: ProcessSettings, region: str) -> dict[str, str]:
@@ -52,7 +54,7 @@ def aws_environment(settings: ProcessSettings, region: str) -> dict[str, str]:
         "TZ": ":UTC",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": "localcloud",
+        "AWS_ACCESS_KEY_ID": settings.key,
         "AWS_SECRET_ACCESS_KEY": "localcloud",
         "AWS_SESSION_TOKEN": "localcloud",
         "AWS_ENDPOINT_URL": settings.endpoint_url,

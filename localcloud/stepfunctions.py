@@ -15,12 +15,14 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import boto3
 from botocore.exceptions import ClientError
 from moto.core.responses import ActionResult
 from moto.stepfunctions.parser.api import ExecutionStatus, InvalidDefinition
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
+from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
@@ -33,14 +35,29 @@ if TYPE_CHECKING:
     from localcloud.runtime import LambdaRuntime
 
 
-def install(runtime: LambdaRuntime) -> None:
-    """Put everything of this module into moto's classes; functions run through `runtime`."""
+def install(runtime: LambdaRuntime, key: str) -> None:
+    """Put everything of this module into moto's classes; functions run through `runtime`.
+
+    `key` is the access key id with which the interpreter calls the other services.
+    """
+    boto_client.boto3 = _Signed(key)
     StepFunctionResponse.validate_state_machine_definition = _validate_definition
     StepFunctionResponse.list_state_machine_versions = _list_versions
     StepFunctionResponse.stop_execution = _stop_execution
     _install_names()
     _install_invoke(runtime)
     _install_stop(runtime)
+
+
+class _Signed:
+    """boto3 as the interpreter's module sees it, whose own access key id nobody would obey."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def client(self, **options: object) -> MotoObject:
+        """A client that the gateway obeys."""
+        return boto3.client(**{**options, "aws_access_key_id": self._key})  # type: ignore[call-overload]
 
 
 def _validate_definition(self: MotoObject) -> MotoObject:

@@ -33,7 +33,7 @@ def client(cloud: EmbeddedAWS, service: str) -> Json:
         service,
         endpoint_url=cloud.endpoint_url,
         region_name="us-east-1",
-        aws_access_key_id="test",
+        aws_access_key_id=cloud.environment()["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key="test",
         config=Config(retries={"total_max_attempts": 1}, max_pool_connections=40, read_timeout=60),
     )

@@ -1,8 +1,10 @@
 """The daemon's life: start, attach, stop, and what is left when it is killed."""
 
 import os
+import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 import boto3
 import psutil
 import pytest
+import urllib3
 
 from localcloud import EmbeddedAWS, StartError
 
@@ -82,6 +85,62 @@ def test_state_file_of_another_process_is_not_believed(cloud: EmbeddedAWS, tmp_p
     assert EmbeddedAWS.attach(tmp_path) is None
     (tmp_path / "localcloud.json").write_text("{")
     assert EmbeddedAWS.attach(tmp_path) is None
+
+
+def test_a_copied_state_folder_leads_to_no_one_elses_daemon(cloud: EmbeddedAWS, tmp_path: Path) -> None:
+    shutil.copy(cloud.state_dir / "localcloud.json", tmp_path)
+    assert EmbeddedAWS.attach(tmp_path) is None
+    assert EmbeddedAWS(tmp_path, FUNCTIONS).stop() is False
+    assert EmbeddedAWS.attach(cloud.state_dir) is not None
+
+
+def test_only_who_has_the_key_is_obeyed(cloud: EmbeddedAWS) -> None:
+    assert stat.S_IMODE((cloud.state_dir / "localcloud.json").stat().st_mode) == 0o600
+    page = {
+        "X-Amz-Target": "AmazonEC2ContainerServiceV20141113.ListClusters",
+        "Origin": "https://example.org",
+    }
+    for method, path, headers in [
+        ("POST", "/_localcloud/stop-functions", {}),
+        (
+            "POST",
+            "/",
+            {**page, "Authorization": "AWS4-HMAC-SHA256 Credential=x/1/us-east-1/ecs/aws4_request"},
+        ),
+        ("OPTIONS", "/", {**page, "Access-Control-Request-Method": "POST"}),
+        ("GET", "/?X-Amz-Credential=x", {}),
+    ]:
+        answer = urllib3.request(method, f"{cloud.endpoint_url}{path}", headers=headers, body="{}")
+        assert answer.status == 403
+        assert "localcloud status --env" in answer.json()["message"]
+        assert "Access-Control-Allow-Origin" not in answer.headers
+    s3 = client(cloud, "s3")
+    s3.create_bucket(Bucket="presigned")
+    url = s3.generate_presigned_url("list_objects", Params={"Bucket": "presigned"})
+    assert urllib3.request("GET", url).status == 200
+
+
+@pytest.mark.parametrize("what", ["removed", "moved"])
+def test_a_daemon_whose_folder_is_gone_ends(own: EmbeddedAWS, tmp_path: Path, what: str) -> None:
+    processes = family(own)
+    if what == "removed":
+        shutil.rmtree(own.state_dir)
+    else:
+        own.state_dir.rename(tmp_path / "elsewhere")
+        # The folder's new name is another place: its own daemon starts as soon as the other has ended.
+        with EmbeddedAWS(tmp_path / "elsewhere", FUNCTIONS) as other:
+            assert other.instance_id != own.instance_id
+    assert psutil.wait_procs(processes, timeout=15)[1] == []
+
+
+@pytest.mark.parametrize("state_file", ["as it is", "of another version"])
+def test_a_daemon_that_does_not_answer_is_stopped_all_the_same(own: EmbeddedAWS, state_file: str) -> None:
+    daemon, *children = family(own)
+    daemon.suspend()
+    if state_file != "as it is":
+        (own.state_dir / "localcloud.json").write_text('{"pid": 1}')
+    assert EmbeddedAWS(own.state_dir, FUNCTIONS).stop(timeout=0.5) is True
+    assert not [process for process in (daemon, *children) if process.is_running()]
 
 
 def test_failing_start_shows_why(tmp_path: Path) -> None:

@@ -165,12 +165,14 @@ def test_code_stamp_changes_with_the_code(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_state_of_a_process_that_is_gone(tmp_path: Path) -> None:
-    state = DaemonState.of_this_process(1, "id", tmp_path, "process")
+    state = DaemonState.of_this_process(
+        1, "id", code_root=tmp_path, state_dir=tmp_path, key="key", runtime="process"
+    )
     state.write(tmp_path)
     assert DaemonState.read(tmp_path) == state
     assert state.process() is not None
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    assert DaemonState(gone.pid, 0.0, 1, "id", ".").process() is None
+    assert DaemonState(gone.pid, 0.0, 1, "id", ".", ".", "key").process() is None
     state.remove(tmp_path)
     assert DaemonState.read(tmp_path) is None

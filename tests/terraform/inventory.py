@@ -25,7 +25,7 @@ def client(cloud: EmbeddedAWS, service: str) -> Client:
         service,
         endpoint_url=cloud.endpoint_url,
         region_name="us-east-1",
-        aws_access_key_id="test",
+        aws_access_key_id=cloud.environment()["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key="test",
     )
 

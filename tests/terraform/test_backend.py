@@ -37,7 +37,7 @@ def s3(cloud: EmbeddedAWS) -> Any:  # noqa: ANN401 - a boto3 client
         "s3",
         endpoint_url=cloud.endpoint_url,
         region_name="us-east-1",
-        aws_access_key_id="test",
+        aws_access_key_id=cloud.environment()["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key="test",
     )
 
