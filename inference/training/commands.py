@@ -1,6 +1,7 @@
 """The two commands of training, `scripts/pretrain.py` and `scripts/train.py`."""
 
 import argparse
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ import torch
 from inference import checkpoint
 from inference.config import SMALL, ModelConfig, ModelError
 from inference.data_error import DataError
+from inference.exported import fingerprint
 from inference.training import parts
 from inference.training.calibration import calibrate
 from inference.training.evaluation import evaluate
@@ -23,6 +25,9 @@ from inference.training.recipe import FINE_TUNING, PRECISIONS, PRETRAINING, Reci
 SIZES = {"small": SMALL, "published": ModelConfig()}
 GALAXIES = 16_384
 """Synthetic galaxies that the shipped checkpoint was trained on."""
+
+MOST_SEED = 2**53
+"""An epoch's own seed is a thousand times as large, and has 64 bits."""
 
 ENCODER, MODEL = "encoder.safetensors", "astromae.safetensors"
 
@@ -84,7 +89,9 @@ def _train(given: argparse.Namespace) -> int:
     torch.manual_seed(recipe.seed)
     model, normalisation, pretraining = load_encoder(given.encoder, Normalisation.of(galaxies.train))
     task = FineTuning(model, normalisation, galaxies, recipe.device)
-    fit = Fit(task, recipe, given.output, galaxies.origin)
+    # Galaxies are put through the encoder once, at the beginning: a run cannot go on with another one.
+    origin = galaxies.origin | {"encoder": fingerprint(given.encoder)}
+    fit = Fit(task, recipe, given.output, origin)
     if not fit.run(resume=given.resume, stop_after=given.stop_after):
         return _stopped(given)
     trained = task.raw()
@@ -143,7 +150,7 @@ def _parser(name: str, description: str, example: str, recipe: Recipe) -> argpar
     add(
         "--patience", type=_positive, default=recipe.patience, help="epochs without improvement (%(default)s)"
     )
-    add("--seed", type=int, default=recipe.seed, help="of galaxies and learning (%(default)s)")
+    add("--seed", type=_seed, default=recipe.seed, help="of galaxies and learning (%(default)s)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute (auto)")
     add(
         "--precision",
@@ -163,10 +170,16 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) > MOST_SEED:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to {MOST_SEED}")
+    return int(text)
+
+
 def _parse(parser: argparse.ArgumentParser, arguments: list[str] | None) -> argparse.Namespace:
     given = parser.parse_args(arguments)
-    if given.learning_rate <= 0:
-        parser.error(f"--learning-rate must be greater than 0, not {given.learning_rate}")
+    if not 0 < given.learning_rate < math.inf:
+        parser.error(f"--learning-rate must be a number greater than 0, not {given.learning_rate}")
     if given.device == "cuda" and not torch.cuda.is_available():
         parser.error("this machine has no CUDA device that PyTorch can use: choose --device cpu")
     if given.device == "auto":

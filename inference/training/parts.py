@@ -52,9 +52,19 @@ def folder_parts(folder: Path) -> Parts:
     origin = {
         "folder": folder.name,
         "galaxies": len(train),
-        "checksum": zlib.crc32(train.magnitude.tobytes()),
+        "checksums": {
+            name: _checksum(part) for name, part in zip(NAMES, (train, validation, test), strict=True)
+        },
     }
     return Parts(train, validation, test, origin)
+
+
+def _checksum(galaxies: Galaxies) -> int:
+    """Of all columns: two preparations can differ in any one of them."""
+    found = 0
+    for column in (galaxies.image, galaxies.magnitude, galaxies.redshift, galaxies.object_id):
+        found = zlib.crc32(np.ascontiguousarray(column).data, found)
+    return found
 
 
 def _part(folder: Path, name: str) -> Galaxies:
@@ -64,7 +74,21 @@ def _part(folder: Path, name: str) -> Galaxies:
             f"{folder / name}: holds no {' or '.join(SUFFIXES)} files; prepared data has folders "
             f"{', '.join(NAMES)}."
         )
-    return Galaxies.concatenate([read(path) for path in files])
+    return _once(Galaxies.concatenate([read(path) for path in files]))
+
+
+def _once(galaxies: Galaxies) -> Galaxies:
+    """Each galaxy once: data prepared in two sizes has every one of them in both folders.
+
+    Ids alone do not tell, because those of files without any are made from the files' names.
+    """
+    rows = np.column_stack([galaxies.object_id, galaxies.magnitude.view(np.int64)])
+    first = np.unique(rows, axis=0, return_index=True)[1]
+    if len(first) == len(galaxies):
+        return galaxies
+    kept = np.zeros(len(galaxies), np.bool_)
+    kept[first] = True
+    return galaxies[kept]
 
 
 def with_redshift(galaxies: Galaxies, name: str) -> Galaxies:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -15,7 +16,7 @@ from inference import checkpoint
 from inference.config import SMALL
 from inference.galaxies import Galaxies
 from inference.partitions import write_partitions
-from inference.training import commands
+from inference.training import commands, parts
 from tests.inference.test_model import TINY
 
 # Learning is nothing but arithmetic, and takes as long as the machine leaves it.
@@ -94,6 +95,44 @@ def test_fine_tuning_resumes_to_the_last_bit(data: Path, encoder: Path, tmp_path
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+def test_a_run_does_not_go_on_with_another_encoder(
+    data: Path, encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = ("--epochs", "2", "--batch-size", "64")
+    assert train(data, encoder, tmp_path / "run", *short, "--stop-after", "1") == 0
+    assert pretrain(data, tmp_path / "other", "--epochs", "1") == 0
+    assert train(data, tmp_path / "other" / "encoder.safetensors", tmp_path / "run", *short, "--resume") == 1
+    assert "was started otherwise (encoder " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_a_run_does_not_go_on_with_other_galaxies(
+    survey: Galaxies, tmp_path: Path, part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the same number and magnitudes."""
+    for name in ("train", "validation", "test"):
+        write_partitions(tmp_path / "data" / name, survey[:64], count=1)
+    small = ("--epochs", "2", "--batch-size", "32")
+    assert pretrain(tmp_path / "data", tmp_path / "out", *small, "--stop-after", "1") == 0
+    brighter = Galaxies(
+        2 * survey.image[:64], survey.magnitude[:64], survey.redshift[:64], survey.object_id[:64]
+    )
+    write_partitions(tmp_path / "data" / part, brighter, count=1)
+    assert pretrain(tmp_path / "data", tmp_path / "out", *small, "--resume") == 1
+    assert "was started otherwise (" + part in capsys.readouterr().err
+
+
+def test_galaxies_prepared_in_two_sizes_count_once(data: Path, survey: Galaxies, tmp_path: Path) -> None:
+    for name in ("train", "validation", "test"):
+        for size, count in (("10MB", 3), ("25MB", 1)):
+            write_partitions(tmp_path / name / size, survey[:90], count=count)
+    found = parts.folder_parts(tmp_path)
+    assert len(found.train) == len(found.validation) == len(found.test) == 90
+    assert np.array_equal(found.train.object_id, survey.object_id[:90])
+    # Of files without ids, galaxies of one number are not copies.
+    assert len(parts.folder_parts(data).train) == 384
+
+
 def test_synthetic_galaxies_are_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inference.training.parts.VALIDATION", 32)
     monkeypatch.setattr("inference.training.parts.HELD_OUT", 48)
@@ -146,7 +185,11 @@ def test_a_missing_encoder_is_one_sentence(
 
 
 @pytest.mark.parametrize(
-    "bad", [["--epochs", "0"], ["--galaxies", "-1"], ["--learning-rate", "0"], ["--size", "x"]]
+    "bad",
+    [
+        *(["--epochs", "0"], ["--galaxies", "-1"], ["--learning-rate", "0"], ["--learning-rate", "nan"]),
+        *(["--seed", "-1"], ["--seed", str(2**64)], ["--size", "x"]),
+    ],
 )
 def test_bad_arguments(bad: list[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -43,6 +43,18 @@ def test_normalised_numbers_are_about_one(survey: Galaxies) -> None:
     assert redshift.shape == (1024, 1)
 
 
+def test_a_band_that_was_not_observed_stays_one_number(survey: Galaxies) -> None:
+    image, magnitude = survey.image.copy(), survey.magnitude.copy()
+    image[:, 0], magnitude[:, 0] = 0.3, 25.0
+    galaxies = Galaxies(image, magnitude, np.full(len(survey), 0.1), survey.object_id)
+    parts = Parts(galaxies, galaxies[:64], galaxies[:64], {})
+    assert float(Pretraining(TINY, parts).images[:, 0].max()) == pytest.approx(0.3)
+    task = fine_tuning(parts)
+    for column in task.training:
+        assert torch.isfinite(column).all()
+    assert np.isfinite(redshifts(task.raw(), galaxies[:8])).all()
+
+
 def test_the_autoencoder_sees_only_what_is_shown() -> None:
     torch.manual_seed(0)
     autoencoder = MaskedAutoencoder(AstroMAE(TINY)).eval()
