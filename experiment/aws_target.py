@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import boto3
 
@@ -12,7 +14,7 @@ from experiment.console import Reporter
 from experiment.deployment import Deployment
 from experiment.errors import PreflightError, TargetError
 from experiment.places import LOCAL_STATE, REPOSITORY
-from experiment.preflight import Preflight
+from experiment.preflight import Preflight, check_account
 from experiment.terraform import Terraform, cli_environment
 
 
@@ -70,20 +72,36 @@ class AwsTarget:
         if failed:
             raise PreflightError(f"{failed} of the checks above failed; nothing was started.")
 
-    def destroy(self, reporter: Reporter) -> None:
-        """Remove everything that ``make deploy`` made."""
+    def destroy(self, reporter: Reporter) -> bool:
+        """Remove everything that ``make deploy`` made; False when Terraform's state holds nothing.
+
+        Raises :class:`PreflightError` for credentials of another account.
+        """
         with reporter.step("Destroying the deployment on AWS") as step:
             terraform = self.terraform()
             terraform.init()
-            # In another region Terraform would find nothing, and forget everything that is there.
+            resources = terraform.resources()
+            if not any(resource["mode"] == "managed" for resource in resources):
+                return False
+            # In another region or account Terraform would find nothing, and forget everything that is there.
             outputs = terraform.output()
             known: dict[str, object] = {
                 name: outputs[name] for name in ("region", "name_prefix") if name in outputs
             }
+            account = _account(resources)
+            if account is not None:
+                check_account(Clients(boto3.Session(region_name=outputs.get("region"))), account)
             terraform.destroy(known, step.update)
+        return True
 
     def stop_functions(self) -> None:
         """Nothing to do: AWS has no way to end an invocation, it ends by itself or at its time limit."""
 
     def release(self, *, abandoned: bool) -> None:
         """Nothing to do: the deployment stays until ``make destroy``."""
+
+
+def _account(resources: Sequence[Mapping[str, Any]]) -> str | None:
+    """The account that Terraform applied to, as its data source saw it; None when it did not get that far."""
+    seen = [item["values"] for item in resources if item.get("type") == "aws_caller_identity"]
+    return str(seen[0]["account_id"]) if seen else None

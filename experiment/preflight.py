@@ -6,6 +6,7 @@ of the right account the others would only say that again, and are not made.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -62,20 +63,7 @@ class Preflight:
             yield _made(name, look)
 
     def _credentials(self) -> str:
-        try:
-            account = self.clients.sts.get_caller_identity()["Account"]
-        except (BotoCoreError, ClientError) as error:
-            raise PreflightError(
-                f"AWS does not accept your credentials ({error}): log in again, "
-                "or choose a profile with AWS_PROFILE."
-            ) from error
-        deployed = self.deployment.state_machine_arn.split(":")[4]
-        if account != deployed:
-            raise PreflightError(
-                f"your credentials are of account {account}, but the deployment is in {deployed}: "
-                "choose the profile of that account with AWS_PROFILE."
-            )
-        return f"account {account}"
+        return check_account(self.clients, self.deployment.state_machine_arn.split(":")[4])
 
     def _region(self) -> str:
         region = self.deployment.region
@@ -177,6 +165,29 @@ class Preflight:
         if self.world_size == 1:
             return "not needed for worlds of one"
         return check_rendezvous(self.clients, self.deployment)
+
+
+def check_account(clients: Clients, deployed: str) -> str:
+    """The account of the credentials, in words. Raises PreflightError when it is not the one deployed to."""
+    try:
+        account = clients.sts.get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError) as error:
+        raise PreflightError(
+            f"AWS does not accept your credentials ({error}): log in again, "
+            "or choose a profile with AWS_PROFILE."
+        ) from error
+    if account != deployed:
+        endpoint = os.environ.get("AWS_ENDPOINT_URL")
+        raise PreflightError(
+            f"your credentials are of account {account}, but the deployment is in {deployed}: "
+            + (
+                f"AWS_ENDPOINT_URL points at {endpoint}, go on in a shell without the variables of "
+                "`python -m localcloud status --env`."
+                if endpoint
+                else "choose the profile of that account with AWS_PROFILE."
+            )
+        )
+    return f"account {account}"
 
 
 def _made(name: str, look: Callable[[], str]) -> Check:

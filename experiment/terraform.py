@@ -219,13 +219,28 @@ class Terraform:
 
     def output(self) -> dict[str, Any]:
         """The root module's outputs, name → value; empty when nothing is applied."""
-        command = ["output", "-json", "-no-color", *self._state_option()]
+        found = self._read(["output", "-json", "-no-color", *self._state_option()])
+        return {name: item["value"] for name, item in found.items()}
+
+    def resources(self) -> list[dict[str, Any]]:
+        """What the state holds, data sources included, as ``terraform show -json`` describes each; needs
+        :meth:`init`.
+        """
+        found = self._read(["show", "-json", "-no-color", *([] if self.state is None else [str(self.state)])])
+        modules = [found.get("values", {}).get("root_module", {})]
+        for module in modules:
+            modules += module.get("child_modules", [])
+        return [resource for module in modules for resource in module.get("resources", [])]
+
+    def _read(self, command: list[str]) -> dict[str, Any]:
+        """The JSON object that a command prints; empty when it prints nothing."""
         done = subprocess.run(
             self._command(command), env=self.environment, capture_output=True, text=True, check=False
         )
         if done.returncode:
-            raise TerraformError(f"terraform output failed: {_last_lines(done.stderr)}")
-        return {name: item["value"] for name, item in json.loads(done.stdout or "{}").items()}
+            raise TerraformError(f"terraform {command[0]} failed: {_last_lines(done.stderr)}")
+        found: dict[str, Any] = json.loads(done.stdout or "{}")
+        return found
 
     def _options(self, variables: Mapping[str, object]) -> list[str]:
         options = ["-input=false", "-json", *self._state_option()]

@@ -42,8 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not arguments.yes and not _agreed():
             reporter.say("Nothing was destroyed. Where nobody can be asked, add --yes.")
             return 1
-        AwsTarget().destroy(reporter)
-        reporter.say("The deployment on AWS is gone; nothing of it is billed any more.")
+        gone = AwsTarget().destroy(reporter)
+        reporter.say(
+            "The deployment on AWS is gone; nothing of it is billed any more."
+            if gone
+            else "Nothing to destroy: Terraform's state in terraform/ holds nothing. What was deployed from "
+            "another folder has to be destroyed from there."
+        )
         return 0
 
     return guarded(local if arguments.target == "local" else aws, reporter)

@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from moto import mock_aws
 from rich.console import Console
 
 from experiment.aws_target import AwsTarget
 from experiment.console import Reporter
 from experiment.deployment import Deployment
-from experiment.errors import TargetError
+from experiment.errors import PreflightError, TargetError
 from experiment.fingerprint import fingerprint
 from experiment.local_target import LocalTarget
+from localcloud.embedded import EmbeddedAWS
+from scripts import destroy
 from tests.experiment.test_terraform import stand_in
 
 OUTPUTS = {
@@ -51,19 +55,80 @@ def test_nothing_deployed_on_aws_says_what_to_do(tmp_path: Path, monkeypatch: py
         AwsTarget(tmp_path, tmp_path / "state").prepare(quiet())
 
 
+# Answers for a state that holds a bucket in eu-west-1; the account is to be filled in.
+DEPLOYED = """
+if "output" in sys.argv:
+    print('{"region": {"value": "eu-west-1"}, "name_prefix": {"value": "team"}, "x": {"value": 1}}')
+if "show" in sys.argv:
+    account = {"mode": "data", "type": "aws_caller_identity", "values": {"account_id": "ACCOUNT"}}
+    bucket = {"mode": "managed", "type": "aws_s3_bucket", "values": {}}
+    modules = [{"resources": [bucket]}]
+    print(json.dumps({"values": {"root_module": {"resources": [account], "child_modules": modules}}}))
+"""
+ACCOUNT = "123456789012"  # whose credentials moto gives
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield
+
+
+def aws_with(body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AwsTarget:
+    """A target whose Terraform runs this code."""
+    for name, value in stand_in(tmp_path, body).items():
+        monkeypatch.setenv(name, value)
+    return AwsTarget(tmp_path, tmp_path / "state")
+
+
+def commands(tmp_path: Path) -> str:
+    return (tmp_path / "state" / "aws" / "terraform.log").read_text()
+
+
+@pytest.mark.usefixtures("account")
 def test_a_destroy_goes_to_the_region_that_was_deployed_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = """
-    if "output" in sys.argv:
-        print('{"region": {"value": "eu-west-1"}, "name_prefix": {"value": "team"}, "x": {"value": 1}}')
-    """
-    for name, value in stand_in(tmp_path, body).items():
-        monkeypatch.setenv(name, value)
-    AwsTarget(tmp_path, tmp_path / "state").destroy(quiet())
+    target = aws_with(DEPLOYED.replace("ACCOUNT", ACCOUNT), tmp_path, monkeypatch)
+    assert target.destroy(quiet()) is True
     variables = json.loads((tmp_path / "state" / "aws" / "variables.tfvars.json").read_text())
     assert variables == {"region": "eu-west-1", "name_prefix": "team"}
-    assert "destroy -auto-approve" in (tmp_path / "state" / "aws" / "terraform.log").read_text()
+    assert "destroy -auto-approve" in commands(tmp_path)
+
+
+@pytest.mark.usefixtures("account")
+def test_a_destroy_with_credentials_of_another_account_forgets_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = aws_with(DEPLOYED.replace("ACCOUNT", "222222222222"), tmp_path, monkeypatch)
+    with pytest.raises(PreflightError, match=f"account {ACCOUNT}.*in 222222222222.*AWS_PROFILE"):
+        target.destroy(quiet())
+    assert "destroy" not in commands(tmp_path)
+
+
+def test_a_shell_that_points_at_an_embedded_aws_destroys_nothing_on_aws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = aws_with(DEPLOYED.replace("ACCOUNT", "222222222222"), tmp_path, monkeypatch)
+    with EmbeddedAWS(tmp_path / "localcloud", tmp_path) as cloud:
+        for name, value in cloud.environment().items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(PreflightError, match=f"AWS_ENDPOINT_URL points at {cloud.endpoint_url}"):
+            target.destroy(quiet())
+    assert "destroy" not in commands(tmp_path)
+
+
+@pytest.mark.parametrize("state", ["{}", '{"values": {"root_module": {}}}'])
+def test_an_empty_state_is_not_said_to_be_destroyed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], state: str
+) -> None:
+    target = aws_with(f"if 'show' in sys.argv: print({state!r})", tmp_path, monkeypatch)
+    monkeypatch.setattr(destroy, "AwsTarget", lambda: target)
+    assert destroy.main(["--target", "aws", "--yes"]) == 0
+    printed = capsys.readouterr().out
+    assert "another folder" in " ".join(printed.split())
+    assert "is gone" not in printed
 
 
 def test_clients_are_for_prepared_targets(tmp_path: Path) -> None:
