@@ -8,8 +8,8 @@ One file a handler, and beside them the parts they share:
     rank_event.py  what one rank is told             rendezvous.py   where the ranks meet
     bundle.py      the script's objects, from S3     script.py       runs the script
     outcomes.py    what became of a rank             mendable.py     whether another attempt can mend it
-    last_word.py   of a rank that was killed         digest.py       whether inputs are the same
-    clients.py     AWS clients, one of each a process
+    output.py      what a script prints              last_word.py    of a rank that was killed
+    digest.py      whether inputs are the same       clients.py      AWS clients, one of each a process
 """
 
 import logging

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -45,12 +46,15 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         cold_start=_is_cold_start(),
         started_at=time.time(),
     )
+    if not outcome.cold_start:
+        # The last script's functions and globals refer to each other, so its data is still there.
+        gc.collect()
     with script.variables(_environment(rank)):
         try:
             _run(rank, outcome)
         except Exception as error:  # the boundary of the rank: whatever went wrong is its outcome
             log.exception("rank %d could not run its script", rank.rank)
-            outcome.error_type, outcome.error_message = type(error).__name__, str(error)
+            outcome.error_type, outcome.error_message = type(error).__name__, script.shorten(str(error))
         finally:
             _finish_fmi(rank, outcome)
     outcome.ended_at = time.time()
@@ -74,7 +78,11 @@ def _run(rank: RankEvent, outcome: outcomes.Outcome) -> None:
     outcome.download_bytes = download.bytes
     outcome.objects_downloaded = download.objects_downloaded
     outcome.objects_cached = download.objects_cached
-    variables = {"DOWNLOAD_SECONDS": f"{download.seconds:.6f}", **_work_id(rank, download.version)}
+    variables = {
+        "DOWNLOAD_SECONDS": f"{download.seconds:.6f}",
+        "FMI_CONFIG": str(_write_fmi_config(rank)),
+        **_work_id(rank, download.version),
+    }
     with script.variables(variables):
         result = script.run(local_path(rank.script), download.root)
     outcome.status = "succeeded" if result.exit_code == 0 else "failed"
@@ -97,7 +105,6 @@ def _environment(rank: RankEvent) -> dict[str, str]:
     variables["SCRIPT"] = str(local_path(rank.script))
     if rank.data_path is not None:
         variables["DATA_PATH"] = str(local_path(rank.data_path))
-    variables["FMI_CONFIG"] = str(_write_fmi_config(rank))
     return variables
 
 

@@ -6,24 +6,32 @@ only the modules of the bundle itself are dropped, so that the next invocation r
 
 from __future__ import annotations
 
+import concurrent.futures.thread
 import importlib
+import logging
 import os
 import runpy
+import signal
 import sys
+import tempfile
 import threading
 import traceback
-from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TextIO
+from typing import NoReturn
 
-TAIL_LINES = 40
-LINE_LENGTH = 500
+from containers.executor.output import capture
+
+log = logging.getLogger(__name__)
+
+MESSAGE_LENGTH = 2000
 TRACEBACK_LENGTH = 4000
-"""Characters of a traceback that are kept: an execution's cause holds 32,768 on AWS, shared by all of it."""
+"""Characters of a message and a traceback that are kept: an execution's cause holds 32,768 on AWS, shared by
+all of it, and a task that answers with more than 256 KiB ends with an error that no state can catch.
+"""
 
 
 @dataclass(frozen=True)
@@ -31,61 +39,33 @@ class ScriptResult:
     """How a script ended. ``exit_code`` is 0 on success; ``error_type`` and what follows are None then."""
 
     exit_code: int
-    output_tail: list[str]
+    output_tail: list[str] = field(default_factory=list)
     error_type: str | None = None
     error_message: str | None = None
     traceback: str | None = None
-
-
-class Tail:
-    """The last lines of a text stream that passes through to another one."""
-
-    def __init__(self) -> None:
-        self._lines: deque[str] = deque(maxlen=TAIL_LINES)
-        self._open = ""
-        self._lock = threading.Lock()
-
-    def add(self, text: str) -> None:
-        """Take in more text; lines may arrive in pieces and from several threads."""
-        with self._lock:
-            *complete, rest = (self._open + text).split("\n")
-            self._lines.extend(line[-LINE_LENGTH:] for line in complete)
-            self._open = rest[-LINE_LENGTH:]
-
-    def lines(self) -> list[str]:
-        """The last lines, the unfinished one included."""
-        with self._lock:
-            return [*self._lines, self._open][-TAIL_LINES:] if self._open else list(self._lines)
-
-
-class _Tee:
-    """A text stream that writes to another and shows a tail what it wrote; all else is the other's."""
-
-    def __init__(self, stream: TextIO, tail: Tail) -> None:
-        self._stream = stream
-        self._tail = tail
-
-    def write(self, text: str) -> int:
-        self._tail.add(text)
-        return self._stream.write(text)
-
-    def writelines(self, lines: list[str]) -> None:
-        for line in lines:
-            self.write(line)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
 
 
 def run(path: Path, bundle_root: Path) -> ScriptResult:
     """Run the script at ``path``; never raises what the script raises.
 
     The working directory and the first import directory are the script's own. What it changes of the process'
-    directory, import path and arguments is undone, and modules below ``bundle_root`` are forgotten.
+    directory, import path, arguments, timer, logging and folder for temporary files is undone, and modules
+    below ``bundle_root`` are forgotten.
     """
-    tail = Tail()
-    with _as_main(path, bundle_root), _tee(tail):
-        return _run(path, tail)
+    process, threads = os.getpid(), set(threading.enumerate())
+    with _as_main(path, bundle_root), capture() as tail:
+        result = _run(path)
+        if os.getpid() != process:
+            _end_copy(result)
+        if result.exit_code == 0:  # after an error the other ranks should hear of it first
+            _wait_for_threads(threads)
+    return replace(result, output_tail=tail.lines())
+
+
+def shorten(text: str) -> str:
+    """A message that fits into an error, whatever a script put into it; what is no valid text is escaped."""
+    printable = text.encode(errors="backslashreplace").decode()
+    return printable if len(printable) <= MESSAGE_LENGTH else printable[: MESSAGE_LENGTH - 1] + "…"
 
 
 @contextmanager
@@ -102,33 +82,69 @@ def variables(values: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _run(path: Path, tail: Tail) -> ScriptResult:
+def _run(path: Path) -> ScriptResult:
     try:
         if not path.is_file():
             raise FileNotFoundError(f"the script {path} is not in the bundle")
         runpy.run_path(str(path), run_name="__main__")
     except SystemExit as stop:
-        return _exited(stop, tail)
+        return _exited(stop)
     except (
         BaseException
     ) as error:  # whatever a script raises is its result: the rank's outcome must be written
-        frames = _frames_of_script(error.__traceback__)
-        text = "".join(traceback.format_exception(type(error), error, frames))
-        return ScriptResult(1, tail.lines(), type(error).__name__, str(error), text[-TRACEBACK_LENGTH:])
-    return ScriptResult(0, tail.lines())
+        return _raised(error)
+    return ScriptResult(0)
 
 
-def _exited(stop: SystemExit, tail: Tail) -> ScriptResult:
+def _raised(error: BaseException) -> ScriptResult:
+    frames = _frames_of_script(error.__traceback__)
+    text = "".join(map(shorten, traceback.format_exception(type(error), error, frames)))
+    try:
+        message = str(error)
+    except Exception:  # its class is the script's, too
+        message = "<str() of the exception failed>"
+    return ScriptResult(
+        1,
+        error_type=type(error).__name__,
+        error_message=shorten(message),
+        traceback=text[-TRACEBACK_LENGTH:],
+    )
+
+
+def _exited(stop: SystemExit) -> ScriptResult:
     """What ``sys.exit`` means: nothing or 0 is success, a number the exit code, anything else a message and
     1.
     """
     if stop.code is None or stop.code == 0:
-        return ScriptResult(0, tail.lines())
+        return ScriptResult(0)
     if isinstance(stop.code, int):
-        return ScriptResult(
-            stop.code, tail.lines(), "SystemExit", f"the script exited with status {stop.code}"
-        )
-    return ScriptResult(1, tail.lines(), "SystemExit", f"the script exited with: {stop.code}")
+        message = f"the script exited with status {stop.code}"
+        return ScriptResult(stop.code, error_type="SystemExit", error_message=message)
+    message = shorten(f"the script exited with: {stop.code}")
+    return ScriptResult(1, error_type="SystemExit", error_message=message)
+
+
+def _end_copy(result: ScriptResult) -> NoReturn:
+    """End a process that the script forked and that came to the script's end, as it would by itself.
+
+    The rank's outcome and the invocation's answer are for the process that Lambda started.
+    """
+    if result.traceback:
+        print(result.traceback, file=sys.stderr, end="")
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(result.exit_code & 0xFF)
+
+
+def _wait_for_threads(before: Collection[threading.Thread]) -> None:
+    """Let the script's threads end, as the interpreter does: Lambda stops them when the handler returns."""
+    for thread in threading.enumerate():
+        # A pool's workers end with the pool, and one that outlives the script is a library's. There is no
+        # public way to tell them.
+        if thread in before or thread.daemon or thread in concurrent.futures.thread._threads_queues:
+            continue
+        log.info("waiting for the script's thread %s to end", thread.name)
+        thread.join()
 
 
 def _frames_of_script(frames: TracebackType | None) -> TracebackType | None:
@@ -143,15 +159,11 @@ def _frames_of_script(frames: TracebackType | None) -> TracebackType | None:
 
 
 @contextmanager
-def _tee(tail: Tail) -> Iterator[None]:
-    with redirect_stdout(_Tee(sys.stdout, tail)), redirect_stderr(_Tee(sys.stderr, tail)):  # type: ignore[type-var]
-        yield
-
-
-@contextmanager
 def _as_main(path: Path, bundle_root: Path) -> Iterator[None]:
     """The process as the script expects it, and as it was before when the script is done."""
-    before = Path.cwd(), list(sys.path), list(sys.argv), sys.dont_write_bytecode
+    root = logging.getLogger()
+    before = Path.cwd(), list(sys.path), list(sys.argv), sys.dont_write_bytecode, tempfile.tempdir
+    log_handlers, log_level, logging_off = list(root.handlers), root.level, root.manager.disable
     try:
         if path.parent.is_dir():
             os.chdir(path.parent)
@@ -162,8 +174,12 @@ def _as_main(path: Path, bundle_root: Path) -> Iterator[None]:
         importlib.invalidate_caches()
         yield
     finally:
-        cwd, sys.path[:], sys.argv, sys.dont_write_bytecode = before
+        cwd, sys.path[:], sys.argv, sys.dont_write_bytecode, tempfile.tempdir = before
         os.chdir(cwd)
+        signal.setitimer(signal.ITIMER_REAL, 0)  # signal.alarm's too; it would end another execution
+        root.handlers[:] = log_handlers
+        root.setLevel(log_level)
+        logging.disable(logging_off)
         _drop_modules_below(bundle_root)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -86,6 +87,28 @@ def test_only_the_first_invocation_of_an_environment_is_cold(
         execute.handler(event(), context)
         colds.append((outcome().cold_start, outcome().objects_cached))
     assert colds == [(True, 0), (False, 1)]
+
+
+def test_the_data_of_the_script_before_is_gone(
+    s3: S3Client, context: SimpleNamespace, tmp_path: Path
+) -> None:
+    upload(
+        s3,
+        "import pathlib, weakref\n"
+        f"freed = pathlib.Path({str(tmp_path / 'freed')!r})\n"
+        "print(freed.exists())\n"
+        "class Images: pass\n"
+        "images = Images()\n"
+        "weakref.finalize(images, freed.touch)\n"
+        "def predict(): return images\n",
+    )
+    execute.handler(event(), context)
+    gc.disable()  # which would come by sooner or later
+    try:
+        execute.handler(event(), context)
+    finally:
+        gc.enable()
+    assert outcome().output_tail == ["True"]
 
 
 def test_the_scripts_environment(s3: S3Client, context: SimpleNamespace, tmp_path: Path) -> None:

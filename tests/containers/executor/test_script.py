@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
+import signal
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from containers.executor import script
-from containers.executor.script import TAIL_LINES, Tail, run, variables
+from containers.executor.output import TAIL_LINES, Tail
+from containers.executor.script import MESSAGE_LENGTH, TRACEBACK_LENGTH, run, variables
 
 
 def write(root: Path, source: str, name: str = "main.py") -> Path:
@@ -33,6 +39,80 @@ def test_output_passes_through_and_its_end_is_kept(
     assert captured.err == "err"
     assert len(result.output_tail) == TAIL_LINES
     assert result.output_tail[-2:] == ["line 99", "err"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding='utf-8'); print('é')",
+        "sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8'); print('é')",
+        "sys.stdout.buffer.write('é\\n'.encode())",
+        "print('é'); sys.stdout.close()",
+        "with sys.stdout: print('é')",
+    ],
+)
+def test_the_process_still_prints_whatever_a_script_did_to_its_stream(
+    statement: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, f"import io, sys\n{statement}")
+    assert run(path, path.parent).output_tail == ["é"]
+    print("after")
+    assert capsys.readouterr().out == "é\nafter\n"
+
+
+def test_what_is_no_text_is_printed_and_reported_all_the_same(tmp_path: Path) -> None:
+    path = write(tmp_path, "print('caf\\udce9')\nopen('caf\\udce9')")
+    result = run(path, path.parent)
+    assert result.output_tail == ["caf\\udce9"]
+    assert result.error_message == r"[Errno 2] No such file or directory: 'caf\udce9'"
+    (result.traceback or "").encode()
+
+
+def test_a_huge_message_is_shortened_and_the_traceback_keeps_its_frames(tmp_path: Path) -> None:
+    for statement in ("raise ValueError('x' * 300_000)", "raise SystemExit('x' * 300_000)"):
+        path = write(tmp_path, statement)
+        result = run(path, path.parent)
+        assert len(result.error_message or "") == MESSAGE_LENGTH
+        assert len(result.traceback or "") <= TRACEBACK_LENGTH
+        assert result.traceback is None or 'main.py", line 1' in result.traceback
+
+
+def test_an_exception_without_a_readable_message_is_a_result_too(tmp_path: Path) -> None:
+    path = write(tmp_path, "class Odd(Exception):\n    def __str__(self): raise RuntimeError\nraise Odd('x')")
+    assert run(path, path.parent).error_type == "Odd"
+
+
+def test_a_scripts_threads_end_before_it_does(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "import pathlib, threading, time\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "import string; string.kept = ThreadPoolExecutor()  # as libraries keep one\n"
+        "string.kept.submit(int).result()\n"
+        "def late(): time.sleep(0.3); pathlib.Path('done').touch()\n"
+        "threading.Thread(target=late).start()\n",
+    )
+    assert run(path, path.parent).exit_code == 0
+    assert (path.parent / "done").exists()
+
+
+@pytest.mark.parametrize("end", ["sys.exit(7)", "raise ValueError('in the copy')"])
+def test_a_forked_copy_of_the_process_ends_with_the_script(end: str, tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        f"import os, sys\ncopy = os.fork()\nif copy == 0:\n    {end}\n"
+        "print('status', os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]))",
+    )
+    caller = (
+        "import sys; from pathlib import Path; from containers.executor.script import run\n"
+        "path = Path(sys.argv[1]); print('ended', run(path, path.parent).exit_code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", caller, str(path)], check=True, capture_output=True, text=True, timeout=60
+    )
+    status = 7 if "exit" in end else 1
+    assert done.stdout.splitlines() == [f"status {status}", "ended 0"]
+    assert ("ValueError: in the copy" in done.stderr) == (status == 1)
 
 
 def test_an_exception_comes_with_the_scripts_own_traceback(tmp_path: Path) -> None:
@@ -93,6 +173,27 @@ def test_the_process_is_as_before(tmp_path: Path) -> None:
         sys.stdout,
         sys.dont_write_bytecode,
     ) == before
+
+
+def test_what_would_disturb_the_next_execution_is_undone(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "import logging, signal, tempfile\n"
+        "logging.basicConfig(level='DEBUG', handlers=[logging.NullHandler()], force=True)\n"
+        "logging.disable()\nsignal.alarm(1000)\ntempfile.tempdir = 'elsewhere'",
+    )
+    handler, folder = logging.StreamHandler(io.StringIO()), tempfile.gettempdir()
+    root = logging.getLogger()
+    root.addHandler(handler)
+    level = root.level
+    try:
+        assert run(path, path.parent).exit_code == 0
+        assert handler in root.handlers
+        assert (root.level, root.manager.disable) == (level, 0)
+    finally:
+        root.removeHandler(handler)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert tempfile.gettempdir() == folder
 
 
 def test_modules_of_the_bundle_are_loaded_anew_and_others_stay(tmp_path: Path) -> None:
