@@ -1,5 +1,19 @@
 data "aws_caller_identity" "this" {}
 
+locals {
+  place = "${var.region} of account ${data.aws_caller_identity.this.account_id}"
+}
+
+# Where everything was made first. Under another region or account Terraform would find nothing of it, forget it, and leave
+# it there, billed. outputs.tf refuses that.
+resource "terraform_data" "place" {
+  input = local.place
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
 module "registry" {
   source = "./modules/registry"
 

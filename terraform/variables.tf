@@ -8,6 +8,12 @@ variable "name_prefix" {
     condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.name_prefix))
     error_message = "name_prefix has to be 2 to 20 lower case letters, digits and hyphens, starting with a letter and not ending with a hyphen."
   }
+
+  # The parameter and the bucket carry it at their start, where AWS keeps these for itself.
+  validation {
+    condition     = !can(regex("^(aws|ssm|xn--|sthree-|amzn-s3-demo-)", var.name_prefix))
+    error_message = "name_prefix cannot start with aws, ssm, xn--, sthree- or amzn-s3-demo-, which AWS keeps for itself: put something of yours before it."
+  }
 }
 
 variable "region" {
@@ -19,6 +25,12 @@ variable "region" {
   validation {
     condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]+$", var.region))
     error_message = "region has to be a region's code, such as us-east-1."
+  }
+
+  # There, ARNs and registries are called otherwise (aws-cn, amazonaws.com.cn), and there is no price for anything.
+  validation {
+    condition     = !can(regex("^(cn|us-gov|us-iso[a-z]*|eu-isoe)-", var.region))
+    error_message = "region cannot be one of China, of governments or isolated, which are apart from the rest of AWS: choose another, such as us-east-1."
   }
 }
 
@@ -36,6 +48,11 @@ variable "tags" {
   validation {
     condition     = length(setintersection([for key in keys(var.tags) : lower(key)], ["project", "managedby", "name"])) == 0
     error_message = "tags cannot hold Project, ManagedBy or Name: those are set here."
+  }
+
+  validation {
+    condition     = length(distinct([for key in keys(var.tags) : lower(key)])) == length(var.tags)
+    error_message = "tags cannot hold a key twice in upper and lower case, which IAM takes for the same."
   }
 
   validation {
@@ -79,6 +96,11 @@ variable "prebuilt_images" {
       can(regex("^[0-9]{12}\\.dkr\\.ecr\\.[a-z0-9-]+\\.amazonaws\\.com/[a-z0-9._/-]+@sha256:[0-9a-f]{64}$", uri))
     ])
     error_message = "prebuilt_images has to name images of private ECR repositories, which are all that Lambda runs, by digest: <account>.dkr.ecr.<region>.amazonaws.com/<repository>@sha256:<64 hexadecimal digits>."
+  }
+
+  validation {
+    condition     = alltrue([for uri in values(coalesce(var.prebuilt_images, {})) : strcontains(uri, ".dkr.ecr.${var.region}.")])
+    error_message = "prebuilt_images has to name images in the deployment's region (${var.region}): Lambda runs no others, so copy them there."
   }
 }
 

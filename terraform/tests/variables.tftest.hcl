@@ -132,3 +132,42 @@ run "prebuilt_images_are_named_by_digest_in_a_private_repository" {
 
   expect_failures = [var.prebuilt_images]
 }
+
+run "prebuilt_images_are_where_the_functions_are" {
+  command = plan
+
+  variables {
+    region        = "eu-west-1"
+    image_builder = "prebuilt"
+    prebuilt_images = {
+      executor   = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/executor@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+      rendezvous = "123456789012.dkr.ecr.us-east-1.amazonaws.com/rendezvous@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    }
+  }
+
+  expect_failures = [var.prebuilt_images]
+}
+
+run "a_start_that_parameter_store_keeps" {
+  command = plan
+  variables { name_prefix = "aws-class" }
+  expect_failures = [var.name_prefix]
+}
+
+run "a_start_that_s3_keeps" {
+  command = plan
+  variables { name_prefix = "sthree-team" }
+  expect_failures = [var.name_prefix]
+}
+
+run "a_region_with_other_arns" {
+  command = plan
+  variables { region = "us-gov-west-1" }
+  expect_failures = [var.region]
+}
+
+run "tags_that_iam_takes_for_the_same" {
+  command = plan
+  variables { tags = { Team = "7", team = "8" } }
+  expect_failures = [var.tags]
+}
