@@ -30,7 +30,7 @@ def check_rendezvous(clients: Clients, deployment: Deployment) -> str:
     if address != _PENDING and _answers(clients, deployment):
         return f"answers at {address}"
     if on_demand:
-        _check_last_start(clients, deployment)
+        _check_last_start(clients, deployment, service["taskDefinition"])
         return "starts when an execution needs it (20 to 60 s)"
     raise PreflightError(_why_not(service, address))
 
@@ -53,15 +53,19 @@ def _answers(clients: Clients, deployment: Deployment) -> bool:
     return "FunctionError" not in answer
 
 
-def _check_last_start(clients: Clients, deployment: Deployment) -> None:
-    """A task that could not start will not start the next time either."""
+def _check_last_start(clients: Clients, deployment: Deployment, definition: str) -> None:
+    """A task that could not start will not start the next time either, until another apply has changed it."""
     cluster, service = deployment.rendezvous["cluster"], deployment.rendezvous["service"]
     arns = clients.ecs.list_tasks(cluster=cluster, serviceName=service, desiredStatus="STOPPED")["taskArns"]
     if not arns:
         return
-    tasks = clients.ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
-    last = max(tasks, key=lambda task: task["createdAt"])
-    if last.get("stopCode") == "TaskFailedToStart":
+    tasks = [
+        task
+        for task in clients.ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+        if task.get("taskDefinitionArn") == definition
+    ]
+    last = max(tasks, key=lambda task: task["createdAt"], default=None)
+    if last is not None and last.get("stopCode") == "TaskFailedToStart":
         raise PreflightError(
             f"the rendezvous server could not start the last time ({last.get('stoppedReason')}): "
             "see its task in ECS, and run `make deploy` when its image is missing."
