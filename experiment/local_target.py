@@ -67,6 +67,11 @@ class LocalTarget:
             raise TargetError("the embedded AWS is not running: prepare the target first")
         return self._clients
 
+    @property
+    def running(self) -> bool:
+        """Whether the embedded AWS is up; what it held is gone when it is not."""
+        return EmbeddedAWS.attach(self.state / "localcloud") is not None
+
     def prepare(self, reporter: Reporter) -> Deployment:
         """Start or find the embedded AWS, and apply terraform/ unless exactly this is applied already."""
         try:

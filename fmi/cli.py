@@ -128,6 +128,8 @@ def _communicator(settings: Config, suffix: str) -> Communicator:
     try:
         rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         return Communicator(rank, size, settings, os.environ.get("FMI_COMM_NAME", "fmi") + suffix)
+    except ConfigError:  # a ValueError too, which says itself what is wrong
+        raise
     except ValueError as error:
         raise ConfigError(f"RANK and WORLD_SIZE do not name a rank: {error}") from None
 

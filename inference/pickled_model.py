@@ -89,6 +89,8 @@ def names(path: Path) -> Names:
         with zipfile.ZipFile(path) as archive:
             inner = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
             found = sorted(set(_globals(archive.read(inner))))
+    except OSError as error:
+        raise ModelError(f"{path}: cannot read the model file ({error.strerror or error}).") from error
     # A damaged file can stumble in any way; all of them mean the same to its owner.
     except Exception as error:
         raise ModelError(

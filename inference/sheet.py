@@ -114,10 +114,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=4096, help="galaxies to choose from (%(default)s)")
     parser.add_argument("--seed", type=int, default=synthetic.SAMPLE_SEED, help="(%(default)s)")
     given = parser.parse_args(arguments)
-    given.output.mkdir(parents=True, exist_ok=True)
-    galaxies = synthetic.sample(given.count, given.seed)
-    sample_sheet(galaxies, given.output / "survey.png")
-    colours(galaxies, given.output / "colours.png")
+    try:
+        given.output.mkdir(parents=True, exist_ok=True)
+        galaxies = synthetic.sample(given.count, given.seed)
+        sample_sheet(galaxies, given.output / "survey.png")
+        colours(galaxies, given.output / "colours.png")
+    except OSError as error:
+        print(f"error: cannot write into {given.output}: {error.strerror or error}", file=sys.stderr)
+        return 1
     print(f"survey.png and colours.png in {given.output}")
     return 0
 

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also from a c
 from experiment.aws_target import AwsTarget
 from experiment.command import guarded, positive
 from experiment.console import Reporter
+from experiment.errors import TargetError
 from experiment.local_target import LocalTarget
 from experiment.past import collect_past, execution_names
 from experiment.table import runs_table
@@ -54,6 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _collect(arguments: argparse.Namespace, target: Target, reporter: Reporter) -> int:
+    if isinstance(target, LocalTarget) and not target.running:
+        raise TargetError(
+            "the embedded AWS is not running, and it forgets its executions when it stops: what `make run` "
+            "collected of them is below results/"
+        )
     deployment = target.prepare(reporter)
     if arguments.list:
         for name in execution_names(target, deployment, [], 1000):

@@ -27,10 +27,14 @@ def main(arguments: list[str] | None = None) -> int:
     if not 1 <= partitions <= given.count:
         parser.error("--count must be at least 1 and --partitions between 1 and --count")
     galaxies = sample_set(given.count, given.seed)
-    if given.partitions:
-        write_partitions(given.output, galaxies, count=given.partitions)
-    else:
-        write(given.output, galaxies)
+    try:
+        if given.partitions:
+            write_partitions(given.output, galaxies, count=given.partitions)
+        else:
+            write(given.output, galaxies)
+    except OSError as error:
+        print(f"error: cannot write {given.output}: {error.strerror or error}", file=sys.stderr)
+        return 1
     print(f"{given.count} galaxies in {given.output}")
     return 0
 

@@ -4,6 +4,8 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -197,3 +199,18 @@ def test_a_folder_without_a_sweep_cannot_be_resumed(
 ) -> None:
     assert run_experiment.main(["--resume", "--output", str(tmp_path / "swep")]) == 1
     assert "holds no sweep to continue" in " ".join(capsys.readouterr().out.split())
+
+
+def test_logs_of_an_embedded_aws_that_is_gone_do_not_start_another(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "scripts" / "collect_logs.py"), "--list"],
+        env={**os.environ, "COSMIC_STATE": str(tmp_path / "state")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "is not running" in done.stdout
+    assert list(tmp_path.iterdir()) == []

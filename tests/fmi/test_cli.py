@@ -85,6 +85,7 @@ def test_what_is_wrong_is_said_and_shown_in_the_exit_status(
     assert done.returncode == status
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+    assert "do not name a rank" not in done.stderr
 
 
 def test_one_rank_of_a_world_takes_part(services: Services) -> None:

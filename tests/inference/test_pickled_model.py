@@ -233,8 +233,12 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
         done = convert(str(tmp_path / name), "--trust")
         assert (done.returncode, done.stderr.count("\n")) == (1, 1)
         assert name in done.stderr
+        assert "damaged" in done.stderr
         with pytest.raises(ModelError, match=name):
             checkpoint.load(tmp_path / name)
+    missing = convert(str(tmp_path / "missing.pt"))
+    assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
+    assert "No such file" in missing.stderr
     torch.save([1, 2], tmp_path / "list.pt")
     with pytest.raises(ModelError, match=r"list\.pt: holds a list"):
         pickled_model.load(tmp_path / "list.pt")

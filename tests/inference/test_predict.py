@@ -97,3 +97,12 @@ def test_the_sample_script_makes_what_predict_reads(tmp_path: Path) -> None:
         [*script[:-1], "0", "--output", str(tmp_path / "x")], check=False, capture_output=True, timeout=60
     )
     assert bad.returncode == 2
+    nowhere = subprocess.run(
+        [*script, "--output", str(tmp_path / "p" / "1.pt" / "x")],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (nowhere.returncode, nowhere.stderr.count("\n")) == (1, 1)
+    assert "cannot write" in nowhere.stderr

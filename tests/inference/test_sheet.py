@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from inference import sheet
 from inference.galaxies import Galaxies
@@ -33,3 +34,11 @@ def test_the_command_writes_small_pictures(tmp_path: Path) -> None:
         content = (tmp_path / name).read_bytes()
         assert content.startswith(b"\x89PNG")
         assert len(content) < 200_000
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("")
+    assert sheet.main(["--output", str(tmp_path / "taken"), "--count", "300"]) == 1
+    assert capsys.readouterr().err == f"error: cannot write into {tmp_path / 'taken'}: File exists\n"
