@@ -68,7 +68,7 @@ class Usage:
     parent_transitions: int
     """States that the execution itself entered."""
     map_children: int
-    """Executions that the Map started, one a rank."""
+    """Executions that the Map started, one a rank of every attempt."""
     s3_get: int
     s3_put: int
     """PUT, COPY, POST and LIST requests, which have one price."""
@@ -101,9 +101,9 @@ def rendezvous_seconds(duration_s: float, *, on_demand: bool, idle_s: float = 0.
 
 
 def s3_requests(
-    world_size: int, outcomes: Iterable[Mapping[str, Any]], results: Iterable[Mapping[str, Any]]
+    ranks: int, outcomes: Iterable[Mapping[str, Any]], results: Iterable[Mapping[str, Any]]
 ) -> tuple[int, int]:
-    """GET and PUT (or LIST) requests of a run.
+    """GET and PUT (or LIST) requests of a run that started so many ranks.
 
     What the ranks counted themselves (``s3_num_requests`` of the script, ``objects_downloaded`` of the
     executor) plus what the fixed parts do: Initialize lists bundle and data and writes the manifest, the Map
@@ -113,8 +113,8 @@ def s3_requests(
     """
     counted = sum(int(item.get("s3_num_requests") or 0) for item in results)
     counted += sum(int(item.get("objects_downloaded") or 0) for item in outcomes)
-    gets = counted + 1 + 3 * world_size
-    puts = 1 + 1 + world_size + 2 + 3 * world_size + 1 + 2
+    gets = counted + 1 + 3 * ranks
+    puts = 1 + 1 + ranks + 2 + 3 * ranks + 1 + 2
     return gets, puts
 
 

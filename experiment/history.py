@@ -34,6 +34,8 @@ class Timings:
     transitions: int
     map_entered_at: datetime | None = None
     """Of the last attempt, where a world was run again."""
+    attempts: int = 0
+    """How often the Map was entered: 0 where Initialize refused the input."""
 
 
 def timings(events: Iterable[Mapping[str, Any]], started: datetime, stopped: datetime) -> Timings:
@@ -61,6 +63,7 @@ def timings(events: Iterable[Mapping[str, Any]], started: datetime, stopped: dat
         phase = _phase(kind, name)
         if phase:
             spans[phase] = max(0.0, (exited.get(name, following) - at).total_seconds())
+    maps = [at for kind, _, at in entered if kind == "MapStateEntered"]
     return Timings(
         duration_s=(stopped - started).total_seconds(),
         init_s=spans.get("init"),
@@ -68,7 +71,8 @@ def timings(events: Iterable[Mapping[str, Any]], started: datetime, stopped: dat
         map_s=spans.get("map"),
         summarize_s=spans.get("summarize"),
         transitions=len(entered) + retries,
-        map_entered_at=next((at for kind, _, at in reversed(entered) if kind == "MapStateEntered"), None),
+        map_entered_at=maps[-1] if maps else None,
+        attempts=len(maps),
     )
 
 

@@ -11,9 +11,11 @@ from experiment.logs import Report
 from experiment.prices import Prices
 from experiment.scaling_model import ScalingModel, Settings
 
-_SMALL_MB = 512
+_INITIALIZE_MB = 512
+_FIND_MB = 256
 _SUMMARIZE_MB = 1769
-_PARENT_STATES = 3
+_PARENT_STATES = 4
+"""Initialize, NeedsRendezvous, the Map and Summarize; FindRendezvous is one more where ranks meet."""
 _BUNDLE_OBJECTS = 4
 _LOG_BYTES = 1000
 """What an invocation writes into its log, about."""
@@ -60,25 +62,27 @@ def predict(model: ScalingModel, settings: Settings, prices: Prices) -> Predicti
 
 
 def _usage(settings: Settings, total_s: float, rank_s: float, start_s: float) -> cost.Usage:
-    """What would be billed: Initialize and Summarize for no more than the time outside the ranks."""
+    """What would be billed: the other functions for no more than the time outside the ranks."""
     world = settings.world_size
+    meet = world > 1
     files = math.ceil((settings.partitions or world) / world) if settings.galaxies else 0
     gets, puts = cost.s3_requests(
         world,
         [{"objects_downloaded": _BUNDLE_OBJECTS if settings.cold else 0}] * world,
         [{"s3_num_requests": files}] * world,
     )
-    outside_s = min(start_s, 2.0) / 2
+    sizes = (_INITIALIZE_MB, *((_FIND_MB,) if meet else ()), _SUMMARIZE_MB)
+    outside_s = min(start_s, 2.0) / len(sizes)
     return cost.Usage(
         ranks=(_report(rank_s, settings.memory_mb),) * world,
-        others=(_report(outside_s, _SMALL_MB), _report(outside_s, _SUMMARIZE_MB)),
-        parent_transitions=_PARENT_STATES,
+        others=tuple(_report(outside_s, memory) for memory in sizes),
+        parent_transitions=_PARENT_STATES + meet,
         map_children=world,
         s3_get=gets,
         s3_put=puts,
         stored_bytes=_RESULT_BYTES * world,
-        log_bytes=_LOG_BYTES * (world + 2),
-        rendezvous_s=cost.rendezvous_seconds(total_s, on_demand=False) if world > 1 else 0.0,
+        log_bytes=_LOG_BYTES * (world + len(sizes)),
+        rendezvous_s=cost.rendezvous_seconds(total_s, on_demand=False) if meet else 0.0,
     )
 
 

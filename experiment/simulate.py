@@ -33,6 +33,7 @@ WORKLOADS_GB = (12.6, 1000.0)
 _MARGIN = 0.8
 """Part of Lambda's time limit that is planned with: the model may be off."""
 
+IMPOSSIBLE = "impossible"
 HEAD = ("work", "by", "functions", "executions", "time", "seconds", "cost $")
 EXAMPLES = """\
 examples:
@@ -100,7 +101,7 @@ def simulate(model: ScalingModel, work: Work, limit: int, prices: Prices) -> Sim
         # With one file a rank, smaller executions do not help any more.
         if one.rank_s <= _MARGIN * TIME_LIMIT_S or files <= limit:
             return Simulated(work, executions, one)
-        executions = max(executions + 1, math.floor(executions * one.rank_s / TIME_LIMIT_S))
+        executions = max(executions + 1, math.ceil(executions * one.rank_s / (_MARGIN * TIME_LIMIT_S)))
 
 
 def for_aws(model: ScalingModel) -> ScalingModel:
@@ -131,11 +132,12 @@ def lines(models: Iterable[tuple[str, ScalingModel]], works: Sequence[Work], lim
         for name, model in models:
             for limit in limits:
                 found = simulate(for_aws(model), work, limit, prices)
-                world = found.one.settings.world_size
-                body.append(
-                    [str(work), f"predicted: {name}", world, found.executions, duration(found.seconds),
-                     found.seconds, found.cost_usd]
-                )  # fmt: skip
+                told: list[Cell] = [str(work), f"predicted: {name}", found.one.settings.world_size]
+                if found.one.possible:
+                    told += [found.executions, duration(found.seconds), found.seconds, found.cost_usd]
+                else:
+                    told += [None, IMPOSSIBLE, None, None]
+                body.append(told)
     return body
 
 
@@ -162,7 +164,8 @@ def notes(models: Iterable[tuple[str, ScalingModel]], work: Work, prices: Prices
         f"{work.batch_size}, every function cold, prices of {prices.region} as of {prices.as_of}. An account "
         "may run as many functions at once as its quota says: 10 where it is new, else 1,000 by default; all "
         "ranks of a world run at once. Work that does not fit into a function's 15 minutes becomes "
-        "executions one after the other.",
+        "executions one after the other; impossible is what takes longer for a single partition: make them "
+        "smaller.",
         *(f"{name}: from {_rests_on(model)}." for name, model in models),
         "The published cost counts only Lambda's time, at the memory that was used, not configured.",
     ]

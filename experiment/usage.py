@@ -11,12 +11,13 @@ from experiment.runs import Finished
 
 
 def usage(finished: Finished, left: Artifacts, found: Mapping[str, Invocation]) -> Usage:
-    """The usage of a run whose logs are ``found``, by request id."""
+    """The usage of a run whose logs are ``found``, by request id. What a world that was lost used counts too."""
     of_ranks = left.all_requests()
-    children = 0 if finished.timings.map_s is None else finished.world_size
-    gets, puts = s3_requests(children, left.outcomes.values(), left.results.values())
+    children = finished.timings.attempts * finished.world_size
+    outcomes = [outcome for one in (left, *left.earlier) for outcome in one.outcomes.values()]
+    gets, puts = s3_requests(children, outcomes, left.results.values())
     reports = {key: item.report for key, item in found.items() if item.report}
-    meet = finished.world_size > 1 and children > 0
+    met = finished.timings.start_s is not None  # not where the input says that no rank meets another
     return Usage(
         ranks=tuple(report for key, report in reports.items() if key in of_ranks),
         others=tuple(report for key, report in reports.items() if key not in of_ranks),
@@ -26,6 +27,6 @@ def usage(finished: Finished, left: Artifacts, found: Mapping[str, Invocation]) 
         s3_put=puts,
         stored_bytes=left.stored_bytes,
         log_bytes=sum(item.ingested_bytes for item in found.values()),
-        rendezvous_s=rendezvous_seconds(finished.timings.duration_s, on_demand=False) if meet else 0.0,
+        rendezvous_s=rendezvous_seconds(finished.timings.duration_s, on_demand=False) if met else 0.0,
         ephemeral_mb=finished.execution.ephemeral_mb,
     )

@@ -44,6 +44,8 @@ class StepFunctions:
         self.states = states
         self.map_runs: list[dict[str, int]] = []
         """Item counts of the Map; none while it has not started."""
+        self.events: list[dict[str, Any]] = []
+        """The history of every execution."""
         self.started: list[dict[str, Any]] = []
         self.stopped: list[str] = []
 
@@ -68,7 +70,7 @@ class StepFunctions:
         return {"itemCounts": self.map_runs[int(str(arguments["mapRunArn"]))]}
 
     def get_paginator(self, _: str) -> Pages:
-        return Pages(lambda **_: {"events": []})
+        return Pages(lambda **_: {"events": self.events})
 
 
 class S3:

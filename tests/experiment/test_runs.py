@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,47 @@ def test_a_run_is_watched_to_its_end_and_collected(target: FakeTarget) -> None:
     assert record.predictions is not None
     assert record.predictions["run_id"].to_pylist() == [SPEC.run_id] * 2
     assert record.predictions["z_true"].null_count == 2
+
+
+def history(*names: str) -> list[dict[str, Any]]:
+    """An execution that entered these states, a second apart."""
+    kinds = {"RunRanks": "Map"}
+    return [
+        {
+            "type": f"{kinds.get(name, 'Task')}StateEntered",
+            "timestamp": STARTED + timedelta(seconds=second),
+            "stateEnteredEventDetails": {"name": name},
+        }
+        for second, name in enumerate(names)
+    ]
+
+
+def test_every_attempt_of_a_world_is_on_the_bill(target: FakeTarget) -> None:
+    def bill(*states: str) -> dict[str, float]:
+        target.fakes.stepfunctions.states = [succeeded()]
+        target.fakes.stepfunctions.events = history(*states)
+        finished = Runner(target, DEPLOYMENT, quiet()).run(EXECUTION)
+        return collect(target, DEPLOYMENT, finished, load_prices()).row["cost_breakdown"]
+
+    attempt = ("FindRendezvous", "RunRanks", "Summarize")
+    once = bill("Initialize", *attempt)
+    for rank in (0, 1):
+        outcome = {"rank": rank, "status": "failed", "request_id": f"first-{rank}", "objects_downloaded": 3}
+        target.fakes.s3.put_json(f"executions/x/attempts/2/outcomes/{rank}.json", outcome)
+    twice = bill("Initialize", *attempt, "Reinitialize", *attempt)
+    assert once["step_functions"] == pytest.approx((4 + 2 * 2) * 25e-6)
+    assert twice["step_functions"] == pytest.approx((8 + 2 * 2 * 2) * 25e-6)
+    # Two more ranks: LIST, outcome, result, predictions each; 3 objects of the bundle and 3 reads each.
+    assert twice["s3_requests"] - once["s3_requests"] == pytest.approx(2 * 4 * 5e-6 + 2 * (3 + 3) * 4e-7)
+
+
+def test_a_world_that_does_not_meet_pays_for_no_rendezvous(target: FakeTarget) -> None:
+    target.fakes.stepfunctions.states = [succeeded()]
+    target.fakes.stepfunctions.events = history("Initialize", "NeedsRendezvous", "RunRanks", "Summarize")
+    finished = Runner(target, DEPLOYMENT, quiet()).run(EXECUTION)
+    row = collect(target, DEPLOYMENT, finished, load_prices()).row
+    assert row["world_size"] == 2
+    assert row["cost_breakdown"]["rendezvous"] == 0
 
 
 def test_results_of_an_earlier_execution_are_not_taken_for_this_ones(target: FakeTarget) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from experiment.published import FMI_TOTAL_S, WHOLE_SET
 from experiment.scaling_model import PARTS, TOTAL, Observation, Settings, fit
 from tests.experiment.sweeps import COEFFICIENTS, sweep
 
+STATE_MACHINE = Path(__file__).parents[2] / "statemachine.asl.json"
 SMALL_SWEEP = [
     Settings(world, memory, batch, 20_000, 64, cold)
     for world in (1, 2, 8, 32)
@@ -84,6 +88,20 @@ def test_a_prediction_is_never_negative_and_its_parts_add_up(
     assert min(made.cost_breakdown.values()) >= 0
     assert sum(made.parts.values()) == pytest.approx(made.seconds)
     assert made.cost_usd >= world * load_prices().lambda_request
+
+
+@pytest.mark.parametrize("world", [1, 4])
+def test_a_prediction_counts_the_states_of_the_state_machine(world: int) -> None:
+    text = re.sub(r": \$\{\w+\}", ": 0", STATE_MACHINE.read_text())
+    states, name, entered = json.loads(text)["States"], "Initialize", 0
+    while name:
+        entered, state = entered + 1, states[name]
+        meets = state["Type"] == "Choice" and world > 1
+        name = state["Choices"][0]["Next"] if meets else state.get("Default") or state.get("Next")
+    made = predict(published(), Settings(world, 1769), load_prices()).cost_breakdown
+    assert made["step_functions"] == pytest.approx((entered + 2 * world) * 25e-6)
+    functions = world + (3 if world > 1 else 2)
+    assert made["lambda_requests"] == pytest.approx(functions * 2e-7)
 
 
 def test_the_rank_with_the_most_files_decides() -> None:

@@ -167,3 +167,18 @@ def test_the_simulation_says_what_is_predicted_and_what_measured(
         assert part in printed
     with pytest.raises(SystemExit):
         simulate.main(["--gigabytes", "-1"])
+
+
+def test_a_partition_that_no_function_can_finish_is_called_impossible(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = ["--gigabytes", "100", "--partition-mb", "50000", "--memory", "128", "--concurrency", "10"]
+    assert simulate.main(asked) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("100 GB"))
+    assert simulate.IMPOSSIBLE in line
+    assert " h " not in line
+
+
+def test_a_billion_gigabytes_are_simulated_as_well() -> None:
+    found = simulate.simulate(published(), Work(1e9), 10, PRICES)
+    assert 0.79 * TIME_LIMIT_S < found.one.rank_s <= 0.8 * TIME_LIMIT_S
