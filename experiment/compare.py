@@ -33,6 +33,9 @@ from experiment.table import shown
 
 LEVEL = 0.05
 HEAD = ("setting", "runs", "A", "B", "B/A", "95 % from", "to", "p", "verdict")
+_FEWEST_TOGETHER = 3
+"""Runs of each setting below which the interval over all settings says nothing: of one run it is a point, of
+two it leaves out 1 in every fourth comparison of equals."""
 EXAMPLE = "example: python -m experiment.compare results/before results/after"
 
 Measure = Literal["duration_s", "cost_usd"]
@@ -127,7 +130,9 @@ def _holm(tests: dict[Setting, float]) -> set[Setting]:
 def told(comparison: Comparison) -> str:
     """The result in one sentence."""
     all_of_them, what = comparison.together, MEASURES[comparison.measure].split()[0]
-    if all_of_them.low <= 1 <= all_of_them.high:
+    if all_of_them.runs < _FEWEST_TOGETHER:
+        size = f"too few runs to tell (it takes {_FEWEST_TOGETHER} of each setting)"
+    elif all_of_them.low <= 1 <= all_of_them.high:
         size = "no clear difference"
     else:
         size = f"B is {abs(all_of_them.value - 1):.1%} {'lower' if all_of_them.value < 1 else 'higher'}"
@@ -168,7 +173,7 @@ def forest(comparison: Comparison) -> Picture:
         mark = "D" if name == "all together" else "s" if beyond else "o"
         bar = [[part] for part in item.error_bar]
         axes.errorbar(item.value, lane, xerr=bar, color=colour, marker=mark, capsize=2, ms=5)
-    axes.set_yticks(range(len(found)), names, fontsize=8)
+    axes.set_yticks(range(len(found)), names, fontsize=8, parse_math=False)  # a file may be called $x$
     axes.invert_yaxis()
     what = MEASURES[comparison.measure]
     axes.set(xlabel=f"{what.split()[0]} of B by {what.split()[0]} of A: left of 1, B is lower")

@@ -28,7 +28,7 @@ from experiment.results import open_results
 from experiment.scaling_model import ScalingModel
 from experiment.simulate import DEFAULT_LIMITS, simulation_section
 from experiment.summary import Summary
-from experiment.table import fixed
+from experiment.table import fixed, is_number
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -92,8 +92,9 @@ def _numbers(rows: Rows) -> list[tuple[str, str]]:
     good = usable(rows)
     counted = [row for row in rows if not row["warm_up"]]
     numbers = [("runs that succeeded", f"{len(good)} of {len(counted)}")]
+    spent = ("all runs together", f"${sum(row['cost_usd'] for row in rows):.4f}")  # also what failed
     if not good:
-        return numbers
+        return [*numbers, spent]
     fastest = min(good, key=lambda row: row["duration_s"])
     cheapest = min(good, key=lambda row: row["cost_usd"])
     numbers += [
@@ -105,7 +106,7 @@ def _numbers(rows: Rows) -> list[tuple[str, str]]:
     if rate:
         numbers.append(("most galaxies a second", fixed(rate, 0)))
     latest = max(good, key=lambda row: str(row["started_at"]))["metrics"].get("R2")
-    if isinstance(latest, int | float):
+    if is_number(latest):
         numbers.append(("R² of the redshifts", f"{latest:.3f}"))
     return numbers
 
@@ -171,7 +172,7 @@ def _run_line(row: Mapping[str, Any]) -> list[Cell]:
 
 
 def _bill(rows: Rows) -> str:
-    """The run that cost most, line by line, and the same work elsewhere."""
+    """Of the runs that succeeded the one that cost most, line by line, and the same work elsewhere."""
     good = [row for row in usable(rows) if row["cost_lines"]]
     if not good:
         return ""
@@ -182,7 +183,8 @@ def _bill(rows: Rows) -> str:
     body += [_bill_line(line.row()) for line in (ec2(row, prices), course(row)) if line]
     head = ("what", "quantity", "unit", "x $", "= $")
     note = (
-        "Below the sum: the same work on EC2, and by the course's figures where it had this partition size."
+        "Of the runs that succeeded. Below the sum: the same work on EC2, and by the course's figures where "
+        "it had this partition size."
     )
     return page.section("The dearest run, line by line", page.table(head, body) + page.paragraphs([note]))
 

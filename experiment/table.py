@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from rich import box
 from rich.markup import escape
@@ -80,9 +80,14 @@ def _status(row: Row) -> str:
     return f"[{'green' if good else 'bold red'}]{'ok' if good else row['status']}"
 
 
-def fixed(value: float | None, digits: int) -> str:
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether there is a number to show: a script of one's own may write anything as a metric, NaN too."""
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def fixed(value: object, digits: int) -> str:
     """A number with this many digits after the point; a hyphen for none."""
-    return "-" if value is None else f"{value:,.{digits}f}"
+    return f"{value:,.{digits}f}" if is_number(value) else "-"
 
 
 def shown(cell: str | int | float | None) -> str:

@@ -11,7 +11,7 @@ from experiment.runs import Finished
 
 
 def usage(finished: Finished, left: Artifacts, found: Mapping[str, Invocation]) -> Usage:
-    """The usage of a run whose logs are ``found``, by request id. What a world that was lost used counts too."""
+    """The usage of a run whose logs are ``found``, by request id; every attempt of a world counts."""
     of_ranks = left.all_requests()
     children = finished.timings.attempts * finished.world_size
     outcomes = [outcome for one in (left, *left.earlier) for outcome in one.outcomes.values()]

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from experiment.groups import Row
 from experiment.pictures.canvas import BLUE, GREY, Picture, canvas
+from experiment.table import is_number
 
 METRICS = {"MAE": "MAE", "MSE": "MSE", "Precision": "NMAD", "Bias": "bias", "R2": "R²"}
 """Metrics by their key in a result, and as astronomers call them."""
@@ -43,9 +44,7 @@ def _picture(
     axes.set(
         xlabel="true redshift", ylabel="predicted redshift", xlim=(0, top), ylim=(low, top), aspect="equal"
     )
-    body = [
-        [label, metrics[key]] for key, label in METRICS.items() if isinstance(metrics.get(key), int | float)
-    ]
+    body = [[label, metrics[key]] for key, label in METRICS.items() if is_number(metrics.get(key))]
     told = ", ".join(f"{label} {number:.4f}" for label, number in body)
     axes.text(
         0.03,

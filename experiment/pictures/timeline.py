@@ -34,6 +34,7 @@ def timeline(rows: Sequence[Row], ranks: Sequence[Row]) -> Picture | None:
     seen: dict[str, tuple[str, str]] = {}
     lengths: dict[str, list[float]] = {}
     for lane, rank in enumerate(shown):
+        of_rank: dict[str, float] = {}  # the bundle's download and waiting for data are one phase
         for name, start, length in rank_spans(rank):
             label, colour = {**PHASES, **_LABELS}[name]
             hatch = "////" if name == COLD else None
@@ -48,6 +49,8 @@ def timeline(rows: Sequence[Row], ranks: Sequence[Row]) -> Picture | None:
                 linewidth=0.3,
             )
             seen.setdefault(name, (label, colour))
+            of_rank[label] = of_rank.get(label, 0.0) + length
+        for label, length in of_rank.items():
             lengths.setdefault(label, []).append(length)
     handles = [
         Patch(facecolor=colour, hatch="////" if name == COLD else None, edgecolor="white", label=label)

@@ -94,6 +94,21 @@ def test_three_runs_are_too_few_for_one_setting_but_not_for_all_together() -> No
     assert found.together.high < 0.7
 
 
+@pytest.mark.parametrize("runs", [1, 2, 3])
+def test_nothing_is_claimed_over_all_settings_from_one_or_two_runs(runs: int) -> None:
+    said = command.told(compare(repeated(1.0, runs, 1), repeated(0.5, runs, 2), "duration_s"))
+    assert ("too few runs to tell" in said) == (runs < 3)
+    assert ("% lower" in said) == (runs >= 3)
+
+
+def test_a_source_may_have_any_name(tmp_path: Path) -> None:
+    made = [
+        rows.row(f"w{world}", world_size=world, source=source) for world, source in ((1, "x^{2$ $"), (2, "b"))
+    ]
+    folder = kept(tmp_path / "a", made)
+    assert command.main([str(folder), str(folder), "--output", str(tmp_path / "out")]) == 0
+
+
 def test_only_settings_of_both_are_compared() -> None:
     found = compare(repeated(1.0, 4, 1, (2, 4, 8)), repeated(1.0, 4, 2, (4, 16)), "duration_s")
     assert [item.setting.world_size for item in found.differences] == [4]

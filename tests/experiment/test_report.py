@@ -173,6 +173,37 @@ def test_only_failed_runs_still_make_a_report() -> None:
     assert "InputError: no" in page.text
 
 
+def test_failed_runs_and_warm_ups_are_in_the_sum_of_what_was_spent() -> None:
+    failed = rows.row("w4-1", status="failed", error="x", cost_usd=0.25)
+    warm_up = rows.row("warm-1", warm_up=True, cost_usd=0.5)
+    assert (
+        "$1.0000all runs together"
+        in Page(render([rows.row(cost_usd=0.25), failed, warm_up], [], load_prices())).text
+    )
+    assert "$0.2500all runs together" in Page(render([failed], [], load_prices())).text
+
+
+def test_a_metric_that_is_no_number_is_not_shown() -> None:
+    nan = float("nan")
+    row = rows.row(metrics={"MAE": nan, "R2": nan, "Bias": float("inf")}, throughput_bps=nan)
+    [scatter] = [one for one in pictures([row], [], rows.predictions()) if one.name == "predictions"]
+    assert scatter.body == []
+    text = Page(render([row], [], load_prices())).text
+    assert "nan" not in text
+    assert "inf" not in text.replace("inference", "")
+
+
+def test_a_phase_is_counted_once_a_rank_in_the_timeline() -> None:
+    """The bundle's download and waiting for data are one phase of 0.5 + 2 s."""
+    made = [
+        {**rows.rank(number=number), "phases.download": 2.0, "phases.inference": 3.0} for number in (0, 1)
+    ]
+    [drawn] = [
+        one for one in pictures([rows.row()], made, rows.predictions("other")) if one.name == "timeline"
+    ]
+    assert ["download", 2, 2.5, 2.5, 2.5] in [list(line) for line in drawn.body]
+
+
 def test_local_cost_is_said_to_be_what_aws_would_have_cost() -> None:
     assert "would have cost on AWS" in render([rows.row()], [], load_prices())
     assert "would have cost" not in render([rows.row(target="aws")], [], load_prices())
