@@ -109,7 +109,7 @@ def _heads(path: Path, metadata: Mapping[str, str]) -> int:
 
 
 def build(config: ModelConfig, tensors: Mapping[str, Tensor]) -> AstroMAE:
-    """A network in eval mode with the given weights.
+    """A network in eval mode with the given weights, in single precision whatever they are stored in.
 
     Raises ModelError listing the weights that are missing, unexpected or of another shape.
     """
@@ -125,10 +125,14 @@ def build(config: ModelConfig, tensors: Mapping[str, Tensor]) -> AstroMAE:
     faults = [f"{kind}: {', '.join(names[:8])}" for kind, names in wrong.items() if names]
     if faults:
         raise ModelError(f"the weights do not fit the AstroMAE architecture; {'; '.join(faults)}.")
-    model.load_state_dict({name: _channels_last(given[name]) for name in given}, assign=True)
+    model.load_state_dict({name: _channels_last(_single(given[name])) for name in given}, assign=True)
     # Assigning gives each name its own parameter; tie the shared convolution again.
     model.inception_model.vis_inception[0] = model.inception_model.conv2d_init
     return model.eval().requires_grad_(False)
+
+
+def _single(weights: Tensor) -> Tensor:
+    return weights.float() if weights.is_floating_point() else weights
 
 
 def _channels_last(weights: Tensor) -> Tensor:

@@ -9,6 +9,9 @@ DEFAULT_BATCH_SIZE = 512
 NORM_EPSILON = 1e-6
 """What the network's layer norms add to a variance."""
 
+IMAGE = (5, 32, 32)
+"""Bands and pixels of the images that data files hold."""
+
 Shapes = Mapping[str, Sequence[int]]
 
 
@@ -41,6 +44,9 @@ class ModelConfig:
     fusion_width: int = 1024
 
     def __post_init__(self) -> None:
+        for name, size in self.as_dict().items():
+            if size <= 0:
+                raise ModelError(f"{name} is {size}: every size of a network is greater than 0.")
         if self.image_size % self.patch:
             raise ModelError(f"patch {self.patch} does not divide the image size {self.image_size}.")
         if self.width % self.heads:
@@ -60,7 +66,7 @@ class ModelConfig:
     @property
     def hidden(self) -> int:
         """Width inside the MLP and inside PCM."""
-        return int(self.width * self.mlp_ratio)
+        return round(self.width * self.mlp_ratio)
 
     def as_dict(self) -> dict[str, int | float]:
         """The fields by name, as plain numbers."""
@@ -94,6 +100,8 @@ def config_from_shapes(shapes: Shapes, heads: int) -> ModelConfig:
             raise ModelError(
                 f"the weight {name} has shape {list(shapes[name])}, not {dimensions} dimensions."
             )
+        if 0 in shapes[name]:
+            raise ModelError(f"the weight {name} has shape {list(shapes[name])}: it is empty.")
         return shapes[name]
 
     width, bands, patch, _ = shape("patch_embed.proj.weight", 4)

@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference import exported
-from inference.config import ModelError
+from inference.config import IMAGE, ModelError
 from inference.engine import Engine
 from inference.environment import usable_cores
 
 if TYPE_CHECKING:
     from inference.onnx_engine import OnnxEngine
+    from inference.torch_engine import TorchEngine
 
 ENGINES = ("auto", "onnx", "torch")
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+class MissingError(ModelError):
+    """The model is usable, but something that onnxruntime needs for it is not here."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +59,23 @@ def _open(model: Path, choice: Choice, _mtime_ns: int, _size: int) -> Engine:
     device = _device(model, choice)
     if device == "cpu" and choice.precision != "fp32":
         raise ModelError(f"--precision {choice.precision} needs a CUDA device: use fp32 on a processor.")
+    engine = _choose(model, choice, device)
+    if engine.image_shape != IMAGE:
+        takes, given = (" x ".join(map(str, shape)) for shape in (engine.image_shape, IMAGE))
+        raise ModelError(f"{model}: takes images of {takes}, and those of data files are {given}.")
+    return engine
+
+
+def _choose(model: Path, choice: Choice, device: str) -> "OnnxEngine | TorchEngine":
     if choice.engine == "torch" or device == "cuda":
         return _torch(model, choice, device)
-    if choice.engine == "onnx" or (_installed("onnxruntime") and (_ready(model) or _installed("onnx"))):
+    try:
         return _onnx(model, choice)
-    return _torch(model, choice, device)
+    except MissingError:
+        # An exported model is of no use to torch.
+        if choice.engine == "onnx" or model.suffix == exported.SUFFIX or not _installed("torch"):
+            raise
+        return _torch(model, choice, device)
 
 
 def _device(model: Path, choice: Choice) -> str:
@@ -83,13 +100,9 @@ def _installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def _ready(model: Path) -> bool:
-    return model.suffix == exported.SUFFIX or exported.exported_path(model).is_file()
-
-
 def _onnx(model: Path, choice: Choice) -> "OnnxEngine":
     if not _installed("onnxruntime"):
-        raise ModelError("onnxruntime is not installed: pip install onnxruntime, or use --engine torch.")
+        raise MissingError("onnxruntime is not installed: pip install onnxruntime, or use --engine torch.")
     from inference.onnx_engine import OnnxEngine  # noqa: PLC0415
 
     threads = choice.threads or usable_cores()
@@ -100,7 +113,7 @@ def _onnx(model: Path, choice: Choice) -> "OnnxEngine":
         if engine.metadata.get(exported.SOURCE_KEY) == exported.fingerprint(model):
             return engine
     if not _installed("onnx"):
-        raise ModelError(
+        raise MissingError(
             f"{model}: has no exported model beside it that was made from it; make one with "
             "scripts/export_model.py where the package onnx is installed, or use --engine torch."
         )
@@ -110,7 +123,7 @@ def _onnx(model: Path, choice: Choice) -> "OnnxEngine":
         return OnnxEngine(export(model, choice.heads, Path(folder) / "model.onnx"), threads)
 
 
-def _torch(model: Path, choice: Choice, device: str) -> Engine:
+def _torch(model: Path, choice: Choice, device: str) -> "TorchEngine":
     if model.suffix == exported.SUFFIX:
         raise ModelError(f"{model}: --engine torch needs the checkpoint, not the exported model.")
     from inference import checkpoint  # noqa: PLC0415

@@ -44,7 +44,15 @@ class OnnxEngine:
         except Exception as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise ModelError(f"{path}: onnxruntime cannot use this model ({reason}).") from error
+        self._takes = {value.name: value.shape for value in self._session.get_inputs()}
+        if sorted(self._takes) != ["image", "magnitude"]:
+            raise ModelError(f"{path}: is not a model that scripts/export_model.py wrote.")
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="onnx") if threads > 1 else None
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Bands and pixels of the images that the network takes."""
+        return tuple(self._takes["image"][1:])
 
     @property
     def metadata(self) -> Mapping[str, str]:

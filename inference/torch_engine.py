@@ -26,6 +26,7 @@ class TorchEngine:
         if threads:
             torch.set_num_threads(threads)
         self.device, self.precision = device, precision
+        self.image_shape = (model.config.bands, model.config.image_size, model.config.image_size)
         weights = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
         self._network = OptimisedAstroMAE(fold(model.config, weights)).to(device)
 

@@ -1,5 +1,6 @@
 """Checkpoints: a round trip, clear errors, and the one that the repository ships."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,31 @@ def test_a_missing_weight_is_named(saved: tuple[AstroMAE, Path], name: str, mess
         checkpoint.load(path)
     assert "unexpected: extra.thing" in str(caught.value)
     assert path.name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("weights", "heads", "message"),
+    [
+        ({}, "0", "heads is 0"),
+        ({"patch_embed.proj.weight": torch.zeros(0, 5, 8, 8)}, "2", r"patch_embed\.proj\.weight .* is empty"),
+        ({"blocks.0.PCM.0.weight": torch.zeros(64, 99, 1, 1)}, "2", "groups is 0"),
+    ],
+)
+def test_sizes_that_make_no_network(
+    saved: tuple[AstroMAE, Path], weights: dict[str, torch.Tensor], heads: str, message: str
+) -> None:
+    _, path = saved
+    save_file({**load_file(path), **weights}, path, {"heads": heads})
+    with pytest.raises(ModelError, match=message):
+        checkpoint.load(path)
+
+
+def test_any_width_of_the_hidden_layer_is_read_back(tmp_path: Path) -> None:
+    """61 / 112 times 112 is a little less than 61."""
+    config = replace(TINY, width=112, groups=1, mlp_ratio=61 / 112)
+    checkpoint.save(AstroMAE(config), tmp_path / "model.safetensors", {})
+    assert config.hidden == 61
+    assert checkpoint.load(tmp_path / "model.safetensors").model.config == config
 
 
 def test_a_weight_of_another_shape_is_named(saved: tuple[AstroMAE, Path]) -> None:

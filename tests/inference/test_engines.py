@@ -7,12 +7,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference import checkpoint, engine, exported
@@ -64,6 +66,80 @@ def test_an_engine_predicts_what_the_plain_network_predicts(
     assert np.abs(found - plain).max() < TOLERANCE
     # An untrained network says almost the same of everything, so what it does say apart counts too.
     assert np.abs(found - exact).max() < 1e-3 * np.std(exact)
+
+
+@st.composite
+def odd_networks(draw: st.DrawFn) -> ModelConfig:
+    """Small networks of any proportions."""
+    heads, width = draw(st.sampled_from([(1, 4), (2, 24), (3, 36), (6, 48), (4, 112)]))
+    hidden = draw(st.sampled_from([width // 2, width, 2 * width + 4, 4 * width]))
+    return ModelConfig(
+        patch=draw(st.sampled_from([4, 8, 16, 32])),
+        width=width,
+        depth=draw(st.integers(1, 3)),
+        heads=heads,
+        mlp_ratio=hidden / width,
+        groups=draw(st.sampled_from([n for n in range(1, width + 1) if width % n == hidden % n == 0])),
+        kernel=draw(st.sampled_from([1, 3, 5])),
+        inception_width=draw(st.sampled_from([8, 24])),
+        features=draw(st.integers(1, 16)),
+        magnitude_width=draw(st.integers(1, 16)),
+        fusion_width=draw(st.integers(1, 16)),
+    )
+
+
+@settings(max_examples=15)
+@given(config=odd_networks())
+def test_engines_are_exact_whatever_the_proportions(config: ModelConfig) -> None:
+    model = scrambled(config)
+    image, magnitude = inputs(9)
+    _, exact = plain_and_exact(model, image, magnitude)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        checkpoint.save(model, path, {})
+        assert checkpoint.load(path).model.config == config
+        for name in ("onnx", "torch"):
+            found = open_engine(path, Choice(engine=name, device="cpu", threads=1))
+            assert np.abs(found(image.numpy(), magnitude.numpy()) - exact).max() < TOLERANCE
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64])
+@pytest.mark.parametrize("name", ["onnx", "torch"])
+def test_weights_of_another_precision(tmp_path: Path, kind: torch.dtype, name: str) -> None:
+    model = scrambled(TINY)
+    weights = {
+        key: tensor.to(kind) if tensor.is_floating_point() else tensor
+        for key, tensor in model.state_dict().items()
+    }
+    torch.save(weights, tmp_path / "model.pt")
+    found = open_engine(tmp_path / "model.pt", Choice(engine=name, device="cpu", threads=1, heads=2))
+    model.load_state_dict(weights)
+    image, magnitude = inputs(5)
+    plain, _ = plain_and_exact(model, image, magnitude)
+    np.testing.assert_allclose(found(image.numpy(), magnitude.numpy()), plain, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", ["onnx", "torch"])
+@pytest.mark.parametrize(
+    ("other", "takes"), [({"image_size": 64}, "5 x 64 x 64"), ({"bands": 6}, "6 x 32 x 32")]
+)
+def test_a_network_for_other_images_is_refused(
+    tmp_path: Path, other: dict[str, int], takes: str, name: str
+) -> None:
+    checkpoint.save(scrambled(replace(TINY, **other)), tmp_path / "model.safetensors", {})
+    with pytest.raises(ModelError, match=rf"model\.safetensors: takes images of {takes}"):
+        open_engine(tmp_path / "model.safetensors", Choice(engine=name, device="cpu"))
+
+
+def test_another_onnx_model_is_refused(tmp_path: Path) -> None:
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["B"]) for name in "xy"]
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Relu", ["x"], ["y"])], "other", values[:1], values[1:]
+    )
+    versions = [onnx.helper.make_opsetid("", 20)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=versions, ir_version=10), tmp_path / "other.onnx")
+    with pytest.raises(ModelError, match=r"other\.onnx: is not a model that scripts/export_model\.py wrote"):
+        open_engine(tmp_path / "other.onnx")
 
 
 @pytest.mark.parametrize("name", ["onnx", "torch"])
@@ -159,6 +235,19 @@ def test_an_export_of_another_checkpoint_is_not_used(tiny: Path, tmp_path: Path)
     image, magnitude = (tensor.numpy() for tensor in inputs(3))
     before, after = (open_engine(path, Choice(engine="onnx"))(image, magnitude) for path in (tiny, other))
     np.testing.assert_allclose(after, before + 1.0, atol=1e-5)
+
+
+def test_auto_takes_torch_where_the_export_is_of_another_checkpoint(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as in a function, whose image has no `onnx` to make another."""
+    shutil.copy(exported.exported_path(tiny), tmp_path)
+    shutil.copy(tiny.with_suffix(".onnx.data"), tmp_path)
+    checkpoint.save(scrambled(TINY), tmp_path / tiny.name, {"another": 1})
+    monkeypatch.setattr("inference.engines._installed", lambda package: package != "onnx")
+    assert open_engine(tmp_path / tiny.name, Choice(device="cpu")).name == "torch"
+    with pytest.raises(ModelError, match="scripts/export_model"):
+        open_engine(tmp_path / tiny.name, Choice(engine="onnx", device="cpu"))
 
 
 def test_a_model_is_loaded_once_until_it_changes(tiny: Path) -> None:
