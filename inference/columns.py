@@ -19,6 +19,8 @@ NAMES: Mapping[str, Sequence[str]] = {
 }
 """What files call each column, in lower case; the order is that of the tensors in a file without names."""
 
+MOST_SHOWN = 8
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -44,7 +46,7 @@ class Columns:
         for column, names in NAMES.items():
             value = next((known[one] for one in names if one in known), None)
             if value is None and column in ("image", "magnitude"):
-                there = ", ".join(sorted(known)) or "nothing"
+                there = _shown(sorted(known))
                 raise DataError(f"{name}: has no {column} (called {' or '.join(names)}); it has {there}.")
             if value is not None and not isinstance(value, np.ndarray):
                 raise DataError(f"{name}: its {column} is a {type(value).__name__} instead of an array.")
@@ -52,3 +54,10 @@ class Columns:
         image, magnitude = found["image"], found["magnitude"]
         assert image is not None and magnitude is not None  # noqa: S101 - missing ones were refused above
         return cls(image, magnitude, found["redshift"], found["object_id"])
+
+
+def _shown(names: Sequence[str]) -> str:
+    """The first names, printable: a file can hold any number of them, and any text."""
+    text = ", ".join(names[:MOST_SHOWN]) or "nothing"
+    text = "".join(character if character.isprintable() else "?" for character in text[:300])
+    return text + (f" and {len(names) - MOST_SHOWN} more" if len(names) > MOST_SHOWN else "")

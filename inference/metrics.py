@@ -12,6 +12,8 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 NMAD_FACTOR = 1.48
+ROUNDING = 1e-13
+"""Redshifts that differ by less, relatively, are the same: this is far above the rounding of their mean."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,11 @@ def nmad(scaled: Array) -> float:
 
 def from_sums(sums: list[float], spread: float, precision: float | None) -> Metrics:
     """Metrics from `Residuals.sums`, `Residuals.spread` and the NMAD of all galaxies together."""
-    count, _, absolute, squared, scaled = sums
+    count, total, absolute, squared, scaled = sums
     if count == 0:
         return Metrics(None, None, None, None, None, 0)
-    r2 = 1.0 - squared / spread if spread > 0 else None
+    # Of equal redshifts the mean is rounded, and so leaves a spread.
+    r2 = 1.0 - squared / spread if spread > count * (ROUNDING * total / count) ** 2 else None
     return Metrics(absolute / count, squared / count, scaled / count, precision, r2, int(count))
 
 

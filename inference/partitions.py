@@ -70,7 +70,7 @@ def write_partitions(
     """Cut `galaxies` into `1.pt … n.pt`: `count` files that differ by at most one galaxy, or files of `size`.
 
     Returns the files in order. Raises ValueError unless exactly one of count and size is given and it is
-    possible.
+    possible, and DataError when the folder has other partitions too, which its readers would add to these.
     """
     if (count is None) == (size is None):
         raise ValueError("give either the number of partitions or their size")
@@ -83,6 +83,13 @@ def write_partitions(
         raise ValueError(f"{len(galaxies)} galaxies cannot be cut into partitions of {count or size}")
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / f"{part + 1}.pt" for part in range(count)]
+    others = sorted(
+        {path.name for path in folder.iterdir() if path.suffix in SUFFIXES} - {f.name for f in files}
+    )
+    if others:
+        raise DataError(
+            f"{folder}: holds other partitions already, such as {others[0]}: give an empty folder."
+        )
     for part, path in enumerate(files):
         write(path, galaxies[edges[part] : edges[part + 1]])
     return files

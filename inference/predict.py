@@ -106,8 +106,10 @@ def _write(folder: Path, result: dict[str, object], predictions: Predictions, me
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "Results.json").write_text(json.dumps(result, indent=2) + "\n")
     (folder / "predictions.parquet").write_bytes(predictions.parquet())
+    picture = folder / "inference.png"
+    picture.unlink(missing_ok=True)  # an earlier run's says nothing of these predictions
     if metrics.num_samples:
-        plots.scatter(predictions.z_true, predictions.z_pred, metrics, folder / "inference.png")
+        plots.scatter(predictions.z_true, predictions.z_pred, metrics, picture)
 
 
 def main(arguments: list[str] | None = None) -> int:

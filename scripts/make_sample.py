@@ -6,7 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from inference.partitions import write, write_partitions
+from inference.data_error import DataError
+from inference.partitions import SUFFIXES, write, write_partitions
 from inference.synthetic import SAMPLE_SEED, SAMPLE_SIZE, sample_set
 
 
@@ -26,12 +27,19 @@ def main(arguments: list[str] | None = None) -> int:
     partitions = 1 if given.partitions is None else given.partitions
     if not 1 <= partitions <= given.count:
         parser.error("--count must be at least 1 and --partitions between 1 and --count")
+    if given.seed < 0:
+        parser.error(f"--seed must not be negative, as {given.seed} is")
+    if not given.partitions and given.output.suffix not in SUFFIXES:
+        parser.error(f"--output must end in {' or '.join(SUFFIXES)}; a folder is for --partitions")
     galaxies = sample_set(given.count, given.seed)
     try:
         if given.partitions:
             write_partitions(given.output, galaxies, count=given.partitions)
         else:
             write(given.output, galaxies)
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"error: cannot write {given.output}: {error.strerror or error}", file=sys.stderr)
         return 1

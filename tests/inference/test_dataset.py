@@ -35,6 +35,16 @@ def saved(path: Path, *content: torch.Tensor) -> Path:
     return path
 
 
+def test_a_file_of_something_else_is_refused_in_a_short_sentence(tmp_path: Path) -> None:
+    """Such as a checkpoint, which has hundreds of names; and the names are the file's."""
+    names = [f"blocks.{number}.weight" for number in range(300)] + ["\x1b[2J"]
+    torch.save({name: torch.ones(1) for name in names}, tmp_path / "1.pt")
+    with pytest.raises(DataError, match=r"has no image .* and 293 more\.") as caught:
+        read(tmp_path / "1.pt")
+    assert len(str(caught.value)) < 600 + len(str(tmp_path))
+    assert str(caught.value).isprintable()
+
+
 def test_round_trip(survey: Galaxies, tmp_path: Path) -> None:
     path = tmp_path / "some.pt"
     write(path, survey[10:20])

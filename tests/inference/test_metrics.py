@@ -86,6 +86,16 @@ def in_parts(predicted: Array, truth: Array, edges: list[int]) -> list[Metrics]:
         return list(pool.map(run, range(crowd.size)))
 
 
+@given(redshift=st.floats(0.001, 10.0), count=st.integers(1, 60), size=st.integers(1, 4))
+def test_equal_redshifts_have_no_variance_to_explain(redshift: float, count: int, size: int) -> None:
+    """Whatever rounding makes of their mean."""
+    truth = np.full(count, redshift)
+    predicted = truth + np.linspace(0.01, 0.02, count)
+    assert measure(predicted, truth).r2 is None
+    edges = [count * part // size for part in range(1, size)]
+    assert {one.r2 for one in in_parts(predicted, truth, edges)} == {None}
+
+
 @pytest.mark.parametrize("edges", [[10], [0, 5], [7, 7, 20], [3, 30, 30], list(range(1, 16))])
 def test_a_world_measures_what_one_process_would(edges: list[int]) -> None:
     random = np.random.default_rng(4)

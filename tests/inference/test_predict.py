@@ -15,6 +15,8 @@ from inference.galaxies import Galaxies
 from inference.metrics import measure
 from inference.partitions import write, write_partitions
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -58,6 +60,19 @@ def test_predicts_a_folder_of_partitions(survey: Galaxies, tmp_path: Path) -> No
     assert pq.read_table(tmp_path / "out/predictions.parquet")["object_id"].to_pylist() == list(range(25))
 
 
+def test_a_picture_of_an_earlier_run_does_not_stay(survey: Galaxies, tmp_path: Path) -> None:
+    few = survey[:20]
+    write(tmp_path / "known.pt", few)
+    write(
+        tmp_path / "unknown.pt",
+        Galaxies(few.image, few.magnitude, np.full(len(few), np.nan), few.object_id),
+    )
+    for name, there in (("known.pt", True), ("unknown.pt", False)):
+        done = command("--data", str(tmp_path / name), "--output", str(tmp_path / "out"))
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "out" / "inference.png").exists() is there
+
+
 def test_help_shows_an_example() -> None:
     done = command("--help")
     assert done.returncode == 0
@@ -93,16 +108,36 @@ def test_the_sample_script_makes_what_predict_reads(tmp_path: Path) -> None:
     script = [sys.executable, "scripts/make_sample.py", "--count", "20", "--partitions", "3"]
     subprocess.run([*script, "--output", str(tmp_path / "p")], check=True, capture_output=True, timeout=60)
     assert [len(read(tmp_path / f"p/{n}.pt")) for n in (1, 2, 3)] == [6, 7, 7]
-    bad = subprocess.run(
-        [*script[:-1], "0", "--output", str(tmp_path / "x")], check=False, capture_output=True, timeout=60
-    )
-    assert bad.returncode == 2
-    nowhere = subprocess.run(
-        [*script, "--output", str(tmp_path / "p" / "1.pt" / "x")],
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["--partitions", "0", "--output", "x"], 2, "--partitions between"),
+        (["--seed", "-1", "--output", "x.pt"], 2, "--seed must not be negative"),
+        (["--output", "x.npz"], 2, "--output must end in .pt or .safetensors"),
+        (["--output", "nowhere/x.pt"], 1, "cannot write nowhere/x.pt"),
+        (["--partitions", "2", "--output", "parts/1.pt/x"], 1, "cannot write parts/1.pt/x"),
+        (
+            ["--partitions", "2", "--output", "parts"],
+            1,
+            "parts: holds other partitions already, such as 3.pt",
+        ),
+    ],
+)
+def test_a_sample_that_cannot_be_written_is_one_sentence(
+    survey: Galaxies, tmp_path: Path, arguments: list[str], status: int, says: str
+) -> None:
+    write_partitions(tmp_path / "parts", survey[:6], count=3)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "make_sample.py"), "--count", "20", *arguments],
+        cwd=tmp_path,
         check=False,
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert (nowhere.returncode, nowhere.stderr.count("\n")) == (1, 1)
-    assert "cannot write" in nowhere.stderr
+    assert done.returncode == status
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [len(read(path)) for path in sorted((tmp_path / "parts").iterdir())] == [2, 2, 2]
