@@ -94,9 +94,6 @@ class AwsTarget:
             terraform.destroy(known, step.update)
         return True
 
-    def stop_functions(self) -> None:
-        """Nothing to do: AWS has no way to end an invocation, it ends by itself or at its time limit."""
-
     def release(self, *, abandoned: bool) -> None:
         """Nothing to do: the deployment stays until ``make destroy``."""
 

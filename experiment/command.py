@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from collections.abc import Callable
-from types import FrameType
 from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from experiment import numbers
 from experiment.console import Reporter
 from experiment.errors import ExperimentError
+from experiment.interrupts import interruptible
 from experiment.numbers import count
 
 INTERRUPTED = 130
@@ -20,14 +19,15 @@ T = TypeVar("T")
 
 
 def guarded(work: Callable[[], int], reporter: Reporter) -> int:
-    """The exit status of ``work``: its own, 1 after an error that is printed, 130 after Ctrl-C or a
-    SIGTERM.
+    """The exit status of ``work``: its own, 1 after an error that is printed, 130 after Ctrl-C, a SIGTERM or
+    the end of the terminal.
     """
-    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return work()
-    except KeyboardInterrupt:
-        reporter.say("Interrupted: what this run started is stopped.", "yellow", important=True)
+        with interruptible():
+            return work()
+    except KeyboardInterrupt as interrupt:
+        said = str(interrupt) or "Interrupted: what this run started is stopped."
+        reporter.say(said, "yellow", important=True)
         return INTERRUPTED
     except ExperimentError as error:
         reporter.say(f"Error: {error}", "bold red", important=True)
@@ -37,8 +37,6 @@ def guarded(work: Callable[[], int], reporter: Reporter) -> int:
         reporter.say(
             f"Error: {error.filename or 'a file'}: {error.strerror or error}", "bold red", important=True
         )
-    finally:
-        signal.signal(signal.SIGTERM, before)
     return 1
 
 
@@ -58,7 +56,3 @@ positive = argument(count)
 """An argument that must be a whole number of at least 1."""
 memory_size = argument(numbers.memory_size)
 """A memory size that Lambda accepts, in MB."""
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

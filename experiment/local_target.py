@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 
 from experiment import images
 from experiment.clients import Clients
 from experiment.console import Reporter
 from experiment.deployment import Deployment
-from experiment.errors import TargetError
+from experiment.errors import TargetError, TerraformError
 from experiment.files import write_atomically
 from experiment.fingerprint import fingerprint
+from experiment.interrupts import undisturbed
+from experiment.local_lock import LocalLock
 from experiment.local_root import local_root
 from experiment.places import LOCAL_STATE, REPOSITORY
 from experiment.terraform import Terraform, cli_environment
@@ -29,6 +32,13 @@ from localcloud.embedded import EmbeddedAWS, StartError
 # (and the embedded AWS) start fresh environments when code changed.
 _STACK_SOURCES = ("terraform", "statemachine.asl.json")
 _CODE_SOURCES = ("containers", "fmi", "fmilib", "inference")
+
+
+_NO_PROFILE = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 
 
 class LocalTarget:
@@ -59,6 +69,7 @@ class LocalTarget:
         self._cloud: EmbeddedAWS | None = None
         self._started = False
         self._clients: Clients | None = None
+        self._lock = LocalLock(state)
 
     @property
     def clients(self) -> Clients:
@@ -74,38 +85,46 @@ class LocalTarget:
 
     def prepare(self, reporter: Reporter) -> Deployment:
         """Start or find the embedded AWS, and apply terraform/ unless exactly this is applied already."""
-        try:
-            cloud = self._ensure_cloud(reporter)
-            return self._ensure_applied(cloud, reporter)
-        except BaseException:
-            # A half-made stack is no use to the next run, which starts from a clean one.
-            self.release(abandoned=True)
-            raise
-
-    def stop_functions(self) -> None:
-        """End every function invocation that runs: a stopped execution does not stop them, here as on AWS."""
-        if self._cloud is None:
-            return
-        try:
-            self._cloud.stop_functions()
-        except (OSError, ValueError) as error:
-            raise TargetError(f"the embedded AWS did not stop its functions: {error}") from error
+        with self._lock.preparing(reporter.say):
+            self._lock.use()
+            try:
+                cloud = self._ensure_cloud(reporter)
+                return self._ensure_applied(cloud, reporter)
+            except BaseException:
+                # A half-made stack is no use to the next run, which starts from a clean one.
+                with undisturbed(reporter.say):
+                    self.release(abandoned=True)
+                raise
 
     def release(self, *, abandoned: bool) -> None:
-        """Stop the embedded AWS if this run started it and was abandoned; otherwise the next run finds it
-        warm.
+        """Stop the embedded AWS if this run started it and was abandoned, unless another command uses it too;
+        otherwise the next run finds it warm.
         """
-        if abandoned and self._started and self._cloud is not None:
+        if abandoned and self._started and self._cloud is not None and self._lock.alone():
             self._cloud.stop()
             self._cloud = None
             self._started = False
+        self._lock.leave()
 
     def destroy(self, reporter: Reporter) -> bool:
-        """Destroy the deployment and stop the embedded AWS; False when there was nothing to take down."""
-        cloud = self._cloud or EmbeddedAWS.attach(self.state / "localcloud")
-        if cloud is None:
+        """Destroy the deployment and stop the embedded AWS, one that hangs too; False when there was nothing
+        to take down. Raises TerraformError, with the embedded AWS gone all the same, where Terraform fails.
+        """
+        if not self.state.is_dir():
             return False
-        self._cloud = cloud
+        with self._lock.preparing(reporter.say):
+            cloud = self._cloud or EmbeddedAWS.attach(self.state / "localcloud")
+            try:
+                if cloud is not None:
+                    self._destroy_stack(cloud, reporter)
+            except TerraformError as error:
+                self._stop_cloud(cloud)
+                raise TerraformError(
+                    f"{error}\nThe embedded AWS is gone all the same, and all in it."
+                ) from error
+            return self._stop_cloud(cloud)
+
+    def _destroy_stack(self, cloud: EmbeddedAWS, reporter: Reporter) -> None:
         home = self._home(cloud)
         if (home / "terraform.tfstate").exists():
             applied = _read_json(home / "applied.json")
@@ -114,9 +133,14 @@ class LocalTarget:
                     home, dict.fromkeys(images.NAMES, "0" * 64)
                 )
                 self._terraform(cloud, home, reporter.say).destroy(variables, step.update)
-        cloud.stop()
-        shutil.rmtree(home, ignore_errors=True)
-        return True
+
+    def _stop_cloud(self, cloud: EmbeddedAWS | None) -> bool:
+        """Stop the embedded AWS, whether it answers or not, and forget what was in it."""
+        stopped = (cloud or EmbeddedAWS(self.state / "localcloud", self.repository)).stop()
+        self._cloud = None
+        self._forget_old_instances("")
+        self._lock.leave()
+        return stopped
 
     def pending_changes(self) -> list[str]:
         """Addresses of the resources that another apply would change; empty when there is no drift."""
@@ -129,16 +153,24 @@ class LocalTarget:
     def _ensure_cloud(self, reporter: Reporter) -> EmbeddedAWS:
         state = self.state / "localcloud"
         cloud = EmbeddedAWS.attach(state)
+        if cloud is not None and not _same_folder(Path(cloud.code_root), self.repository):
+            raise TargetError(
+                f"the embedded AWS in {self.state} runs the code of {cloud.code_root}: take it down with "
+                "`make destroy`, or let COSMIC_STATE name another folder"
+            )
+        if cloud is not None and self._is_half_made(cloud):
+            cloud.stop()
+            cloud = None
         if cloud is None:
             with reporter.step("Starting the embedded AWS"):
                 cloud = EmbeddedAWS(
                     state, self.repository, runtime="container" if self._containers else "process"
                 )
-                self._cloud, self._started = cloud, True
                 try:
                     cloud.start()
                 except StartError as error:
                     raise TargetError(f"the embedded AWS did not start: {error}") from error
+                self._cloud, self._started = cloud, True
             self._forget_old_instances(str(cloud.instance_id))
         elif self._containers is not None and self._containers != (cloud.runtime == "container"):
             other = "without" if self._containers else "with"
@@ -149,12 +181,21 @@ class LocalTarget:
         self._cloud = cloud
         settings = cloud.environment()
         session = boto3.Session(
+            # A user's profile must neither be missed here nor say anything.
+            botocore_session=botocore.session.Session(_NO_PROFILE),
             aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
             region_name=settings["AWS_REGION"],
         )
         self._clients = Clients(session, cloud.endpoint_url)
         return cloud
+
+    def _is_half_made(self, cloud: EmbeddedAWS) -> bool:
+        """Whether a command was killed while it applied terraform/ for the first time: then Terraform's state
+        lacks what was made last, and another apply would make it again, in vain.
+        """
+        home = self._home(cloud)
+        return home.exists() and not (home / "applied.json").exists()
 
     def _forget_old_instances(self, current: str) -> None:
         """The embedded AWS keeps everything in memory, so the state of an earlier instance describes
@@ -231,6 +272,14 @@ class LocalTarget:
         made = {**wanted, "deployment": asdict(deployment)}
         write_atomically(home / "applied.json", (json.dumps(made, indent=2) + "\n").encode())
         return deployment
+
+
+def _same_folder(one: Path, other: Path) -> bool:
+    """Whether both name one folder, however they write it."""
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _free_port() -> int:

@@ -6,5 +6,5 @@ import os
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-LOCAL_STATE = Path(os.environ.get("COSMIC_STATE") or REPOSITORY / ".local")
-"""COSMIC_STATE names another folder."""
+LOCAL_STATE = Path(os.environ.get("COSMIC_STATE") or REPOSITORY / ".local").resolve()
+"""COSMIC_STATE names another folder; whole, because Terraform runs in a folder of its own."""

@@ -19,6 +19,7 @@ from experiment.errors import TargetError
 from experiment.failing import FailureWatch
 from experiment.failure import Failure, parse_failure
 from experiment.history import Timings, request_ids, timings
+from experiment.interrupts import undisturbed
 from experiment.payloads import mode_of
 from experiment.plan import RunSpec, number
 from experiment.progress import SweepProgress
@@ -142,8 +143,11 @@ class Runner:
             return self._finished(execution, arn, self._wait(arn, name))
         except BaseException:  # whatever ended the watching, nothing runs on unwatched
             if name not in self._refused:
-                self._reporter.say(f"Stopping the execution {name} ...", "yellow", important=True)
-                self._stop(arn)
+                try:
+                    self._reporter.say(f"Stopping the execution {name} ...", "yellow", important=True)
+                finally:  # also where the terminal is gone
+                    with undisturbed(self._reporter.say):
+                        self._stop(arn)
             raise
 
     def _start(self, name: str, content: str) -> None:
@@ -209,7 +213,6 @@ class Runner:
             # It ended by itself meanwhile, or never started; anything else the user has to know.
             if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "ValidationException"):
                 self._reporter.say(f"The execution could not be stopped: {error}", "red", important=True)
-        self._target.stop_functions()
 
     def _finished(self, execution: Execution, arn: str, found: dict[str, Any]) -> Finished:
         status = str(found["status"])

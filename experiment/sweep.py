@@ -15,6 +15,7 @@ from experiment.deployment import Deployment
 from experiment.errors import ResultsError, TargetError
 from experiment.forecast import Forecast, forecast, model_of
 from experiment.inputs import Input
+from experiment.interrupts import undisturbed
 from experiment.payloads import read_payload
 from experiment.plan import Plan, RunSpec, check_names, number, remaining
 from experiment.prices import Prices, load_prices
@@ -90,7 +91,8 @@ def run(target: Target, options: Options, reporter: Reporter) -> bool:
             _conclude(summary, prices, reporter)
         succeeded = all(summary.succeeded(spec.run_id) for spec in measured)
     finally:
-        target.release(abandoned=not succeeded)
+        with undisturbed(reporter.say):
+            target.release(abandoned=not succeeded)
     return succeeded
 
 

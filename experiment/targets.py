@@ -25,8 +25,5 @@ class Target(Protocol):
     def clients(self) -> Clients:
         """Clients for it; valid after :meth:`prepare`."""
 
-    def stop_functions(self) -> None:
-        """End functions that still run after their execution was stopped, where the target can."""
-
     def release(self, *, abandoned: bool) -> None:
         """Let go of the target; ``abandoned`` when interrupted or failed: end what was started here."""

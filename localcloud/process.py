@@ -13,12 +13,16 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from localcloud import memory
 from localcloud.function_spec import FunctionSpec
-from localcloud.host import Sink
-from localcloud.logs import LogStream
 from localcloud.output import OutputReader
+
+if TYPE_CHECKING:
+    # The daemon imports this module before it has told moto anything, and the logs import moto.
+    from localcloud.host import Sink
+    from localcloud.logs import LogStream
 
 PACKAGE_PARENT = Path(__file__).resolve().parent.parent
 # Of the daemon's own environment a function sees only what the interpreter needs to run.

@@ -154,7 +154,6 @@ class FakeTarget:
         self.name = name
         self.deployment = DEPLOYMENT
         self.fakes = FakeClients()
-        self.functions_stopped = False
         self.released: list[bool] = []
 
     @property
@@ -163,9 +162,6 @@ class FakeTarget:
 
     def prepare(self, _: Reporter) -> Deployment:
         return self.deployment
-
-    def stop_functions(self) -> None:
-        self.functions_stopped = True
 
     def release(self, *, abandoned: bool) -> None:
         self.released.append(abandoned)

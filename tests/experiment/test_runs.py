@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
+import signal
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +18,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from experiment.collect import collect, flatten
+from experiment.command import guarded
 from experiment.console import Reporter
 from experiment.errors import BudgetError, PriceError, TargetError
 from experiment.inputs import Input
@@ -171,12 +176,55 @@ def test_a_failed_run_keeps_what_its_ranks_left(target: FakeTarget) -> None:
     assert record.row["metrics"] == {}
 
 
-def test_an_interrupt_stops_the_execution_and_its_functions(target: FakeTarget) -> None:
-    target.fakes.stepfunctions.states = [{"status": "RUNNING"}, KeyboardInterrupt()]
-    with pytest.raises(KeyboardInterrupt):
+@pytest.mark.parametrize("disturbance", ["none", "Ctrl-C once more", "the terminal is gone"])
+def test_an_interrupt_stops_the_execution(
+    target: FakeTarget, monkeypatch: pytest.MonkeyPatch, disturbance: str
+) -> None:
+    fake, reporter = target.fakes.stepfunctions, quiet()
+    fake.states = [{"status": "RUNNING"}, KeyboardInterrupt()]
+    expected: type[BaseException] = KeyboardInterrupt
+    if disturbance == "Ctrl-C once more":
+        stop = fake.stop_execution
+
+        def interrupted(**arguments: object) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            stop(**arguments)
+
+        monkeypatch.setattr(fake, "stop_execution", interrupted)
+    elif disturbance == "the terminal is gone":
+        expected = OSError
+
+        def gone(*_: object, **__: object) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr(reporter, "say", gone)
+    with pytest.raises(expected):
+        Runner(target, DEPLOYMENT, reporter).run(EXECUTION)
+    assert fake.stopped == ["arn:aws:states:us-east-1:1:execution:m:x"]
+
+
+def test_whoever_insists_gets_away_and_is_told(target: FakeTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = target.fakes.stepfunctions
+    fake.states = [KeyboardInterrupt()]
+
+    def hangs(**_: object) -> None:
+        for _press in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+
+    monkeypatch.setattr(fake, "stop_execution", hangs)
+    with pytest.raises(KeyboardInterrupt, match="may still run"):
         Runner(target, DEPLOYMENT, quiet()).run(EXECUTION)
-    assert target.fakes.stepfunctions.stopped == ["arn:aws:states:us-east-1:1:execution:m:x"]
-    assert target.functions_stopped
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_a_command_is_an_interrupt(number: signal.Signals) -> None:
+    def work() -> int:
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+        return 0
+
+    assert guarded(work, quiet()) == 130
 
 
 def test_memory_is_set_for_a_while() -> None:

@@ -135,7 +135,6 @@ def test_clients_are_for_prepared_targets(tmp_path: Path) -> None:
     for target in (AwsTarget(tmp_path, tmp_path), LocalTarget(tmp_path, tmp_path)):
         with pytest.raises(TargetError):
             _ = target.clients
-        target.stop_functions()
         target.release(abandoned=True)
 
 

@@ -1,0 +1,60 @@
+"""Signals that ask a command to end, and the cleaning up that they must not cut short."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+"""What ends a command like Ctrl-C: a kill, and a terminal that is closed."""
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let the signals of ENDING raise KeyboardInterrupt; what is ignored already (nohup) stays so."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def undisturbed(say: Callable[[str], None]) -> Iterator[None]:
+    """Let the block finish though Ctrl-C is pressed once more; ``say`` tells that the next one ends it.
+
+    That one raises a KeyboardInterrupt that says what it means. Other threads get no signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked = 0
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise KeyboardInterrupt("Interrupted while stopping: what this run started may still run.")
+        say("Stopping what this run started (Ctrl-C once more leaves it running) ...")
+
+    numbers = (signal.SIGINT, *ENDING)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, ask)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
