@@ -110,13 +110,12 @@ async def _stop_when_idle(server: RendezvousServer, limit_s: int, stopped: async
 def main(argv: list[str] | None = None) -> int:
     """Exit status 0 after a graceful stop, 1 when a port cannot be had, 2 for wrong arguments."""
     arguments = parse_arguments(argv)
+    logs.set_up(arguments.log_level.upper())
     limits = Limits(
-        connections=arguments.max_connections,
+        connections=allow_connections(arguments.max_connections),
         connections_per_address=arguments.max_connections_per_address,
         waiting_clients=arguments.max_waiting,
     )
-    logs.set_up(arguments.log_level.upper())
-    allow_connections(limits.connections)
     try:
         asyncio.run(serve(arguments, limits))
     except OSError as error:

@@ -24,13 +24,17 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
     return listener
 
 
-def allow_connections(count: int) -> None:
-    """Raise the limit of open files to what so many connections need, or as far as this process may."""
+def allow_connections(count: int) -> int:
+    """Raise the limit of open files to what so many connections need, or as far as this process may.
+
+    Returns how many connections there can be. More would leave no descriptor for the health check, and a
+    server that is only full would be ended as ill.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = count + SPARE_FILES
     enough = resource.RLIM_INFINITY
     if soft == enough or soft >= needed:
-        return
+        return count
     # Only root may go above the hard limit.
     choices = [(needed, hard)] if hard == enough or hard >= needed else [(needed, needed), (hard, hard)]
     for choice in choices:
@@ -38,5 +42,7 @@ def allow_connections(count: int) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, choice)
             break
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != enough and soft < needed:
-        log.warning("fewer open files than connections allowed", extra={"open_files": soft, "needed": needed})
+    if soft == enough or soft >= needed:
+        return count
+    log.warning("fewer open files than connections allowed", extra={"open_files": soft, "needed": needed})
+    return max(1, soft - SPARE_FILES)

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -33,10 +33,10 @@ class Server:
 
 
 @contextmanager
-def server(*arguments: str, **environment: str) -> Iterator[Server]:
-    """A server on free ports, unless the arguments say otherwise."""
+def server(*arguments: str, launcher: Sequence[str] = (), **environment: str) -> Iterator[Server]:
+    """A server on free ports, unless the arguments say otherwise, run by a launcher if there is one."""
     process = subprocess.Popen(
-        [*COMMAND, "--host", "127.0.0.1", *arguments],
+        [*launcher, *COMMAND, "--host", "127.0.0.1", *arguments],
         env={**os.environ, "PORT": "0", "METRICS_PORT": "0", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -11,11 +11,13 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from fmi.wire import V1_RESPONSE_BYTES
+from containers.rendezvous.health import is_well
+from fmi.wire import V1_RESPONSE_BYTES, encode_v2_request
 from tests.containers.rendezvous.processes import COMMAND, PATIENCE_S, server
 
 ROOT = Path(__file__).parents[3]
@@ -72,6 +74,18 @@ def test_health_and_metrics_are_there_while_clients_wait() -> None:
         metrics = it.metrics()
         assert metrics["rendezvous_waiting_for_a_peer"] == 1
         assert metrics['rendezvous_requests_total{kind="v1"}'] == 1
+
+
+def test_a_server_that_is_full_for_want_of_files_is_still_well() -> None:
+    few_files = ["sh", "-c", 'ulimit -n 100; exec "$@"', "sh"]
+    with server(launcher=few_files) as it, ExitStack() as clients:
+        for number in range(150):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", it.port)))
+            with suppress(OSError):  # turned away already
+                client.sendall(encode_v2_request(str(number).encode()))
+        while it.metrics()["rendezvous_connections_total"] < 150:
+            pass
+        assert is_well(it.metrics_port)
 
 
 @pytest.mark.parametrize("option", ["--port", "--metrics-port"])
