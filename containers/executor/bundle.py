@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,16 @@ _TRANSFER = TransferConfig(multipart_threshold=32 * 2**20, multipart_chunksize=1
 
 class BundleError(RuntimeError):
     """The bundle cannot be downloaded. The message is one sentence that says what to change."""
+
+
+class _DiskFullError(BundleError):
+    """There is no room for the bundle."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The bundle does not fit into /tmp, with what earlier scripts left there: have them remove it, "
+            "or raise executor_ephemeral_storage_mb."
+        )
 
 
 @dataclass(frozen=True)
@@ -84,11 +94,16 @@ def download(bucket: str, object_type: str, object_name: str) -> Download:
         )
     paths = {_path_of(one.key): one for one in objects}
     root = local_path(TMP + object_name)
-    _forget_deleted(root, paths.keys())
+    # What an earlier invocation downloaded and the bundle no longer has.
+    _forget(path for path in _cache if path.is_relative_to(root) and path not in paths)
     wanted = {path: one for path, one in paths.items() if not _is_current(path, one)}
-    with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
-        # list() waits for all and raises the first error.
-        list(pool.map(lambda item: _fetch(s3(), bucket, *item), wanted.items()))
+    try:
+        _fetch_all(bucket, wanted)
+    except _DiskFullError:
+        # Other executions' bundles in the same warm environment are there only to save time.
+        if not _forget(path for path in _cache if path not in paths):
+            raise
+        _fetch_all(bucket, {path: one for path, one in wanted.items() if not _is_current(path, one)})
     return Download(
         root=root,
         seconds=time.perf_counter() - started,
@@ -144,11 +159,19 @@ def _describe(path: Path, etag: str) -> _Cached | None:
     return _Cached(etag, stat.st_size, stat.st_mtime_ns)
 
 
-def _forget_deleted(root: Path, current: Collection[Path]) -> None:
-    """Remove files that an earlier invocation downloaded and that the bundle no longer has."""
-    for path in [path for path in _cache if path.is_relative_to(root) and path not in current]:
+def _forget(paths: Iterable[Path]) -> int:
+    """Remove files that were downloaded; returns how many."""
+    gone = list(paths)
+    for path in gone:
         path.unlink(missing_ok=True)
         del _cache[path]
+    return len(gone)
+
+
+def _fetch_all(bucket: str, wanted: Mapping[Path, _Object]) -> None:
+    with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
+        # list() waits for all and raises the first error.
+        list(pool.map(lambda item: _fetch(s3(), bucket, *item), wanted.items()))
 
 
 def _fetch(client: S3Client, bucket: str, path: Path, one: _Object) -> None:
@@ -161,9 +184,7 @@ def _fetch(client: S3Client, bucket: str, path: Path, one: _Object) -> None:
     except OSError as error:
         partial.unlink(missing_ok=True)
         if error.errno == errno.ENOSPC:
-            raise BundleError(
-                "The bundle does not fit into /tmp: raise executor_ephemeral_storage_mb."
-            ) from error
+            raise _DiskFullError from error
         raise
     stored = _describe(path, one.etag)
     if stored is not None:

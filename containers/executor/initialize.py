@@ -7,10 +7,9 @@ import logging
 import os
 import secrets
 from collections.abc import Mapping
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from containers.executor.clients import lambda_, s3
 from containers.executor.digest import digest
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import ObjectTypeDef
 
 log = logging.getLogger(__name__)
+
+MOST_ITEM_BYTES = 240 * 1024
+"""Step Functions passes 256 KiB to a rank, and what the Map adds to its item has to fit in, too."""
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -42,11 +44,13 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     attempt = int(event.get("attempt", 1))
     folder = attempt_folder(execution_id, attempt)
     ranks = _rank_events(wanted, execution_id, attempt, files)
+    items = [rank.to_json() for rank in ranks]
+    _check_items(items)
     manifest_key = f"{folder}/ranks.json"
     s3().put_object(
         Bucket=os.environ["STATE_BUCKET"],
         Key=manifest_key,
-        Body=json.dumps([rank.to_json() for rank in ranks]),
+        Body=json.dumps(items),
         ContentType="application/json",
     )
     log.info("%s: %d ranks, %d data files", execution_id, wanted.world_size, len(files))
@@ -119,11 +123,27 @@ def _check_bundle(wanted: ExecutionInput) -> None:
             )
 
 
+def _check_items(items: list[dict[str, Any]]) -> None:
+    """What one rank is told fits into what may be passed to it; nearly all of it are names of data files."""
+    largest = max(items, key=lambda item: len(item["data_files"]))
+    if len(json.dumps(largest)) > MOST_ITEM_BYTES:
+        raise InputError(
+            f"A rank would get {len(largest['data_files'])} data files, whose names are more than Step "
+            'Functions can pass on: raise "world_size", or put more objects into a file.'
+        )
+
+
 def _data_files(wanted: ExecutionInput) -> dict[str, str]:
     """The ETags of the partitions to use by key, in natural order, ``file_limit`` of them at most."""
     if wanted.data_prefix is None or wanted.data_bucket is None:
         return {}
     prefix = wanted.data_prefix.strip("/") + "/"
+    in_bucket = wanted.result_path is not None and wanted.data_bucket == wanted.bucket
+    if in_bucket and f"{wanted.result_path}/".startswith(prefix):
+        raise InputError(
+            f'"result_path" is {wanted.result_path!r}, inside "data_prefix": give another one, '
+            "or the next execution would take these results for partitions."
+        )
     found = {entry["Key"]: entry["ETag"] for entry in _list(wanted.data_bucket, prefix)}
     files = sorted((key for key in found if not key.endswith("/")), key=natural_key)
     if not files:
@@ -131,7 +151,7 @@ def _data_files(wanted: ExecutionInput) -> dict[str, str]:
             f"There is no object below {prefix!r} in bucket {wanted.data_bucket!r}: "
             'upload the partitions, or correct "data_prefix".'
         )
-    return {key: found[key] for key in islice(files, wanted.file_limit)}
+    return {key: found[key] for key in files[: wanted.file_limit]}
 
 
 def unfinished_ranks(bucket: str, result_path: str) -> set[int]:
@@ -163,6 +183,10 @@ def _list(bucket: str, prefix: str, most: int | None = None) -> list[ObjectTypeD
             return s3().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=most).get("Contents", [])
         pages = s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return [entry for page in pages for entry in page.get("Contents", [])]
+    except ParamValidationError:
+        raise InputError(
+            f"{bucket!r} cannot be the name of a bucket: give one of letters, digits, dots and hyphens."
+        ) from None
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "NoSuchBucket":

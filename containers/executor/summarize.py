@@ -70,11 +70,11 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         "outcome_prefix": event["outcome_prefix"],
         "combined_key": _put(event, COMBINED_NAME, json.dumps(parsed).encode()) if parsed else None,
         "predictions_key": _combine_predictions(event),
-        "samples": sum(result.get("num_samples") or 0 for result in parsed),
+        "samples": sum(_whole(result.get("num_samples")) for result in parsed),
         "metrics": (parsed[0].get("world_metrics") or {}) if parsed else {},
         "request_ids": {**event["request_ids"], "summarize": context.aws_request_id},
     }
-    if refused := [str(reason) for result in parsed for reason in result.get("refused_partitions") or ()]:
+    if refused := [str(reason) for result in parsed for reason in _listed(result.get("refused_partitions"))]:
         raise PartitionsRefused(_without(refused, summary))
     return summary
 
@@ -132,7 +132,8 @@ def _fresh_objects(event: Mapping[str, Any], suffix: str) -> list[bytes | None]:
 
 def _parse(event: Mapping[str, Any], rank: int, body: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(body)
+        # JSON knows no NaN: the summary would not be valid, nor the combined results outside Python.
+        parsed = json.loads(body, parse_constant=lambda _: None)
     except ValueError as error:
         raise ResultMissing(
             f"The result of rank {rank}, {event['result_path']}/{rank}.json, is not JSON: {error}."
@@ -144,16 +145,40 @@ def _parse(event: Mapping[str, Any], rank: int, body: bytes) -> dict[str, Any]:
     return parsed
 
 
+def _whole(number: object) -> int:
+    """A number of samples, which a script may have written in any form; 0 for what is none."""
+    try:
+        return int(number)  # type: ignore[call-overload, no-any-return]
+    except (TypeError, ValueError):
+        return 0
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value] if value else []
+
+
 def _combine_predictions(event: Mapping[str, Any]) -> str | None:
-    """Concatenate the ranks' predictions in rank order; scripts without any are fine."""
-    parts = [body for body in _fresh_objects(event, "parquet") if body is not None]
+    """Concatenate the ranks' predictions in rank order; scripts without any are fine.
+
+    Numbers of different types become one that holds both, and a rank may lack columns.
+    """
+    parts = {rank: body for rank, body in enumerate(_fresh_objects(event, "parquet")) if body is not None}
     if not parts:
         return None
     import pyarrow as pa  # noqa: PLC0415  a third of a second that executions without predictions need not wait
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    combined = io.BytesIO()
-    pq.write_table(pa.concat_tables([pq.read_table(io.BytesIO(part)) for part in parts]), combined)
+    combined, tables = io.BytesIO(), []
+    for rank, part in parts.items():
+        try:
+            tables.append(pq.read_table(io.BytesIO(part)))
+            pa.unify_schemas([tables[0].schema, tables[-1].schema], promote_options="permissive")
+        except pa.ArrowException as error:
+            raise ResultMissing(
+                f"The predictions of rank {rank}, {event['result_path']}/{rank}.parquet, cannot be combined "
+                f"with the others: {error}"
+            ) from None
+    pq.write_table(pa.concat_tables(tables, promote_options="permissive"), combined)
     return _put(event, PREDICTIONS_NAME, combined.getvalue())
 
 

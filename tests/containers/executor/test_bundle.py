@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -90,6 +90,26 @@ def test_missing_objects_are_named() -> None:
         bundle.download(BUCKET, "folder", "nothing")
     with pytest.raises(BundleError, match=r"no object 'nothing\.py' in bucket"):
         bundle.download(BUCKET, "script", "nothing.py")
+
+
+def test_a_bundle_takes_the_room_of_another_one(
+    uploaded: S3Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    uploaded.put_object(Bucket=BUCKET, Key="other/model.bin", Body=b"z" * 1000)
+    bundle.download(BUCKET, "folder", FOLDER)
+    fetch = uploaded.download_file
+
+    def small_disk(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
+        if (tmp_path / FOLDER / "model.bin").exists():
+            raise OSError(28, "No space left on device")
+        fetch(*arguments, **options)
+
+    monkeypatch.setattr(uploaded, "download_file", small_disk)
+    assert bundle.download(BUCKET, "folder", "other").objects_downloaded == 1
+    assert (tmp_path / "other" / "model.bin").stat().st_size == 1000
+    (tmp_path / "other" / "made by the script").touch()
+    assert bundle.download(BUCKET, "folder", FOLDER).objects_downloaded == 2
+    assert (tmp_path / "other" / "made by the script").exists()
 
 
 def test_a_full_disk_says_which_variable_to_raise(

@@ -115,6 +115,11 @@ def test_ranks_that_do_not_talk_need_no_rendezvous(context: SimpleNamespace) -> 
         ),
         ({"data_prefix": "100"}, "There is no object below '100/' in bucket 'the-bucket'"),
         ({"data_bucket": "nowhere", "data_prefix": "1"}, "There is no bucket 'nowhere'"),
+        ({"bucket": "my bucket"}, "'my bucket' cannot be the name of a bucket: give one of letters"),
+        (
+            {"data_prefix": "scripts/", "result_path": "scripts/results"},
+            '"result_path" is \'scripts/results\', inside "data_prefix": give another one',
+        ),
         ({"world_size": ACCOUNT_CONCURRENCY + 1}, "the account allows 10 functions at a time: lower it"),
     ],
 )
@@ -123,6 +128,25 @@ def test_mistakes(context: SimpleNamespace, changes: dict[str, Any], sentence: s
         start(context, {**FOLDER, "bucket": BUCKET, **changes})
     assert sentence in str(caught.value)
     assert str(caught.value).endswith(".")
+
+
+def test_a_limit_beyond_all_files_takes_all(uploaded: S3Client, context: SimpleNamespace) -> None:
+    payload = {**PARTITIONS, "bucket": BUCKET, "data_bucket": "data-bucket", "world_size": 1}
+    [rank] = manifest(uploaded, start(context, {**payload, "file_limit": "9" * 22}))
+    assert len(rank["data_files"]) == 12
+
+
+def test_more_file_names_than_a_rank_can_be_passed_are_refused(
+    uploaded: S3Client, context: SimpleNamespace
+) -> None:
+    folder = "/".join(["n" * 90] * 10)
+    for number in range(300):
+        uploaded.put_object(Bucket="data-bucket", Key=f"{folder}/{number}.pt", Body=b"")
+    payload = {**FOLDER, "bucket": BUCKET, "data_bucket": "data-bucket", "data_prefix": folder}
+    with pytest.raises(InputError, match=r'^A rank would get 300 data files.* raise "world_size"'):
+        start(context, {**payload, "world_size": 1})
+    for item in manifest(uploaded, start(context, {**payload, "world_size": 2})):
+        assert len(json.dumps(item)) < 256 * 1024
 
 
 @pytest.mark.usefixtures("uploaded")

@@ -83,14 +83,59 @@ def test_predictions_are_concatenated(s3: S3Client, context: SimpleNamespace) ->
         write_outcome(rank)
         write_result(s3, rank, {"rank": rank})
     for rank in (2, 0):  # rank 1 had no samples
-        body = io.BytesIO()
-        pq.write_table(pa.table({"object_id": [rank * 10, rank * 10 + 1]}), body)
-        s3.put_object(Bucket=BUCKET, Key=f"{PATH}/{rank}.parquet", Body=body.getvalue())
+        write_predictions(s3, rank, {"object_id": [rank * 10, rank * 10 + 1]})
     summary = summarize.handler(event(3), context)
     table = pq.read_table(
         io.BytesIO(s3.get_object(Bucket=BUCKET, Key=summary["predictions_key"])["Body"].read())
     )
     assert table["object_id"].to_pylist() == [0, 1, 20, 21]
+
+
+def write_predictions(s3: S3Client, rank: int, columns: dict[str, Any]) -> None:
+    body = io.BytesIO()
+    pq.write_table(pa.table(columns), body)
+    s3.put_object(Bucket=BUCKET, Key=f"{PATH}/{rank}.parquet", Body=body.getvalue())
+
+
+def test_predictions_of_different_types_and_columns_are_concatenated(
+    s3: S3Client, context: SimpleNamespace
+) -> None:
+    tables: list[dict[str, Any]] = [{"z": [0.5], "true": [1]}, {"z": [1]}, {"z": pa.nulls(1)}]
+    for rank, columns in enumerate(tables):
+        write_outcome(rank)
+        write_result(s3, rank, {"rank": rank})
+        write_predictions(s3, rank, columns)
+    key = summarize.handler(event(3), context)["predictions_key"]
+    table = pq.read_table(io.BytesIO(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()))
+    assert table.to_pydict() == {"z": [0.5, 1.0, None], "true": [1, None, None]}
+
+
+def test_predictions_that_cannot_be_combined_name_their_rank(s3: S3Client, context: SimpleNamespace) -> None:
+    for rank in range(2):
+        write_outcome(rank)
+        write_result(s3, rank, {"rank": rank})
+        write_predictions(s3, rank, {"z": [0.5] if rank == 0 else ["high"]})
+    with pytest.raises(
+        ResultMissing, match=r"^The predictions of rank 1, my results/1/1\.parquet, cannot be"
+    ):
+        summarize.handler(event(), context)
+    s3.put_object(Bucket=BUCKET, Key=f"{PATH}/0.parquet", Body=b"no Parquet")
+    with pytest.raises(ResultMissing, match=r"^The predictions of rank 0"):
+        summarize.handler(event(), context)
+
+
+def test_what_a_script_of_ones_own_writes_into_its_result_is_taken_as_it_is(
+    s3: S3Client, context: SimpleNamespace
+) -> None:
+    write_outcome(0)
+    write_outcome(1)
+    write_result(s3, 0, {"num_samples": "12", "world_metrics": {"MAE": float("nan")}})
+    write_result(s3, 1, {"num_samples": "many", "loss": float("inf"), "refused_partitions": 0})
+    summary = summarize.handler(event(), context)
+    assert (summary["samples"], summary["metrics"]) == (12, {"MAE": None})
+    json.dumps(summary, allow_nan=False)
+    combined = json.loads(s3.get_object(Bucket=BUCKET, Key=summary["combined_key"])["Body"].read())
+    assert combined[1] == {"num_samples": "many", "loss": None, "refused_partitions": 0}
 
 
 @pytest.mark.parametrize("bad", [1, 2, 500])
@@ -101,9 +146,7 @@ def test_what_could_be_used_is_combined_before_a_bad_partition_fails_the_executi
     for rank, own in enumerate([[], refused[:1], refused[1:]]):
         write_outcome(rank)
         write_result(s3, rank, {"rank": rank, "num_samples": 1000, "refused_partitions": own})
-        body = io.BytesIO()
-        pq.write_table(pa.table({"object_id": [rank]}), body)
-        s3.put_object(Bucket=BUCKET, Key=f"{PATH}/{rank}.parquet", Body=body.getvalue())
+        write_predictions(s3, rank, {"object_id": [rank]})
     with pytest.raises(PartitionsRefused) as caught:
         summarize.handler(event(3), context)
     first, *others = str(caught.value).splitlines()
