@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 
 PERIOD_S = 10.0
@@ -36,17 +37,17 @@ class Throttle(logging.Filter):
         self._clock = clock
         self._since = clock()
         self._seen: dict[str, int] = {}
+        self._left_out: Counter[str] = Counter()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to write this record."""
         if record.levelno >= logging.ERROR:
             return True
         now, event = self._clock(), str(record.msg)
-        left_out = 0
         if now - self._since >= PERIOD_S:
-            left_out = self._seen.get(event, 0) - LINES_A_PERIOD
+            self._left_out.update({name: max(0, seen - LINES_A_PERIOD) for name, seen in self._seen.items()})
             self._since, self._seen = now, {}
-        if left_out > 0:
+        if left_out := self._left_out.pop(event, 0):
             record.left_out = left_out
         self._seen[event] = self._seen.get(event, 0) + 1
         return self._seen[event] <= LINES_A_PERIOD

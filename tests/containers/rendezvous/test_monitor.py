@@ -145,6 +145,7 @@ def test_a_flood_of_one_event_is_cut_short_and_counted() -> None:
     assert log("listening")
     assert log("cannot accept", logging.ERROR)
     now = PERIOD_S
+    assert "left_out" not in vars(log("listening") or pytest.fail())
     later = log("refused")
     assert later is not None
     assert vars(later)["left_out"] == 100 - LINES_A_PERIOD
