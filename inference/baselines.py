@@ -1,7 +1,7 @@
 """Simpler predictors of redshift, measured on the galaxies that a checkpoint never saw: is it worth its cost?
 
 `python -m inference.baselines` trains each on the checkpoint's own training sample and measures all of them,
-and the checkpoint, on its held-out galaxies. Needs scikit-learn: `pip install 'cosmic-fmi[train]'`.
+and the checkpoint, on its held-out galaxies. Needs scikit-learn: `.venv/bin/pip install -e '.[train]'`.
 """
 
 import argparse
@@ -124,7 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
         if given.json:
             given.json.write_text(json.dumps(found, indent=2) + "\n")
     except ImportError as error:
-        print(f"error: {error}; install it with: pip install 'cosmic-fmi[train]'", file=sys.stderr)
+        print(f"error: {error}; install it with: .venv/bin/pip install -e '.[train]'", file=sys.stderr)
         return 1
     except (ModelError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

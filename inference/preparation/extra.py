@@ -12,4 +12,6 @@ def need(module: str, kind: str) -> Any:  # noqa: ANN401 - a module
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         library = module.partition(".")[0]
-        raise DataError(f"{kind} are read with {library}, which is missing: pip install '.[data]'") from error
+        raise DataError(
+            f"{kind} are read with {library}, which is missing: .venv/bin/pip install -e '.[data]'"
+        ) from error

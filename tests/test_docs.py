@@ -1,0 +1,44 @@
+"""What the pages point at is there: files, headings, and commands that run in a clone after `make setup`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from experiment.places import REPOSITORY
+
+PAGES = [
+    *sorted(REPOSITORY.glob("*.md")),
+    *sorted(REPOSITORY.glob("docs/**/*.md")),
+    *sorted(REPOSITORY.glob("terraform/**/README.md")),
+]
+LINK = re.compile(r"\]\((?!https?:)([^)\s#]*)(?:#([^)\s]+))?\)")
+COMMAND = re.compile(r"^(?:    |\$ )?([^`\s]*)python (-m [\w.]+|scripts/\w+\.py)", re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that GitHub gives to a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for path, anchor in LINK.findall(page.read_text()):
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), path
+        assert not anchor or anchor in anchors(target), f"{path}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_commands_name_the_environment_and_what_there_is(page: Path) -> None:
+    for environment, what in COMMAND.findall(page.read_text()):
+        # A bare python is not the one that `make setup` installs into, and on some systems there is none.
+        assert environment == ".venv/bin/", what
+        path = REPOSITORY / what.removeprefix("-m ").replace(".", "/")
+        named = REPOSITORY / what if what.startswith("scripts/") else path
+        assert named.is_file() or named.with_suffix(".py").is_file() or (named / "__main__.py").is_file(), (
+            what
+        )
