@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,9 +69,15 @@ def sample_files(partitions: int, reporter: Reporter, cache: Path = LOCAL_STATE 
             # Only here: it imports PyTorch, which takes seconds, and the sample is made once.
             from inference.partitions import write_partitions  # noqa: PLC0415
 
-            partial = folder.with_suffix(".partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-            write_partitions(partial, sample_set(), count=partitions)
-            partial.rename(folder)
+            cache.mkdir(parents=True, exist_ok=True)
+            # A folder of one's own: another command may make the same at the same time.
+            with tempfile.TemporaryDirectory(prefix=f"{folder.name}.", dir=cache) as partial:
+                made = Path(partial) / "sample"
+                made.mkdir()
+                write_partitions(made, sample_set(), count=partitions)
+                try:
+                    made.rename(folder)
+                except OSError:
+                    if not folder.is_dir():
+                        raise
     return sorted(folder.glob("*.pt"))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
@@ -80,3 +81,14 @@ def test_the_sample_is_made_once_and_whole(tmp_path: Path) -> None:
 
 def test_every_rank_gets_a_partition_and_no_partition_is_empty() -> None:
     assert [partitions_for(world) for world in (1, 16, 17, 100, 2000)] == [16, 16, 17, 100, 1253]
+
+
+def test_the_sample_is_made_by_two_commands_at_once(tmp_path: Path) -> None:
+    def make(_: int) -> list[Path]:
+        return sample_files(2, reporter(), tmp_path / "sample")
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(make, range(2))
+    assert one == other
+    assert [path.name for path in one] == ["1.pt", "2.pt"]
+    assert len(list((tmp_path / "sample").iterdir())) == 1, "nothing is left beside it"
