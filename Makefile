@@ -6,6 +6,8 @@ PY     := $(VENV)/bin/python
 #   make run TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 PIP_INDEX   := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+# As experiment/terraform.py chooses: Terraform, or OpenTofu where that is what there is.
+TERRAFORM ?= $(shell command -v terraform || command -v tofu || echo terraform)
 TARGET ?= local
 ARGS   ?=
 # Tests mostly wait, for other processes and for their deadlines: two at a time keep two cores busy.
@@ -61,7 +63,7 @@ lint: $(VENV)/.ready-dev ## ruff, mypy in strict mode, terraform fmt
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	terraform fmt -check -recursive terraform
+	$(TERRAFORM) fmt -check -recursive terraform
 	$(PY) scripts/terraform_docs.py --check
 
 .venv-checkov/.ready: .ci/checkov.txt
@@ -77,12 +79,12 @@ lint-terraform: .venv-checkov/.ready ## checkov on terraform/ without a network,
 format: $(VENV)/.ready-dev ## let ruff and terraform rewrite what they can
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
-	terraform fmt -recursive terraform
+	$(TERRAFORM) fmt -recursive terraform
 	$(PY) scripts/terraform_docs.py
 
-deploy: setup ## terraform apply into your AWS account (shows the plan and asks first); ARGS="-var domain_name=..."
-	terraform -chdir=terraform init
-	PATH="$(abspath $(VENV))/bin:$$PATH" terraform -chdir=terraform apply $(ARGS)
+deploy: setup ## terraform apply into your AWS account (shows the plan and asks first); ARGS=-auto-approve
+	$(TERRAFORM) -chdir=terraform init
+	PATH="$(abspath $(VENV))/bin:$$PATH" $(TERRAFORM) -chdir=terraform apply $(ARGS)
 
 destroy: setup ## take everything down again: TARGET=local (default) or TARGET=aws
 	@exec $(PY) scripts/destroy.py --target $(TARGET) $(ARGS)
