@@ -37,6 +37,16 @@ run "docker" {
   }
 
   assert {
+    condition     = keys(aws_ecr_repository_policy.this) == ["executor"] && one(data.aws_iam_policy_document.pull.statement[0].principals).identifiers == toset(["lambda.amazonaws.com"])
+    error_message = "Lambda may pull the functions' image, by a policy that outlives their creation, and no other."
+  }
+
+  assert {
+    condition     = one(data.aws_iam_policy_document.pull.statement[0].condition).values == tolist(["arn:aws:lambda:us-east-1:123456789012:function:test-*"])
+    error_message = "It pulls for the functions of this deployment only."
+  }
+
+  assert {
     condition     = length(aws_codebuild_project.this) == 0 && length(aws_iam_role.codebuild) == 0
     error_message = "Who has Docker needs no CodeBuild."
   }

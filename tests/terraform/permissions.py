@@ -39,8 +39,10 @@ REASONS = {
     "LetEndedServerRest": "sets the number of servers to none when one ended of idleness",
     "KeepRecord": "keeps that one record at the address",
     "ReadSource": 'CodeBuild reads the source that it builds from; with `image_builder = "codebuild"` only',
+    "IdentifyBucket": "CodeBuild asks whose bucket its source is in, and where",
     "PushImages": "CodeBuild pushes both images",
     "PullImage": "ECS pulls the rendezvous image",
+    "LetLambdaPull": "Lambda pulls the image of the functions",
     "LogInToRegistry": "logs in to ECR, to pull or to push; knows no resources",
     "InvokeFunctions": "runs the functions of the state machine",
     "StartMapRun": "a distributed Map runs its items as executions of its own machine",
@@ -70,6 +72,8 @@ def policies(resources: Iterable[Json]) -> Iterator[tuple[str, str]]:
             yield f"role `{values['role']}`", values["policy"]
         elif each["type"] == "aws_s3_bucket_policy":
             yield f"anybody, at bucket `{values['bucket']}`", values["policy"]
+        elif each["type"] == "aws_ecr_repository_policy":
+            yield f"Lambda, at repository `{values['repository']}`", values["policy"]
 
 
 def statements(found: Iterable[tuple[str, str]]) -> Iterator[Statement]:
@@ -81,7 +85,7 @@ def statements(found: Iterable[tuple[str, str]]) -> Iterator[Statement]:
                 each["Sid"],
                 each["Effect"],
                 sorted(_listed(each["Action"])),
-                sorted(_listed(each["Resource"])),
+                sorted(_listed(each.get("Resource", "its images"))),  # a repository's policy names none
                 json.dumps(each["Condition"], sort_keys=True) if "Condition" in each else "",
             )
 

@@ -41,7 +41,9 @@ MISTAKEN = [
     (
         "RESOURCE_MISMATCH",
         [{"action": "states:DescribeExecution", "required_format": "arn:*:states:*:*:express:*:*:*"}],
-    )
+    ),
+    # A repository's policy is about that repository, and must not name a resource.
+    ("MALFORMED", "Statement contains neither Resource nor NotResource"),
 ]
 
 # Kinds that no variant of the deployment makes: they are listed because a mistake might.

@@ -61,6 +61,13 @@ data "aws_iam_policy_document" "codebuild" {
     resources = ["arn:aws:s3:::${var.bucket}/builds/*"]
   }
 
+  # CodeBuild asks whose bucket it is, and where.
+  statement {
+    sid       = "IdentifyBucket"
+    actions   = ["s3:GetBucketAcl", "s3:GetBucketLocation"]
+    resources = ["arn:aws:s3:::${var.bucket}"]
+  }
+
   statement {
     sid = "PushImages"
     actions = [

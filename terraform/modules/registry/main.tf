@@ -53,6 +53,33 @@ resource "aws_ecr_lifecycle_policy" "this" {
   })
 }
 
+# Lambda would write a wider policy itself, but only when a function is created: an update that finds it gone fails. So does
+# whoever may not set a repository's policy.
+data "aws_iam_policy_document" "pull" {
+  statement {
+    sid     = "LetLambdaPull"
+    actions = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = ["arn:aws:lambda:${local.here}:function:${var.name_prefix}-*"]
+    }
+  }
+}
+
+resource "aws_ecr_repository_policy" "this" {
+  for_each = setintersection(local.built, ["executor"])
+
+  repository = aws_ecr_repository.this[each.key].name
+  policy     = data.aws_iam_policy_document.pull.json
+}
+
 module "image" {
   source   = "../image"
   for_each = aws_ecr_repository.this

@@ -7,6 +7,9 @@ output "image_uris" {
       : var.prebuilt_images[name]
     )
   }
+
+  # A function cannot be made of an image that Lambda may not pull.
+  depends_on = [aws_ecr_repository_policy.this]
 }
 
 output "repository_arns" {
