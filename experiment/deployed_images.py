@@ -33,13 +33,21 @@ def _check(clients: Clients, uri: str) -> None:
         raise PreflightError(f"there is no repository {repository}: run `make deploy`.") from error
     except clients.ecr.exceptions.ImageNotFoundException as error:
         raise PreflightError(
-            f"the image {uri} is not in the registry any more: run `make deploy`, which builds it."
+            f"the image {uri} is not in the registry any more: build it again with "
+            f"`{_rebuild(repository)}`, or correct prebuilt_images."
         ) from error
     # docker buildx makes an index of several images unless it is told not to.
     if any(image.get("imageManifestMediaType") in _INDEXES for image in found):
         raise PreflightError(
             f"the image {uri} is an index, which Lambda cannot run: build it with --provenance=false."
         )
+
+
+def _rebuild(repository: str) -> str:
+    """Terraform does not look for an image that it knows to have built, so it has to be told."""
+    name = repository.rpartition("/")[2]
+    address = f'module.registry.module.image[\\"{name}\\"].terraform_data.this'
+    return f"""make deploy ARGS="-replace='{address}'\""""
 
 
 def _parts(uri: str) -> tuple[str, ImageIdentifierTypeDef]:

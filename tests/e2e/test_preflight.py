@@ -152,7 +152,11 @@ def test_no_credentials_at_all(account: Stack, monkeypatch: pytest.MonkeyPatch) 
         ({"bucket": "no-such-bucket-here"}, "bucket", "cannot be read (404)"),
         ({"functions": {"execute": "cosmic-execute", "other": "no-such"}}, "functions", "no-such is gone"),
         ({"architecture": "arm64"}, "functions", "is not of architecture arm64"),
-        ({"images": {"executor": "1.dkr/cosmic/executor:no-such"}}, "images", "not in the registry any more"),
+        (
+            {"images": {"executor": "1.dkr/cosmic/executor:no-such"}},
+            "images",
+            r"""ARGS="-replace='module.registry.module.image[\"executor\"].terraform_data.this""",
+        ),
         ({"images": {"executor": "1.dkr/no/repository@sha256:12"}}, "images", "there is no repository"),
     ],
     ids=str,
