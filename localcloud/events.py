@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -33,8 +35,9 @@ def make_event(
     }
 
 
-def deliver(event: dict[str, Any], runtime: LambdaRuntime, delivered: set[str]) -> None:
-    """Invoke, in the background, each matching function that is not in `delivered` yet, and put it there."""
+def deliver(event: dict[str, Any], runtime: LambdaRuntime, delivered: set[str]) -> list[threading.Thread]:
+    """Invoke each matching function that is not in `delivered` yet, and put it there; the invocations."""
+    invocations = []
     for rule in list(backends.events(event["region"]).event_buses["default"].rules.values()):
         # A rule with a schedule has no pattern, and moto takes that for "matches everything".
         if (
@@ -45,16 +48,14 @@ def deliver(event: dict[str, Any], runtime: LambdaRuntime, delivered: set[str]) 
             continue
         for target in list(rule.targets):
             key = f"{rule.arn} {target['Id']} {target['Arn']}"
-            if ":lambda:" in target["Arn"] and key not in delivered and _send(target, event, runtime):
+            if ":lambda:" not in target["Arn"] or key in delivered:
+                continue
+            # A function that does not exist yet gets the event at another try.
+            with contextlib.suppress(LambdaError):
+                payload = _input(target, event)
+                invocations.append(runtime.invoke_later(target["Arn"], event["region"], payload))
                 delivered.add(key)
-
-
-def _send(target: dict[str, Any], event: dict[str, Any], runtime: LambdaRuntime) -> bool:
-    try:
-        runtime.invoke_later(target["Arn"], event["region"], _input(target, event))
-    except LambdaError:
-        return False  # the function does not exist yet; there will be another try
-    return True
+    return invocations
 
 
 def _input(target: dict[str, Any], event: dict[str, Any]) -> bytes:

@@ -30,6 +30,9 @@ _GRACE_SECONDS = 5.0
 _LATE_RULE_SECONDS = 120.0
 _LONGEST_BACKOFF_SECONDS = 30.0
 _STABLE_SECONDS = 30.0
+# Whoever hears that a task has ended may want no other one, as publish_address does. On AWS a successor takes
+# 20 to 60 s to run, so there it is too late only for the slowest.
+_NEWS_SECONDS = 20.0
 
 
 @dataclass
@@ -46,8 +49,18 @@ class _Running:
 
 @dataclass
 class _Backoff:
+    """When a service may get its next task; `news` are those who are being told how the last one ended."""
+
     failures: int = 0
     not_before: float = 0.0
+    news: list[threading.Thread] = field(default_factory=list)
+    news_until: float = 0.0
+
+    def is_over(self) -> bool:
+        """Whether the time has come."""
+        now = time.monotonic()
+        told = now >= self.news_until or not any(one.is_alive() for one in self.news)
+        return told and now >= self.not_before
 
 
 class Fargate:
@@ -132,10 +145,7 @@ class Fargate:
                     "STOPPED",
                     "Scaling activity initiated by deployment",
                 )
-        if (
-            len(fitting) < wanted
-            and time.monotonic() >= self._backoff[f"{service.cluster_arn} service:{service.name}"].not_before
-        ):
+        if len(fitting) < wanted and self._backoff[f"{service.cluster_arn} service:{service.name}"].is_over():
             fitting += self._start_tasks(ecs, service, wanted - len(fitting))
         up = sum(1 for task in fitting if (one := self._running.get(task.task_arn)) and one.event is not None)
         update_counts(service, wanted, up)
@@ -158,7 +168,7 @@ class Fargate:
         except CannotStartError as error:
             _LOG.error("task %s: %s", arn, error)
             mark_stopped(task, region, f"CannotStartContainerError: {error}", None, "TaskFailedToStart")
-            events.deliver(_event(task, region), self._runtime, set())
+            self._tell_of_end(task, region)
             self._delay(_service_key(task), stable=False)
             return
         self._running[arn] = _Running(task, region, process)
@@ -196,7 +206,12 @@ class Fargate:
         del self._running[arn]
         one.task.desired_status = "STOPPED"
         mark_stopped(one.task, one.region, reason, status, code)
-        events.deliver(_event(one.task, one.region), self._runtime, set())
+        self._tell_of_end(one.task, one.region)
+
+    def _tell_of_end(self, task: MotoObject, region: str) -> None:
+        backoff = self._backoff[_service_key(task)]
+        backoff.news = events.deliver(_event(task, region), self._runtime, set())
+        backoff.news_until = time.monotonic() + _NEWS_SECONDS
 
     def _delay(self, service_key: str, *, stable: bool) -> None:
         """Start the next task of a service that keeps failing later and later."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -147,8 +148,8 @@ class Gateway:
             self._runtime.find(function, request.region)
             return Response(204, b"")
         if kind == "Event":
-            request_id = self._runtime.invoke_later(function, request.region, payload)
-            return Response(202, b"", {"x-amzn-RequestId": request_id})
+            self._runtime.invoke_later(function, request.region, payload)
+            return Response(202, b"", {"x-amzn-RequestId": str(uuid.uuid4())})
         context = request.headers.get("x-amz-client-context")
         result = self._runtime.invoke(
             function,

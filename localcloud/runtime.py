@@ -85,13 +85,14 @@ class LambdaRuntime:
             with self._lock:
                 self._running[spec.arn] -= 1
 
-    def invoke_later(self, function: str, region: str, payload: bytes) -> str:
-        """Run `function` in the background, and again if it fails, as asynchronous calls do; a request id."""
+    def invoke_later(self, function: str, region: str, payload: bytes) -> threading.Thread:
+        """Run `function` in a thread, and again if it fails, as asynchronous calls do."""
         self.find(function, region)
-        threading.Thread(
+        thread = threading.Thread(
             target=self._invoke_with_retries, args=(function, region, payload), name="async", daemon=True
-        ).start()
-        return str(uuid.uuid4())
+        )
+        thread.start()
+        return thread
 
     def find(self, function: str, region: str) -> MotoObject:
         """moto's model of a function; LambdaError ResourceNotFoundException where there is none."""

@@ -47,12 +47,18 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, str |
 
 
 def _publish_running(interface_id: str) -> str | None:
+    """Publish the task's address, or end a task that nobody asked for."""
     ip = _public_ip(_interface(interface_id))
     if ip is None:
         # The event is late, the task gone; or it was started without a public address, which nobody could
         # reach.
         return None
     address = f"{ip}:{os.environ['RENDEZVOUS_PORT']}"
+    if "ON_DEMAND" in os.environ and published_address() not in (PENDING, address):
+        # The last server's end has not been dealt with, so nobody asked for this one: ECS replaced the last.
+        # Published, it would run for another idle time, and so would its successors. Who needs it asks again.
+        scale_service(0)
+        return _withdraw()
     _write_parameter(address)
     _write_record(ip)
     return address
@@ -66,8 +72,10 @@ def _publish_stopped(interface_id: str | None) -> str | None:
     if "ON_DEMAND" in os.environ:
         # ECS would replace the task for ever. An execution that waits for one asks for it at every look.
         scale_service(0)
-    if published == PENDING:
-        return None
+    return None if published == PENDING else _withdraw()
+
+
+def _withdraw() -> str:
     _write_parameter(PENDING)
     _write_record(NOBODY)
     return PENDING

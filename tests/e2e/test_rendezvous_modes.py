@@ -103,6 +103,7 @@ def test_a_server_that_ended_stays_away_until_it_is_needed(stack: Stack, kindly:
     server = Server(stack)
     run(stack)
     [before] = server.processes()
+    stack.cloud.admin("reset-idle")  # after an idle time publish_address starts cold
     server.end(kindly=kindly)
     wait_for(lambda: server.desired() == 0 and server.address() == "pending", "the end of the service's task")
     wait_for(lambda: not server.processes(), "the end of every task")

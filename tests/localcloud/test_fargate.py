@@ -84,6 +84,12 @@ class Service:
         found = self.ecs.describe_tasks(cluster=self.cluster, tasks=arns)["tasks"]
         return [task for task in found if task["lastStatus"] == status]
 
+    def desired(self) -> int:
+        """Tasks that the service shall have."""
+        [found] = self.ecs.describe_services(cluster=self.cluster, services=["server"])["services"]
+        count: int = found["desiredCount"]
+        return count
+
     def pids(self) -> list[int]:
         """The processes that stand for tasks."""
         return [task["pid"] for task in self.cloud.admin("status")["tasks"]]
@@ -208,6 +214,27 @@ def test_task_that_crashes_is_started_again(service: Service) -> None:
     assert stopped["stoppedReason"] == "Essential container in task exited"
     assert stopped["stopCode"] == "EssentialContainerExited"
     assert stopped["containers"][0]["exitCode"] == 137
+
+
+def test_who_hears_of_an_end_can_prevent_a_successor(
+    service: Service, deploy: Deploy, cloud: EmbeddedAWS
+) -> None:
+    events = client(cloud, "events")
+    function = deploy("basic.end_service")
+    pattern = {"source": ["aws.ecs"], "detail": {"lastStatus": ["STOPPED"]}}
+    events.put_rule(Name="ended", EventPattern=json.dumps(pattern), State="ENABLED")
+    arn = f"arn:aws:lambda:us-east-1:123456789012:function:{function.name}"
+    events.put_targets(Rule="ended", Targets=[{"Id": "end", "Arn": arn}])
+    service.create(service.register())
+    wait_for(service.tasks, "the task")
+    try:
+        for child in psutil.Process(service.pids()[0]).children():
+            child.kill()
+        wait_for(lambda: service.desired() == 0, "the end of the service's wish")
+    finally:
+        events.remove_targets(Rule="ended", Ids=["end"])
+        events.delete_rule(Name="ended")
+    assert (service.pids(), service.log().count("server listens\n")) == ([], 1)
 
 
 def test_task_that_cannot_start_is_tried_with_growing_pauses(service: Service) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from containers.executor import clients, publish_address
+from containers.executor.rendezvous import scale_service
 from tests.containers.executor.conftest import PARAMETER
 
 if TYPE_CHECKING:
@@ -95,13 +96,27 @@ def test_a_server_on_demand_that_never_came_up_is_given_up(context: SimpleNamesp
     assert desired_tasks() == 0
 
 
-def test_late_news_of_an_end_does_not_stop_the_successor(service: str, context: SimpleNamespace) -> None:
+def test_a_second_word_of_an_end_does_not_stop_the_successor(service: str, context: SimpleNamespace) -> None:
     old, _ = make_interface(service)
     new, ip = make_interface(service)
     publish_address.handler(state_change("RUNNING", old), context)
+    publish_address.handler(state_change("STOPPED", old), context)
+    scale_service(1)  # an execution asks
     publish_address.handler(state_change("RUNNING", new), context)
     publish_address.handler(state_change("STOPPED", old), context)
     assert (desired_tasks(), published()) == (1, f"{ip}:10000")
+
+
+def test_a_successor_that_nobody_asked_for_is_ended(service: str, context: SimpleNamespace) -> None:
+    old, _ = make_interface(service)
+    new, _ = make_interface(service)
+    publish_address.handler(state_change("RUNNING", old), context)
+    # ECS is faster than the word of the old one's end.
+    answer = publish_address.handler(state_change("RUNNING", new), context)
+    assert (answer, desired_tasks(), published()) == ({"address": "pending"}, 0, "pending")
+    publish_address.handler(state_change("STOPPED", old), context)
+    publish_address.handler(state_change("STOPPED", new), context)
+    assert (desired_tasks(), published()) == (0, "pending")
 
 
 def test_the_end_of_a_task_does_not_withdraw_its_successor(subnet: str, context: SimpleNamespace) -> None:

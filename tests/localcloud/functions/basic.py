@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
+import boto3
+
 invocations = 0
 
 
@@ -73,6 +75,14 @@ def hog(event: Any, context: Any) -> Any:
     held = []
     while True:
         held.append(b"x" * (16 * 1024 * 1024))
+
+
+def end_service(event: Any, context: Any) -> Any:
+    """Want no more tasks of the event's service, after longer than it takes to start one."""
+    threading.Event().wait(3)
+    detail = event["detail"]
+    service = detail["group"].removeprefix("service:")
+    boto3.client("ecs").update_service(cluster=detail["clusterArn"], service=service, desiredCount=0)
 
 
 def wait(event: Any, context: Any) -> Any:
