@@ -41,8 +41,9 @@ def plan_table(forecast: Forecast) -> Table:
 def plan_line(forecast: Forecast) -> str:
     """The plan in one sentence, with where the numbers come from and how far they may be off."""
     data = "" if not forecast.unknown_data else ", without its data, whose size is not known yet"
+    runs = "1 run" if len(forecast.runs) == 1 else f"{len(forecast.runs)} runs"
     return (
-        f"{len(forecast.runs)} runs, about {duration(forecast.seconds)}; ${forecast.cost_usd:.4f} on AWS"
+        f"{runs}, about {duration(forecast.seconds)}; ${forecast.cost_usd:.4f} on AWS"
         f"{data}: predicted from {forecast.model.source}, {forecast.model.error}."
     )
 

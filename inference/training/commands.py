@@ -184,6 +184,8 @@ def _parse(parser: argparse.ArgumentParser, arguments: list[str] | None) -> argp
         parser.error("this machine has no CUDA device that PyTorch can use: choose --device cpu")
     if given.device == "auto":
         given.device = "cuda" if torch.cuda.is_available() else "cpu"
+    if (given.device, given.precision) == ("cpu", "float16"):
+        parser.error("processors take minutes for a step in float16: choose --precision float32 or bfloat16")
     if given.threads:
         torch.set_num_threads(given.threads)
     return given

@@ -189,6 +189,7 @@ def test_a_missing_encoder_is_one_sentence(
     [
         *(["--epochs", "0"], ["--galaxies", "-1"], ["--learning-rate", "0"], ["--learning-rate", "nan"]),
         *(["--seed", "-1"], ["--seed", str(2**64)], ["--size", "x"]),
+        ["--device", "cpu", "--precision", "float16"],
     ],
 )
 def test_bad_arguments(bad: list[str], tmp_path: Path) -> None:

@@ -1,7 +1,13 @@
 # A network of the server's own. The ranks are not in it: they come over the internet, as hole punching needs.
 
+# Fargate does not run in the Local Zones and Wavelength Zones that an account may have opted in to.
 data "aws_availability_zones" "this" {
   state = "available"
+
+  filter {
+    name   = "zone-type"
+    values = ["availability-zone"]
+  }
 }
 
 resource "aws_vpc" "this" {
