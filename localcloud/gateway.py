@@ -47,16 +47,17 @@ class Response:
         return cls(status, json.dumps(content).encode())
 
 
-_REFUSED = Response(
+_REFUSED = "UnrecognizedClientException"
+_REFUSAL = "The access key id is not the embedded AWS's: take it from `python -m localcloud status --env`."
+_REFUSED_JSON = Response(
     HTTPStatus.FORBIDDEN,
-    json.dumps(
-        {
-            "__type": "UnrecognizedClientException",
-            "message": "The access key id is not the embedded AWS's: take it from "
-            "`python -m localcloud status --env`.",
-        }
-    ).encode(),
-    {"x-amzn-ErrorType": "UnrecognizedClientException"},
+    json.dumps({"__type": _REFUSED, "message": _REFUSAL}).encode(),
+    {"x-amzn-ErrorType": _REFUSED},
+)
+_REFUSED_XML = Response(
+    HTTPStatus.FORBIDDEN,
+    f"<ErrorResponse><Error><Code>{_REFUSED}</Code><Message>{_REFUSAL}</Message></Error></ErrorResponse>".encode(),
+    {"Content-Type": "text/xml"},
 )
 
 
@@ -87,7 +88,7 @@ class Gateway:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request."""
         if environ["PATH_INFO"] != HEALTH and not self._signed(environ):
-            return _send(_REFUSED, start_response)
+            return _send(_refusal(environ), start_response)
         handler = self._route(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if handler is not None:
             return _send(handler(_read(environ)), start_response)
@@ -196,6 +197,12 @@ def _read(environ: dict[str, Any]) -> Request:
 def _read_chunked(environ: dict[str, Any]) -> bytes:
     body: bytes = environ["wsgi.input"].read() if environ.get("wsgi.input_terminated") else b""
     return body
+
+
+def _refusal(environ: dict[str, Any]) -> Response:
+    """In the format that the client of the service reads."""
+    speaks_json = "HTTP_X_AMZ_TARGET" in environ or "/lambda/" in environ.get("HTTP_AUTHORIZATION", "")
+    return _REFUSED_JSON if speaks_json else _REFUSED_XML
 
 
 def _send(response: Response, start_response: Callable[..., Any]) -> Iterable[bytes]:

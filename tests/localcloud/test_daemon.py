@@ -14,6 +14,7 @@ import boto3
 import psutil
 import pytest
 import urllib3
+from botocore.exceptions import ClientError
 
 from localcloud import EmbeddedAWS, StartError
 
@@ -64,7 +65,26 @@ def test_sigkill_of_the_daemon_takes_its_children_along(own: EmbeddedAWS) -> Non
 def test_environment_points_boto3_at_it(cloud: EmbeddedAWS, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in cloud.environment().items():
         monkeypatch.setenv(name, value)
-    assert boto3.client("sts").get_caller_identity()["Account"] == "123456789012"
+    # boto3's own session may have looked for credentials before.
+    assert boto3.Session().client("sts").get_caller_identity()["Account"] == "123456789012"
+
+
+@pytest.mark.parametrize(
+    ("service", "call"),
+    [
+        ("sts", "get_caller_identity"),
+        ("s3", "list_buckets"),
+        ("lambda", "list_functions"),
+        ("ecs", "list_clusters"),
+    ],
+)
+def test_another_key_is_refused_in_the_service_s_own_format(
+    cloud: EmbeddedAWS, service: str, call: str
+) -> None:
+    stranger = boto3.Session("test", "test", region_name="us-east-1")
+    with pytest.raises(ClientError, match="access key id is not the embedded AWS's") as caught:
+        getattr(stranger.client(service, endpoint_url=cloud.endpoint_url), call)()  # type: ignore[call-overload]
+    assert caught.value.response["Error"]["Code"] == "UnrecognizedClientException"
 
 
 def test_attach_finds_the_running_one(cloud: EmbeddedAWS) -> None:
@@ -112,7 +132,7 @@ def test_only_who_has_the_key_is_obeyed(cloud: EmbeddedAWS) -> None:
     ]:
         answer = urllib3.request(method, f"{cloud.endpoint_url}{path}", headers=headers, body="{}")
         assert answer.status == 403
-        assert "localcloud status --env" in answer.json()["message"]
+        assert "localcloud status --env" in answer.data.decode()
         assert "Access-Control-Allow-Origin" not in answer.headers
     s3 = client(cloud, "s3")
     s3.create_bucket(Bucket="presigned")
