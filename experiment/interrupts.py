@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -14,16 +14,13 @@ ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let the signals of ENDING raise KeyboardInterrupt; what is ignored already (nohup) stays so."""
-    before = {number: signal.getsignal(number) for number in ENDING}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, _interrupt)
-    try:
+    """Let the signals of ENDING raise KeyboardInterrupt."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    with _handled(ENDING, interrupt):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -44,17 +41,19 @@ def undisturbed(say: Callable[[str], None]) -> Iterator[None]:
             raise KeyboardInterrupt("Interrupted while stopping: what this run started may still run.")
         say("Stopping what this run started (Ctrl-C once more leaves it running) ...")
 
-    numbers = (signal.SIGINT, *ENDING)
+    with _handled((signal.SIGINT, *ENDING), ask):
+        yield
+
+
+@contextmanager
+def _handled(numbers: Iterable[int], handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle these signals so, but for what is ignored already (nohup)."""
     before = {number: signal.getsignal(number) for number in numbers}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, ask)
+    for number, former in before.items():
+        if former is not signal.SIG_IGN:
+            signal.signal(number, handler)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+        for number, former in before.items():
+            signal.signal(number, former)
