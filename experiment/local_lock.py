@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from localcloud.locks import taken
+
 
 class LocalLock:
     """Locks in a state folder, which the system releases with the process, however that ends."""
@@ -20,7 +22,7 @@ class LocalLock:
     def preparing(self, say: Callable[[str], None]) -> Iterator[None]:
         """Nobody else prepares or destroys it meanwhile; ``say`` tells why this waits, if it does."""
         with self._open("prepare.lock") as lock:
-            if not _taken(lock, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            if not taken(lock, fcntl.LOCK_EX):
                 say("Waiting for another command, which prepares the embedded AWS or takes it down ...")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -33,7 +35,7 @@ class LocalLock:
 
     def alone(self) -> bool:
         """Whether nobody else uses it; then nobody can begin to before :meth:`leave`."""
-        return self._users is not None and _taken(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return self._users is not None and taken(self._users, fcntl.LOCK_EX)
 
     def leave(self) -> None:
         """Use it no more."""
@@ -44,11 +46,3 @@ class LocalLock:
     def _open(self, name: str) -> IO[str]:
         self._folder.mkdir(parents=True, exist_ok=True)
         return (self._folder / name).open("a")
-
-
-def _taken(lock: IO[str], how: int) -> bool:
-    try:
-        fcntl.flock(lock, how)
-    except BlockingIOError:
-        return False
-    return True

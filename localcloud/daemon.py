@@ -19,10 +19,11 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from localcloud import control_plane
 from localcloud.host import CannotStartError, Host
+from localcloud.locks import taken
 from localcloud.process import ProcessSettings
 from localcloud.state import LOCK_FILE, DaemonState
 from localcloud.untyped import MotoObject
@@ -63,7 +64,7 @@ def _only_one(state_dir: Path) -> Iterator[None]:
     """
     with (state_dir / LOCK_FILE).open("a+") as lock:
         deadline = time.monotonic() + _LOCK_SECONDS
-        while not _locked(lock):
+        while not taken(lock, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 lock.seek(0)
                 raise OSError(
@@ -77,14 +78,6 @@ def _only_one(state_dir: Path) -> Iterator[None]:
         # Left by one that was killed.
         shutil.rmtree(state_dir / "environments", ignore_errors=True)
         yield
-
-
-def _locked(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @contextlib.contextmanager

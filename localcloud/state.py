@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from localcloud.locks import taken
+
 STATE_FILE = "localcloud.json"
 LOG_FILE = "localcloud.log"
 LOCK_FILE = "localcloud.lock"
@@ -85,9 +87,7 @@ def lock_holder(state_dir: Path) -> psutil.Process | None:
     """The daemon that holds the folder's lock, whether it answers or not, whatever its state file says."""
     try:
         with (state_dir / LOCK_FILE).open() as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not taken(lock, fcntl.LOCK_SH):
                 return psutil.Process(int(lock.read()))
     except (OSError, ValueError, psutil.Error):
         pass

@@ -148,8 +148,8 @@ def _parse(event: Mapping[str, Any], rank: int, body: bytes) -> dict[str, Any]:
 def _whole(number: object) -> int:
     """A number of samples, which a script may have written in any form; 0 for what is none."""
     try:
-        return int(number)  # type: ignore[call-overload, no-any-return]
-    except (TypeError, ValueError):
+        return int(number) if isinstance(number, int | float | str) else 0
+    except (ValueError, OverflowError):  # no number, or an infinite one
         return 0
 
 

@@ -85,11 +85,11 @@ def test_an_exception_without_a_readable_message_is_a_result_too(tmp_path: Path)
 def test_a_scripts_threads_end_before_it_does(tmp_path: Path) -> None:
     path = write(
         tmp_path,
-        "import pathlib, threading, time\n"
+        "import os, pathlib, threading, time\nhere = os.getcwd()\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
         "import string; string.kept = ThreadPoolExecutor()  # as libraries keep one\n"
         "string.kept.submit(int).result()\n"
-        "def late(): time.sleep(0.3); pathlib.Path('done').touch()\n"
+        "def late(): time.sleep(0.3); pathlib.Path(here, 'done').touch()\n"
         "threading.Thread(target=late).start()\n",
     )
     assert run(path, path.parent).exit_code == 0

@@ -130,12 +130,12 @@ def test_what_a_script_of_ones_own_writes_into_its_result_is_taken_as_it_is(
     write_outcome(0)
     write_outcome(1)
     write_result(s3, 0, {"num_samples": "12", "world_metrics": {"MAE": float("nan")}})
-    write_result(s3, 1, {"num_samples": "many", "loss": float("inf"), "refused_partitions": 0})
+    write_result(s3, 1, {"num_samples": float("inf"), "loss": "high", "refused_partitions": 0})
     summary = summarize.handler(event(), context)
     assert (summary["samples"], summary["metrics"]) == (12, {"MAE": None})
     json.dumps(summary, allow_nan=False)
     combined = json.loads(s3.get_object(Bucket=BUCKET, Key=summary["combined_key"])["Body"].read())
-    assert combined[1] == {"num_samples": "many", "loss": None, "refused_partitions": 0}
+    assert combined[1] == {"num_samples": None, "loss": "high", "refused_partitions": 0}
 
 
 @pytest.mark.parametrize("bad", [1, 2, 500])
