@@ -21,7 +21,9 @@ help: ## this list
 
 setup: $(VENV)/.ready ## the Python environment in .venv (run and test do it themselves)
 
-# Not compiling on installation halves its time; what is imported is compiled then.
+# Not compiling on installation halves its time; what is imported is compiled then, once: where a shell forbids
+# writing that down, every one of the many processes that a run or a test starts would compile it again.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --no-compile $(PIP_INDEX) -c constraints.txt -e
 
 $(VENV)/.ready: pyproject.toml constraints.txt
