@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from experiment.console import Step
 from experiment.errors import DeliveryError
-from experiment.files import write_atomically
 from experiment.sync import Upload, listing, put_all
+from inference.files import write_atomically
 from inference.partitions import SUFFIXES
 
 if TYPE_CHECKING:

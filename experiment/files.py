@@ -1,15 +1,8 @@
-"""Files that are written whole or not at all, and never lost when they are damaged."""
+"""Files that are not lost when they are damaged."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file at once: a reader, or the next --resume, never sees half of one."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
 
 
 def set_aside(path: Path) -> Path:

@@ -19,13 +19,13 @@ from experiment.clients import Clients
 from experiment.console import Reporter
 from experiment.deployment import Deployment
 from experiment.errors import TargetError, TerraformError
-from experiment.files import write_atomically
 from experiment.fingerprint import fingerprint
 from experiment.interrupts import undisturbed
 from experiment.local_lock import LocalLock
 from experiment.local_root import local_root
 from experiment.places import LOCAL_STATE, REPOSITORY
 from experiment.terraform import Terraform, cli_environment
+from inference.files import write_atomically
 from localcloud.embedded import EmbeddedAWS, StartError
 
 # What of the tree decides what Terraform applies; the second list only tags the image, which makes Lambda

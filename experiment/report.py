@@ -17,7 +17,6 @@ from experiment.alternatives import course, ec2
 from experiment.command import guarded, positive
 from experiment.console import Reporter
 from experiment.errors import ModelError
-from experiment.files import write_atomically
 from experiment.groups import by_setting, short_names, usable
 from experiment.intervals import median as estimate
 from experiment.observations import fitted
@@ -29,6 +28,7 @@ from experiment.scaling_model import ScalingModel
 from experiment.simulate import DEFAULT_LIMITS, simulation_section
 from experiment.summary import Summary
 from experiment.table import fixed, is_number
+from inference.files import write_atomically
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 
 from experiment.collect import PREDICTION_SCHEMA, RunRecord, flatten
 from experiment.errors import ResultsError
-from experiment.files import set_aside, write_atomically
+from experiment.files import set_aside
 from experiment.rows import ROW_KEYS, SCHEMA_VERSION, RunRow
+from inference.files import OutputError, make_writable, write_atomically
 
 T = TypeVar("T")
 _TABLES = ("runs.csv", "ranks.csv", "predictions.parquet")
@@ -79,11 +80,9 @@ class Summary:
         kept.
         """
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.folder / ".writable", b"")
-            (self.folder / ".writable").unlink()
-        except OSError as error:
-            raise ResultsError(f"cannot write into {self.folder}: {error.strerror}") from error
+            make_writable(self.folder)
+        except OutputError as error:
+            raise ResultsError(str(error)) from error
 
     def succeeded(self, run_id: str) -> bool:
         """Whether a run with these settings is in here and succeeded."""

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from experiment.errors import ResultsError
-from experiment.files import write_atomically
 from experiment.inputs import Input
 from experiment.plan import Plan, Setting
 from experiment.rows import SCHEMA_VERSION
+from inference.files import write_atomically
 
 NAME = "sweep.json"
 

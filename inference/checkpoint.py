@@ -8,10 +8,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as encode
 from torch import Tensor
 
 from inference.config import ModelConfig, ModelError, config_from_shapes
+from inference.files import write_atomically
 from inference.model import AstroMAE
 
 FORMAT = "astromae-1"
@@ -43,7 +44,7 @@ def save(model: AstroMAE, path: Path, training: Mapping[str, object]) -> None:
         "training": json.dumps(dict(training)),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata)
+    write_atomically(path, encode(tensors, metadata))
 
 
 def load(path: Path, heads: int | None = None) -> Checkpoint:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.data_error import DataError
+from inference.files import write_atomically
 from inference.galaxies import Galaxies
 from inference.natural_order import natural_key
 
@@ -61,7 +62,7 @@ def encode(galaxies: Galaxies, suffix: str = ".pt") -> bytes:
 
 def write(path: Path, galaxies: Galaxies) -> None:
     """Write a file that the course's scripts and `inference.dataset.read` understand, by its suffix."""
-    path.write_bytes(encode(galaxies, path.suffix))
+    write_atomically(path, encode(galaxies, path.suffix))
 
 
 def write_partitions(

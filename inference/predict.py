@@ -12,6 +12,7 @@ from inference import engine, plots
 from inference.config import DEFAULT_BATCH_SIZE, ModelError
 from inference.data_error import DataError
 from inference.engines import DEVICES, ENGINES, PRECISIONS, Choice, open_engine
+from inference.files import OutputError, make_writable, write_atomically
 from inference.metrics import Metrics, measure
 from inference.partitions import partition_files
 from inference.results import Predictions, course_keys
@@ -65,7 +66,10 @@ class Outcome:
 
 
 def predict(given: argparse.Namespace) -> Outcome:
-    """Run the command that `arguments_from` understood; raises DataError or ModelError with one sentence."""
+    """Run the command that `arguments_from` understood.
+
+    Raises DataError, ModelError or OutputError with one sentence.
+    """
     started = time.perf_counter()
     chosen = Choice(given.engine, given.device, given.precision, given.threads, given.heads)
     ready = open_engine(given.model, chosen)
@@ -75,6 +79,7 @@ def predict(given: argparse.Namespace) -> Outcome:
     batch_size = 0 if given.batch_size == "auto" else int(given.batch_size)
     run, predictions = engine.Run(), Predictions.none()
     for galaxies in source.parts():
+        make_writable(given.output)  # before the work, but not for data that cannot be used
         batch_size = batch_size or engine.choose_batch_size(ready, galaxies)
         part = engine.predict(ready, galaxies, batch_size)
         predictions += Predictions.of(galaxies, part)
@@ -103,9 +108,9 @@ def predict(given: argparse.Namespace) -> Outcome:
 
 
 def _write(folder: Path, result: dict[str, object], predictions: Predictions, metrics: Metrics) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "Results.json").write_text(json.dumps(result, indent=2) + "\n")
-    (folder / "predictions.parquet").write_bytes(predictions.parquet())
+    make_writable(folder)
+    write_atomically(folder / "Results.json", (json.dumps(result, indent=2) + "\n").encode())
+    write_atomically(folder / "predictions.parquet", predictions.parquet())
     picture = folder / "inference.png"
     picture.unlink(missing_ok=True)  # an earlier run's says nothing of these predictions
     if metrics.num_samples:
@@ -120,8 +125,11 @@ def main(arguments: list[str] | None = None) -> int:
     given = arguments_from(arguments)
     try:
         outcome = predict(given)
-    except (DataError, ModelError, OSError) as error:
+    except (DataError, ModelError, OutputError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {error.filename or given.output}: {error.strerror or error}.", file=sys.stderr)
         return 1
     print(f"{outcome.metrics}; results in {given.output}")
     if failed := outcome.predictions.failed:

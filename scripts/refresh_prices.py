@@ -18,9 +18,9 @@ import boto3
 
 from experiment.command import guarded
 from experiment.console import Reporter
-from experiment.files import write_atomically
 from experiment.price_list import API_REGION, region_prices
 from experiment.prices import PRICES, UNITS, read_table
+from inference.files import write_atomically
 
 EXAMPLES = """\
 examples:

@@ -13,11 +13,12 @@ from inference import checkpoint
 from inference.config import SMALL, ModelConfig, ModelError
 from inference.data_error import DataError
 from inference.exported import fingerprint
+from inference.files import OutputError, make_writable
 from inference.training import parts
 from inference.training.calibration import calibrate
 from inference.training.evaluation import evaluate
 from inference.training.finetuning import FineTuning, load_encoder
-from inference.training.fitting import Fit
+from inference.training.fitting import STATE, Fit
 from inference.training.normalisation import Normalisation
 from inference.training.pretraining import Pretraining
 from inference.training.recipe import FINE_TUNING, PRECISIONS, PRETRAINING, Recipe
@@ -28,6 +29,8 @@ GALAXIES = 16_384
 
 MOST_SEED = 2**53
 """An epoch's own seed is a thousand times as large, and has 64 bits."""
+
+RESUMABLE = "the same command with --resume goes on after the last whole epoch."
 
 ENCODER, MODEL = "encoder.safetensors", "astromae.safetensors"
 
@@ -58,7 +61,7 @@ def pretrain(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--size", choices=tuple(SIZES), default="small", help="of the network (%(default)s)")
     given = _parse(parser, arguments)
-    return _guarded(lambda: _pretrain(given))
+    return _guarded(_pretrain, given)
 
 
 def train(arguments: list[str] | None = None) -> int:
@@ -68,10 +71,11 @@ def train(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--encoder", type=Path, required=True, help="what scripts/pretrain.py wrote")
     given = _parse(parser, arguments)
-    return _guarded(lambda: _train(given))
+    return _guarded(_train, given)
 
 
 def _pretrain(given: argparse.Namespace) -> int:
+    _claim(given, ENCODER)
     recipe, galaxies = _recipe(given, PRETRAINING), _parts(given)
     torch.manual_seed(recipe.seed)
     task = Pretraining(SIZES[given.size], galaxies, recipe.device)
@@ -85,6 +89,7 @@ def _pretrain(given: argparse.Namespace) -> int:
 
 
 def _train(given: argparse.Namespace) -> int:
+    _claim(given, MODEL)
     recipe, galaxies = _recipe(given, FINE_TUNING), _parts(given)
     torch.manual_seed(recipe.seed)
     model, normalisation, pretraining = load_encoder(given.encoder, Normalisation.of(galaxies.train))
@@ -107,6 +112,16 @@ def _train(given: argparse.Namespace) -> int:
     checkpoint.save(trained, given.output / MODEL, training)
     print(f"{given.output / MODEL}: held out {metrics}")
     return 0
+
+
+def _claim(given: argparse.Namespace, product: str) -> None:
+    """Make the output folder; an earlier run's hours of learning are only ever gone on with."""
+    make_writable(given.output)
+    there = [given.output / name for name in (STATE, product) if (given.output / name).exists()]
+    if there and not given.resume:
+        raise OutputError(
+            f"{there[0]}: an earlier run's; go on with it with --resume, or choose another --output."
+        )
 
 
 def _stopped(given: argparse.Namespace) -> int:
@@ -191,15 +206,17 @@ def _parse(parser: argparse.ArgumentParser, arguments: list[str] | None) -> argp
     return given
 
 
-def _guarded(work: Callable[[], int]) -> int:
+def _guarded(work: Callable[[argparse.Namespace], int], given: argparse.Namespace) -> int:
     """Run it; one sentence on stderr for what the user can mend, and for Ctrl-C."""
     try:
-        return work()
-    except (DataError, ModelError, OSError) as error:
+        return work(given)
+    except (DataError, ModelError, OutputError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"error: {error.filename or given.output}: {error.strerror or error}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
-        print(
-            "Interrupted; the same command with --resume goes on after the last whole epoch.", file=sys.stderr
-        )
+        kept = (given.output / STATE).exists()
+        print(f"Interrupted; {RESUMABLE if kept else 'no epoch was whole yet.'}", file=sys.stderr)
         return 130

@@ -1,8 +1,11 @@
 """Learning curves: a line an epoch on the screen, all of them as JSON and as a picture."""
 
+import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from inference.files import write_atomically
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,11 @@ class Epoch:
 def write(folder: Path, title: str, epochs: list[Epoch]) -> None:
     """Write curves.json and curves.png."""
     text = json.dumps([asdict(epoch) for epoch in epochs], indent=2) + "\n"
-    replace(folder / "curves.json", text.encode())
-    draw(folder / "curves.png", title, epochs)
+    write_atomically(folder / "curves.json", text.encode())
+    write_atomically(folder / "curves.png", picture(title, epochs))
 
 
-def draw(path: Path, title: str, epochs: list[Epoch]) -> None:
+def picture(title: str, epochs: list[Epoch]) -> bytes:
     """A PNG of both losses over the epochs, the best epoch marked."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -44,11 +47,6 @@ def draw(path: Path, title: str, epochs: list[Epoch]) -> None:
     axes.set(xlabel="epoch", ylabel="loss", title=title, yscale="log")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
-    figure.savefig(path, dpi=100)
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write a file that is never seen half written."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=100)
+    return buffer.getvalue()

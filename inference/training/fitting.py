@@ -1,6 +1,7 @@
 """Epochs of learning: AdamW under a one-cycle rate, a checkpoint after each, resuming and early stopping."""
 
 import io
+import math
 import pickle
 import time
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from inference.config import ModelError
-from inference.training.curves import Epoch, replace, write
+from inference.files import write_atomically
+from inference.training.curves import Epoch, write
 from inference.training.recipe import Recipe
 
 STATE = "last.pt"
@@ -135,11 +137,14 @@ class Fit:
         self.scaler.update()
         self.schedule.step()
         value = float(loss.detach())
-        if value != value:  # noqa: PLR0124 - not a number
-            raise ModelError(
-                f"{self.task.name} diverged in epoch {len(self.epochs) + 1}: choose a smaller learning rate."
-            )
+        # An infinite loss of half precision is passed over by the scaler.
+        if math.isnan(value):
+            raise self._divergence()
         return value
+
+    def _divergence(self) -> ModelError:
+        number = len(self.epochs) + 1
+        return ModelError(f"{self.task.name} diverged in epoch {number}: choose a smaller learning rate.")
 
     @torch.no_grad()
     def _validate(self) -> float:
@@ -150,6 +155,9 @@ class Fit:
         for rows in torch.split(torch.arange(self.task.validation_count), self.batch_size):
             with self.recipe.autocast():
                 total += float(self.task.validation_loss(rows, random)) * len(rows)
+        # After the last step of an epoch nothing else would notice weights that are no numbers.
+        if not math.isfinite(total):
+            raise self._divergence()
         return total / self.task.validation_count
 
     def _save(self) -> None:
@@ -164,20 +172,19 @@ class Fit:
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        replace(self.folder / STATE, buffer.getvalue())
+        write_atomically(self.folder / STATE, buffer.getvalue())
 
     def _load(self) -> None:
         path = self.folder / STATE
         try:
             state: dict[str, Any] = torch.load(path, map_location=self.recipe.device, weights_only=True)
+            identity = state["identity"]
         except FileNotFoundError as error:
             raise ModelError(f"{path}: there is nothing to resume; leave out --resume.") from error
-        except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        except (OSError, RuntimeError, pickle.UnpicklingError, LookupError, TypeError) as error:
             raise ModelError(f"{path}: is not a training state that can be resumed.") from error
-        if state["identity"] != self.identity:
-            raise ModelError(
-                f"{path}: was started otherwise ({_difference(state['identity'], self.identity)})."
-            )
+        if identity != self.identity:
+            raise ModelError(f"{path}: was started otherwise ({_difference(identity, self.identity)}).")
         self.task.module.load_state_dict(state["weights"])
         self.best = state["best"]
         self.optimizer.load_state_dict(state["optimizer"])

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from inference.config import ModelConfig
+from inference.files import write_atomically
 from inference.model import AstroMAE
 from inference.training.mae import MaskedAutoencoder
 from inference.training.normalisation import Normalisation
@@ -60,7 +61,7 @@ class Pretraining:
             "image_scale": json.dumps(self.normalisation.image_scale.tolist()),
             "training": json.dumps(training),
         }
-        save_file(encoder_weights(self.model), path, metadata)
+        write_atomically(path, save(encoder_weights(self.model), metadata))
 
 
 def encoder_parameters(model: AstroMAE) -> list[nn.Parameter]:

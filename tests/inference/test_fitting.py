@@ -124,6 +124,9 @@ def test_what_cannot_be_resumed_says_why(tmp_path: Path) -> None:
     (tmp_path / "last.pt").write_bytes(b"damaged")
     with pytest.raises(ModelError, match="not a training state"):
         Fit(Line(), RECIPE, tmp_path, {"seed": 1}).run(resume=True)
+    torch.save({"weights": torch.zeros(1)}, tmp_path / "last.pt")
+    with pytest.raises(ModelError, match="not a training state"):
+        Fit(Line(), RECIPE, tmp_path, {"seed": 1}).run(resume=True)
 
 
 def test_divergence_is_an_error_not_a_network_of_nans(tmp_path: Path) -> None:
@@ -133,6 +136,13 @@ def test_divergence_is_an_error_not_a_network_of_nans(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="line diverged in epoch 1"):
         Fit(Diverging(), RECIPE, tmp_path, {}).run()
+
+
+def test_divergence_in_the_last_step_is_one_too(tmp_path: Path) -> None:
+    """No later step sees the weights that it leaves, only validation does."""
+    with pytest.raises(ModelError, match="line diverged in epoch 1"):
+        Fit(Line(), Recipe(epochs=1, batch_size=33, learning_rate=1e30), tmp_path, {}).run()
+    assert not (tmp_path / "last.pt").exists()
 
 
 def test_precision_follows_the_device() -> None:

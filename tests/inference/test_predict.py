@@ -141,3 +141,12 @@ def test_a_sample_that_cannot_be_written_is_one_sentence(
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert [len(read(path)) for path in sorted((tmp_path / "parts").iterdir())] == [2, 2, 2]
+
+
+def test_a_place_that_takes_no_files_is_known_before_the_work(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = command("--data", str(data), "--output", str(tmp_path / "file"))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"error: cannot write into {tmp_path / 'file'} (File exists): choose another --output.\n"
+    )

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,45 @@ def test_ctrl_c_keeps_the_last_epoch(data: Path, encoder: Path, tmp_path: Path) 
     state = torch.load(tmp_path / "last.pt", weights_only=True)
     assert len(state["epochs"]) >= 2
     assert json.loads((tmp_path / "curves.json").read_text())[: len(state["epochs"])] == state["epochs"]
+
+
+def test_an_earlier_run_is_never_overwritten(
+    data: Path, encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = ("--epochs", "2", "--batch-size", "64")
+    assert pretrain(data, tmp_path / "stopped", "--stop-after", "1") == 0
+    assert train(data, encoder, tmp_path / "whole", *short) == 0
+    (tmp_path / "whole" / "last.pt").unlink()
+    for folder, name in (("stopped", "last.pt"), ("whole", "astromae.safetensors")):
+        before = {path: path.read_bytes() for path in (tmp_path / folder).iterdir()}
+        learn = partial(pretrain, data) if folder == "stopped" else partial(train, data, encoder)
+        assert learn(tmp_path / folder) == 1
+        complaint = capsys.readouterr().err
+        assert f"{name}: an earlier run's" in complaint
+        assert "--resume" in complaint
+        assert {path: path.read_bytes() for path in (tmp_path / folder).iterdir()} == before
+
+
+def test_a_network_that_cannot_be_written_is_one_sentence(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pretrain(data, tmp_path, "--stop-after", "1") == 0
+    (tmp_path / "encoder.safetensors").mkdir()
+    assert pretrain(data, tmp_path, "--resume") == 1
+    assert "encoder.safetensors: Is a directory." in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_place_that_takes_no_files_is_known_before_the_work(
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert commands.pretrain(["--output", str(tmp_path / place)]) == 1
+    found = capsys.readouterr()
+    assert found.out == ""  # no galaxies were made
+    assert f"cannot write into {tmp_path / place} (" in found.err
+    assert "choose another --output" in found.err
 
 
 def test_missing_parts_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
