@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Of the connections that may be open, so many may wait. Were all of them to, the peers they wait for could
+# not get in, and nobody would be paired until the first ones are dismissed.
+WAITING_OF_OPEN = 4 / 5
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -15,7 +19,7 @@ class Limits:
         closing_s: for taking the last words.
         connections: open connections, whatever their state.
         connections_per_address: the same from one IP address, behind which many functions may sit.
-        waiting_clients: clients that wait for a peer or for rings.
+        waiting_clients: clients that wait for a peer or for rings, see `waiting` and `waiting_per_address`.
         note_s: how long a note stands.
         notes: how many notes stand; the oldest goes first.
     """
@@ -28,3 +32,17 @@ class Limits:
     waiting_clients: int = 20_000
     note_s: float = 300.0
     notes: int = 100_000
+
+    @property
+    def waiting(self) -> int:
+        """Clients that may wait, in all."""
+        return min(self.waiting_clients, _room_to_wait(self.connections))
+
+    @property
+    def waiting_per_address(self) -> int:
+        """The same from one IP address."""
+        return _room_to_wait(self.connections_per_address)
+
+
+def _room_to_wait(connections: int) -> int:
+    return max(1, int(connections * WAITING_OF_OPEN))

@@ -47,6 +47,7 @@ class RendezvousServer:
         self.metrics = Metrics()
         self.pair_log = PairLog()
         self._per_address: Counter[str] = Counter()
+        self._waiting_per_address: Counter[str] = Counter()
         self._wanted = (host, port)
         self._listener: socket.socket | None = None
         self._accepting: set[asyncio.Task[None]] = set()
@@ -125,10 +126,7 @@ class RendezvousServer:
     def lost(self, client: Client) -> None:
         """Count a connection out."""
         self.connections.discard(client)
-        host = client.public.host
-        self._per_address[host] -= 1
-        if not self._per_address[host]:
-            del self._per_address[host]
+        _count_down(self._per_address, client.public.host)
 
     def accept(self, client: Client, request: Request) -> None:
         """Act on a complete request: leave a note, pair, or let the client wait."""
@@ -152,7 +150,7 @@ class RendezvousServer:
         request = client.request
         for table in (self.waiting, self.bells):
             if request and table.get(request.name) is client:
-                del table[request.name]
+                self._take_out(table, request.name)
 
     def _accept_more(self, listener: socket.socket) -> None:
         if listener is self._listener:
@@ -189,7 +187,7 @@ class RendezvousServer:
 
     def _leave_note(self, client: Client, request: Request) -> None:
         self.notes.add(request.name, request.token)
-        waiter = self.waiting.pop(request.name, None)
+        waiter = self._take_out(self.waiting, request.name)
         if waiter:
             waiter.dismiss(Status.ERROR, request.token)
         client.dismiss(Status.TIMEOUT)
@@ -201,13 +199,13 @@ class RendezvousServer:
         client.dismiss(Status.TIMEOUT)
 
     def _wait_for_rings(self, client: Client, request: Request) -> None:
-        before = self.bells.pop(request.name, None)
+        before = self._take_out(self.bells, request.name)
         if before:
             before.dismiss(Status.TIMEOUT)
         self._let_wait(client, request, self.bells)
 
     def _pair_or_wait(self, client: Client, request: Request) -> None:
-        waiter = self.waiting.pop(request.name, None)
+        waiter = self._take_out(self.waiting, request.name)
         if waiter and waiter.is_leaving:
             waiter = None
         if waiter and waiter.request and request.token and waiter.request.token == request.token:
@@ -225,13 +223,26 @@ class RendezvousServer:
             self._let_wait(client, request, self.waiting)
 
     def _let_wait(self, client: Client, request: Request, table: dict[bytes, Client]) -> None:
-        if len(self.waiting) + len(self.bells) >= self.limits.waiting_clients:
+        host = client.public.host
+        waiting = len(self.waiting) + len(self.bells)
+        if (
+            waiting >= self.limits.waiting
+            or self._waiting_per_address[host] >= self.limits.waiting_per_address
+        ):
             self._turn_away(client, "waiting")
             client.dismiss(Status.ERROR, SERVER_FULL)
             return
         table[request.name] = client
+        self._waiting_per_address[host] += 1
         client.greet()
         client.expire_in(self.limits.waiting_s)
+
+    def _take_out(self, table: dict[bytes, Client], name: bytes) -> Client | None:
+        """Who waits under a name, if anybody does, waits no longer."""
+        client = table.pop(name, None)
+        if client:
+            _count_down(self._waiting_per_address, client.public.host)
+        return client
 
     def _turn_away(self, client: Client, limit: str) -> bool:
         self.metrics.count("refused_total", limit)
@@ -245,3 +256,10 @@ class RendezvousServer:
             "waiting_for_rings": len(self.bells),
             "standing_notes": len(self.notes),
         }
+
+
+def _count_down(counts: Counter[str], host: str) -> None:
+    """One less, and nothing kept of an address that is not there any more."""
+    counts[host] -= 1
+    if not counts[host]:
+        del counts[host]

@@ -320,6 +320,26 @@ def test_a_full_server_still_pairs_those_it_has() -> None:
     run(body, Limits(waiting_clients=1))
 
 
+@pytest.mark.parametrize("limits", [Limits(connections_per_address=5), Limits(connections=5)])
+def test_those_who_wait_leave_room_for_their_peers(limits: Limits) -> None:
+    async def body(server: RendezvousServer) -> None:
+        async with AsyncExitStack() as stack:
+            waiters = [await stack.enter_async_context(visit(server)) for _ in range(5)]
+            for number, waiter in enumerate(waiters):
+                waiter.say(wire.encode_v2_request(b"pair %d" % number))
+                response = await waiter.v2()
+            assert (response.status, response.token) == (Status.ERROR, b"server full")
+            assert await waiters[-1].closed()
+            for number in range(4):
+                peer = await stack.enter_async_context(visit(server))
+                peer.say(wire.encode_v2_request(b"pair %d" % number))
+                await peer.v2()
+                assert (await peer.v2()).peer == waiters[number].address
+                assert await peer.closed()
+
+    run(body, limits)
+
+
 def test_stopping_dismisses_who_waits() -> None:
     async def body(server: RendezvousServer) -> None:
         async with visit(server) as one, visit(server) as silent:
