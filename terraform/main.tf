@@ -5,7 +5,8 @@ locals {
 }
 
 # Where everything was made first. Under another region or account Terraform would find nothing of it, forget it, and leave
-# it there, billed. outputs.tf refuses that.
+# it there, billed. The storage module refuses that: a variable's validation stops every command, where a destroy and a
+# refresh only warn of a precondition.
 resource "terraform_data" "place" {
   input = local.place
 
@@ -33,6 +34,7 @@ module "storage" {
 
   # Bucket names are shared by all accounts and regions.
   name                  = "${var.name_prefix}-${data.aws_caller_identity.this.account_id}-${var.region}"
+  place                 = { asked = local.place, made = terraform_data.place.output }
   lifecycle_rules       = var.lifecycle_rules
   result_retention_days = var.result_retention_days
 }

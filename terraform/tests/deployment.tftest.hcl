@@ -59,28 +59,3 @@ run "with_a_domain_of_its_own" {
     error_message = "The record is rendezvous.<domain_name>."
   }
 }
-
-run "not_in_another_region_while_it_is_in_one" {
-  command = plan
-
-  variables {
-    region = "eu-west-1"
-    prebuilt_images = {
-      executor   = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/images/executor@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-      rendezvous = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/images/rendezvous@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-    }
-  }
-
-  expect_failures = [output.region]
-}
-
-run "not_in_another_account_while_it_is_in_one" {
-  command = plan
-
-  override_data {
-    target = data.aws_caller_identity.this
-    values = { account_id = "210987654321" }
-  }
-
-  expect_failures = [output.region]
-}

@@ -6,6 +6,7 @@ mock_provider "aws" {
 
 variables {
   name                  = "a-bucket"
+  place                 = { asked = "us-east-1 of account 1", made = "us-east-1 of account 1" }
   result_retention_days = 30
 }
 
@@ -66,11 +67,13 @@ run "each_of_these_is_refused" {
 
   variables {
     name                  = "My.Bucket"
+    place                 = { asked = "us-east-1 of account 2", made = "us-east-1 of account 1" }
     result_retention_days = 0.5
   }
 
   expect_failures = [
     var.name,
+    var.place,
     var.result_retention_days,
   ]
 }

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from experiment import images
+from experiment.errors import TerraformError
 from localcloud import EmbeddedAWS
 from tests.terraform import permissions
 from tests.terraform.inventory import client, list_everything
@@ -45,6 +47,14 @@ MISTAKEN = [
     # A repository's policy is about that repository, and must not name a resource.
     ("MALFORMED", "Statement contains neither Resource nor NotResource"),
 ]
+
+ELSEWHERE: dict[str, object] = {
+    "region": "eu-west-1",
+    "prebuilt_images": {
+        name: uri.replace("us-east-1", "eu-west-1")
+        for name, uri in images.uris(dict.fromkeys(images.NAMES, "0" * 64)).items()
+    },
+}
 
 # Kinds that no variant of the deployment makes: they are listed because a mistake might.
 NEVER = {"policy", "user", "NAT gateway", "address", "alarm"}
@@ -149,6 +159,9 @@ def test_two_teams_share_an_account_and_nothing_is_left_of_either(
     empty = {kind for kind, names in both.items() if names == untouched[kind]}
     assert empty == NEVER, "a listing that finds nothing of a deployment proves nothing when it is gone"
 
+    # It finds nothing there, and must not take that for its end.
+    with pytest.raises(TerraformError, match="This deployment is in us-east-1 of account"):
+        Stack(second.terraform, {**second.variables, **ELSEWHERE}).destroy()
     second.destroy()
     assert list_everything(cloud) == first
     assert stack.pending_changes() == []

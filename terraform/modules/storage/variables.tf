@@ -9,6 +9,17 @@ variable "name" {
   }
 }
 
+variable "place" {
+  description = "Region and account that this is asked for, and those that the deployment was made in; they have to be the same."
+  type        = object({ asked = string, made = string })
+  nullable    = false
+
+  validation {
+    condition     = var.place.asked == var.place.made
+    error_message = "This deployment is in ${var.place.made}, and region and credentials say ${var.place.asked}: set region back or choose the other profile with AWS_PROFILE. To move, first take it down there with `make destroy TARGET=aws`."
+  }
+}
+
 variable "lifecycle_rules" {
   description = "Whether S3 deletes old results, messages left behind and uploads that were not completed. Applying this takes 55 s."
   type        = bool
