@@ -15,6 +15,7 @@ from experiment.deployment import Deployment
 from experiment.errors import PreflightError, TargetError
 from experiment.places import LOCAL_STATE, REPOSITORY
 from experiment.preflight import Preflight, check_account
+from experiment.running import stop_running
 from experiment.terraform import Terraform, cli_environment
 
 
@@ -75,7 +76,8 @@ class AwsTarget:
     def destroy(self, reporter: Reporter) -> bool:
         """Remove everything that ``make deploy`` made; False when Terraform's state holds nothing.
 
-        Raises :class:`PreflightError` for credentials of another account.
+        Executions that run are stopped first. Raises :class:`PreflightError` for credentials of another
+        account.
         """
         with reporter.step("Destroying the deployment on AWS") as step:
             terraform = self.terraform()
@@ -89,8 +91,11 @@ class AwsTarget:
                 name: outputs[name] for name in ("region", "name_prefix") if name in outputs
             }
             account = _account(resources)
+            clients = Clients(boto3.Session(region_name=outputs.get("region")))
             if account is not None:
-                check_account(Clients(boto3.Session(region_name=outputs.get("region"))), account)
+                check_account(clients, account)
+            if "state_machine_arn" in outputs:
+                stop_running(clients.stepfunctions, outputs["state_machine_arn"], reporter.say)
             terraform.destroy(known, step.update)
         return True
 

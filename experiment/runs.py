@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
-from experiment.clients import Clients
 from experiment.console import Reporter
 from experiment.cost import FREE_EPHEMERAL_MB
 from experiment.deployment import Deployment
@@ -24,7 +24,11 @@ from experiment.payloads import mode_of
 from experiment.plan import RunSpec, number
 from experiment.progress import SweepProgress
 from experiment.ranks import MapWatch
+from experiment.running import running
 from experiment.targets import Target
+
+if TYPE_CHECKING:
+    from types_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
 
 
 @dataclass(frozen=True)
@@ -79,20 +83,28 @@ class FunctionMemory:
 
     Setting it on the function is the one way that works on both targets. It is compared with the
     deployment's own value before each run, so a size left behind by a run that was killed does not survive
-    the next one.
+    the next one. It is never changed below an execution of somebody else's, whose ranks would start with it.
     """
 
-    def __init__(self, clients: Clients, deployment: Deployment) -> None:
-        self._client = clients.functions
+    def __init__(self, target: Target, deployment: Deployment, say: Callable[[str], None]) -> None:
+        self._client = target.clients.functions
+        self._sfn = target.clients.stepfunctions
+        self._poll_s = target.poll_s
+        self._machine = deployment.state_machine_arn
         self._function = deployment.functions["execute"]
         self._default = deployment.executor_memory_mb
+        self._say = say
 
     def __enter__(self) -> FunctionMemory:
         return self
 
     def __exit__(self, *_: object) -> None:
         try:
-            self.set(None)
+            # Whoever runs something at this moment has chosen the size, and puts it back.
+            if not running(self._sfn, self._machine):
+                self.set(None)
+        except self._client.exceptions.ResourceNotFoundException:
+            pass  # the deployment was taken down meanwhile
         except (ClientError, WaiterError) as error:
             raise TargetError(
                 f"the memory of {self._function} could not be put back to {self._default} MB ({error}): the "
@@ -100,17 +112,30 @@ class FunctionMemory:
             ) from error
 
     def set(self, memory_mb: int | None) -> tuple[int, int]:
-        """Make the function's memory ``memory_mb`` (None: the deployment's). Returns its memory and storage
-        in MB.
+        """Make the function's memory ``memory_mb`` (None: the deployment's), as soon as no execution runs
+        with another. Returns its memory and storage in MB.
         """
         wanted = memory_mb or self._default
-        found = self._client.get_function_configuration(FunctionName=self._function)
+        found = self._free_to_set(wanted)
         if found["MemorySize"] != wanted:
             if found.get("LastUpdateStatus") == "InProgress":  # or this change would be refused
                 self._client.get_waiter("function_updated_v2").wait(FunctionName=self._function)
             self._client.update_function_configuration(FunctionName=self._function, MemorySize=wanted)
             self._client.get_waiter("function_updated_v2").wait(FunctionName=self._function)
         return wanted, found.get("EphemeralStorage", {}).get("Size", FREE_EPHEMERAL_MB)
+
+    def _free_to_set(self, wanted: int) -> FunctionConfigurationResponseTypeDef:
+        """The function's configuration, once nothing runs with another memory size than ``wanted``."""
+        said = False
+        while True:
+            found = self._client.get_function_configuration(FunctionName=self._function)
+            if found["MemorySize"] == wanted or not (others := running(self._sfn, self._machine)):
+                return found
+            if not said:
+                name = others[0].rpartition(":")[2]
+                self._say(f"Waiting for {name}, which runs with {found['MemorySize']} MB of memory ...")
+                said = True
+            time.sleep(self._poll_s)
 
 
 class Runner:

@@ -168,7 +168,7 @@ class _Session:
         order = {spec.run_id: index for index, spec in enumerate(options.plan.runs())}
         seconds = {spec.run_id: prediction.seconds for spec, prediction in predicted.runs}
         with (
-            FunctionMemory(self.target.clients, self.deployment) as memory,
+            FunctionMemory(self.target, self.deployment, self.reporter.say) as memory,
             SweepProgress(self.reporter, seconds, free=free) as progress,
         ):
             runner = Runner(self.target, self.deployment, self.reporter, progress)
@@ -217,6 +217,7 @@ class _Session:
         row = record.row
         progress.finished(execution.spec, row["status"], row["duration_s"], row["cost_usd"])
         self._check_logs(record)
+        self._check_memory(record, execution.memory_mb)
         if execution.mode == "script" and not finished.failure:
             self._show_output(record)
         return record
@@ -228,6 +229,16 @@ class _Session:
                 f"  {found} of {expected} REPORT lines found after {self.target.log_wait_s:.0f} s: the cost "
                 "lacks the others; scripts/collect_logs.py --execution "
                 f"{record.row['execution_id']} looks again.",
+                "yellow",
+                important=True,
+            )
+
+    def _check_memory(self, record: RunRecord, wanted_mb: int) -> None:
+        found_mb = record.row["memory_mb"]
+        if found_mb != wanted_mb:
+            self.reporter.say(
+                f"  Its ranks had {found_mb} MB of memory instead of {wanted_mb}: something else changed the "
+                "function just then, and this run counts as one with what they had.",
                 "yellow",
                 important=True,
             )

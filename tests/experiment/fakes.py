@@ -40,6 +40,10 @@ class Pages:
 class StepFunctions:
     """Describes an execution as each of ``states`` in turn; an exception among them is raised."""
 
+    class exceptions:  # noqa: N801 - boto3's name
+        class StateMachineDoesNotExist(Exception):  # noqa: N818 - boto3's name
+            pass
+
     def __init__(self, states: list[dict[str, Any] | BaseException]) -> None:
         self.states = states
         self.map_runs: list[dict[str, int]] = []
@@ -48,6 +52,8 @@ class StepFunctions:
         """The history of every execution."""
         self.started: list[dict[str, Any]] = []
         self.stopped: list[str] = []
+        self.running: list[list[str]] = []
+        """ARNs of what others run, at each look in turn; nothing after the last."""
 
     def start_execution(self, **arguments: object) -> None:
         self.started.append(dict(arguments))
@@ -69,8 +75,11 @@ class StepFunctions:
     def describe_map_run(self, **arguments: object) -> dict[str, Any]:
         return {"itemCounts": self.map_runs[int(str(arguments["mapRunArn"]))]}
 
-    def get_paginator(self, _: str) -> Pages:
-        return Pages(lambda **_: {"events": self.events})
+    def get_paginator(self, name: str, /) -> Pages:
+        return Pages(self._running if name == "list_executions" else lambda **_: {"events": self.events})
+
+    def _running(self, **_: object) -> dict[str, Any]:
+        return {"executions": [{"executionArn": arn} for arn in (self.running or [[]]).pop(0)]}
 
 
 class S3:
@@ -101,6 +110,10 @@ class S3:
 
 class Functions:
     """The configuration of one function."""
+
+    class exceptions:  # noqa: N801 - boto3's name
+        class ResourceNotFoundException(Exception):  # noqa: N818 - boto3's name
+            pass
 
     def __init__(self, memory_mb: int = 3008) -> None:
         self.memory_mb = memory_mb

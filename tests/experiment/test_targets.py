@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 from moto import mock_aws
 from rich.console import Console
@@ -58,7 +59,8 @@ def test_nothing_deployed_on_aws_says_what_to_do(tmp_path: Path, monkeypatch: py
 # Answers for a state that holds a bucket in eu-west-1; the account is to be filled in.
 DEPLOYED = """
 if "output" in sys.argv:
-    print('{"region": {"value": "eu-west-1"}, "name_prefix": {"value": "team"}, "x": {"value": 1}}')
+    outputs = {"region": "eu-west-1", "name_prefix": "team", "x": 1, "state_machine_arn": "MACHINE"}
+    print(json.dumps({name: {"value": value} for name, value in outputs.items()}))
 if "show" in sys.argv:
     account = {"mode": "data", "type": "aws_caller_identity", "values": {"account_id": "ACCOUNT"}}
     bucket = {"mode": "managed", "type": "aws_s3_bucket", "values": {}}
@@ -66,6 +68,7 @@ if "show" in sys.argv:
     print(json.dumps({"values": {"root_module": {"resources": [account], "child_modules": modules}}}))
 """
 ACCOUNT = "123456789012"  # whose credentials moto gives
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/team-world"
 
 
 @pytest.fixture
@@ -95,6 +98,24 @@ def test_a_destroy_goes_to_the_region_that_was_deployed_to(
     variables = json.loads((tmp_path / "state" / "aws" / "variables.tfvars.json").read_text())
     assert variables == {"region": "eu-west-1", "name_prefix": "team"}
     assert "destroy -auto-approve" in commands(tmp_path)
+
+
+@pytest.mark.usefixtures("account")
+def test_a_destroy_stops_what_runs_before_its_parts_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = boto3.client("stepfunctions", region_name="eu-west-1")
+    machine = client.create_state_machine(name="team-world", definition="{}", roleArn=ROLE)["stateMachineArn"]
+    names = [f"paid-{number}" for number in range(3)]
+    started = [client.start_execution(stateMachineArn=machine, name=name)["executionArn"] for name in names]
+    client.stop_execution(executionArn=started.pop())
+    target = aws_with(DEPLOYED.replace("ACCOUNT", ACCOUNT).replace("MACHINE", machine), tmp_path, monkeypatch)
+    said = io.StringIO()
+    assert target.destroy(Reporter(Console(file=said))) is True
+    for arn in started:
+        assert client.describe_execution(executionArn=arn)["status"] == "ABORTED"
+    assert "paid-0" in said.getvalue()
+    assert "paid-2" not in said.getvalue(), "it had ended"
 
 
 @pytest.mark.usefixtures("account")

@@ -1,0 +1,35 @@
+"""Executions that run on a deployment, whoever started them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions.client import SFNClient
+
+
+def running(client: SFNClient, state_machine: str) -> list[str]:
+    """The ARNs of the executions of this state machine that run; none where it is gone."""
+    pages = client.get_paginator("list_executions").paginate(
+        stateMachineArn=state_machine, statusFilter="RUNNING"
+    )
+    try:
+        return [item["executionArn"] for page in pages for item in page["executions"]]
+    except client.exceptions.StateMachineDoesNotExist:
+        return []
+
+
+def stop_running(client: SFNClient, state_machine: str, say: Callable[[str], None]) -> None:
+    """Stop what runs before its parts are taken away; ``say`` is told each, and what could not be stopped.
+
+    Ranks that Lambda runs already end by themselves, within their time limit: no call ends them.
+    """
+    try:
+        for arn in running(client, state_machine):
+            say(f"Stopping the execution {arn.rpartition(':')[2]} ...")
+            client.stop_execution(executionArn=arn, error="Destroyed", cause="its deployment was taken down")
+    except ClientError as error:  # of a role that may not; it must not keep a deployment alive
+        say(f"Executions that run could not all be stopped: {error}")
