@@ -38,6 +38,8 @@ _FEWEST_TOGETHER = 3
 two it leaves out 1 in every fourth comparison of equals."""
 EXAMPLE = "example: python -m experiment.compare results/before results/after"
 
+_PLACES = {"local": "the embedded AWS", "aws": "AWS in {region} ({architecture})"}
+
 Measure = Literal["duration_s", "cost_usd"]
 MEASURES: dict[Measure, str] = {"duration_s": "time (s)", "cost_usd": "cost ($)"}
 
@@ -77,9 +79,17 @@ class Comparison:
 def compare(a: Sequence[Row], b: Sequence[Row], measure: Measure) -> Comparison:
     """Compare the successful runs of two sweeps.
 
-    Raises :class:`~experiment.errors.ResultsError` when they have no setting in common.
+    Raises :class:`~experiment.errors.ResultsError` when they have no setting in common, or one of them has no
+    run that succeeded.
     """
-    first, second = by_setting(usable(a)), by_setting(usable(b))
+    good = [{**row, "of": name} for name, rows in (("A", a), ("B", b)) for row in usable(rows)]
+    for name in ("A", "B"):
+        if not any(row["of"] == name for row in good):
+            raise ResultsError(f"no run of {name} succeeded: make its runs again with --resume")
+    # Grouped together, so that what counts as one setting does so on both sides.
+    groups = by_setting(good)
+    first = {setting: found for setting, rows in groups.items() if (found := _of("A", rows))}
+    second = {setting: found for setting, rows in groups.items() if (found := _of("B", rows))}
     common = [setting for setting in first if setting in second]
     if not common:
         raise ResultsError(
@@ -101,6 +111,18 @@ def compare(a: Sequence[Row], b: Sequence[Row], measure: Measure) -> Comparison:
     ]
     together = pooled_ratio([(right, left) for left, right in pairs.values()])
     return Comparison(measure, differences, together, len(first) - len(common), len(second) - len(common))
+
+
+def _of(name: str, rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row["of"] == name]
+
+
+def elsewhere(a: Sequence[Row], b: Sequence[Row]) -> str | None:
+    """That the two were made in different places, which differ by themselves; None where they were not."""
+    places = [", ".join(sorted({_PLACES[row["target"]].format(**row) for row in rows})) for rows in (a, b)]
+    if places[0] == places[1]:
+        return None
+    return f"A ran on {places[0]}, B on {places[1]}: the difference between these is in every figure."
 
 
 def _values(rows: Sequence[Row], measure: Measure) -> list[float]:
@@ -188,7 +210,9 @@ def forest(comparison: Comparison) -> Picture:
     )
 
 
-def _write(folder: Path, names: tuple[Path, Path], comparisons: Sequence[Comparison]) -> Path:
+def _write(
+    folder: Path, names: tuple[Path, Path], comparisons: Sequence[Comparison], notes: Sequence[str]
+) -> Path:
     drawn = [forest(comparison) for comparison in comparisons]
     images = save(drawn, folder)
     missing = [f"Settings of A alone: {comparisons[0].only_a}, of B alone: {comparisons[0].only_b}."]
@@ -198,7 +222,7 @@ def _write(folder: Path, names: tuple[Path, Path], comparisons: Sequence[Compari
             "Comparison of two sweeps",
             [
                 page.header("Two sweeps beside each other", f"A: {names[0]} · B: {names[1]}"),
-                page.paragraphs([*map(told, comparisons), *missing], soft=False),
+                page.paragraphs([*map(told, comparisons), *missing, *notes], soft=False),
                 *(page.picture(one, images[one.name].read_bytes()) for one in drawn),
             ],
         ),
@@ -230,10 +254,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         comparisons = [compare(first.rows, second.rows, measure) for measure in MEASURES]
         name = f"{arguments.a.resolve().name}-against-{arguments.b.resolve().name}"
         folder = arguments.output or Path("results") / name
-        path = _write(folder, (arguments.a, arguments.b), comparisons)
+        notes = [note for note in [elsewhere(first.rows, second.rows)] if note]
+        path = _write(folder, (arguments.a, arguments.b), comparisons, notes)
         for comparison in comparisons:
             reporter.console.print(_table(comparison))
             reporter.say(told(comparison), "bold")
+        for note in notes:
+            reporter.say(note, "yellow", important=True)
         reporter.say(f"Page: {path}")
         return 0
 

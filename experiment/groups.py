@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -25,6 +26,11 @@ _WORDS: dict[Axis, str] = {
     "partition_mb": "partitions of {:g} MB",
     "files": "{:,} partitions",
 }
+
+
+_SAME_SIZE = 0.02
+"""How much the sizes of partitions may differ that count as one: what the ranks moved is measured, and has
+results in it, of which larger worlds have more."""
 
 
 class Setting(NamedTuple):
@@ -68,10 +74,19 @@ def _two_digits(size: float | None) -> float | None:
 
 
 def by_setting(rows: Iterable[Row]) -> dict[Setting, list[Row]]:
-    """Runs with equal settings, ordered by memory, batch size, partitions, world size."""
+    """Runs with equal settings, ordered by memory, batch size, partitions, world size.
+
+    Partitions of nearly one size are of one size: of 1.649 and 1.651 MB the rounded sizes differ.
+    """
     groups: dict[Setting, list[Row]] = {}
+    sizes: list[tuple[float, float | None]] = []
     for row in sorted(rows, key=_order):
-        groups.setdefault(setting_of(row), []).append(row)
+        size = row["partition_mb"] or 0.0
+        near = (shown for other, shown in sizes if math.isclose(size, other, rel_tol=_SAME_SIZE))
+        setting = setting_of(row)
+        setting = setting._replace(partition_mb=next(near, setting.partition_mb))
+        sizes.append((size, setting.partition_mb))
+        groups.setdefault(setting, []).append(row)
     return groups
 
 
@@ -106,7 +121,7 @@ def _weight(line: Mapping[float, Sequence[Row]]) -> tuple[int, int, float]:
 
 def held(rows: Sequence[Row], axis: Axis) -> str:
     """What was the same in all runs of a line, in words."""
-    settings = [setting_of(row) for row in rows]
+    settings = list(by_setting(rows))
     same = [key for key in AXES if key != axis and len({getattr(item, key) for item in settings}) == 1]
     return ", ".join(settings[0].words(same))
 

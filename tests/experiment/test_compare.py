@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from experiment import compare as command
 from experiment.compare import compare
 from experiment.errors import ResultsError
+from experiment.groups import along, held
 from experiment.intervals import median, pooled_ratio, ratio
 from experiment.rows import RunRow
 from experiment.summary import Summary
@@ -131,3 +132,29 @@ def test_a_folder_without_results_is_a_sentence(tmp_path: Path, capsys: pytest.C
     a = kept(tmp_path / "a", repeated(1.0, 2, 1))
     assert command.main([str(a), str(tmp_path / "nothing")]) == 1
     assert "holds no results" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_sweep_in_which_every_run_failed_is_named() -> None:
+    failed = [rows.row(status="failed", error="no")]
+    with pytest.raises(ResultsError, match="no run of B succeeded"):
+        compare(repeated(1.0, 2, 1), failed, "duration_s")
+
+
+def test_two_targets_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    here = kept(tmp_path / "a", [rows.row()])
+    there = kept(tmp_path / "b", [rows.row(target="aws")])
+    output = tmp_path / "out"
+    for a, b, said in [(here, there, True), (here, here, False)]:
+        assert command.main([str(a), str(b), "--output", str(output)]) == 0
+        note = "A ran on the embedded AWS, B on AWS in us-east-1 (x86_64)"
+        assert (note in " ".join(capsys.readouterr().out.split())) is said
+        assert (note in (output / "compare.html").read_text()) is said
+
+
+def test_a_size_that_was_measured_a_little_differently_is_the_same_setting() -> None:
+    a = [rows.row("w2", partition_mb=1.649), rows.row("w4", world_size=4, partition_mb=1.651)]
+    b = [rows.row("w2", partition_mb=1.6512), rows.row("w4", world_size=4, partition_mb=1.6525)]
+    found = compare(a, b, "duration_s")
+    assert (len(found.differences), found.only_a, found.only_b) == (2, 0, 0)
+    assert list(along(a, "world_size")) == [2, 4]
+    assert "partitions of 1.6 MB" in held(a, "world_size")
