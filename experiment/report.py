@@ -195,7 +195,8 @@ def _bill_line(line: Mapping[str, Any]) -> list[Cell]:
 
 
 def _cost_notes(rows: Rows, prices: Prices) -> str:
-    notes = [f"Prices of {prices.region} as of {prices.as_of}, in US dollars, without the free tier."]
+    taken = sorted({f"{row['region']} as of {row['prices_as_of']}" for row in rows})
+    notes = [f"Prices of {' and '.join(taken)}, in US dollars, without the free tier."] if taken else []
     if any(row["status"] != "succeeded" for row in rows):
         notes.append("Of failed runs only those invocations are counted that left their request id.")
     if any(row["target"] == "local" for row in rows):
@@ -204,8 +205,9 @@ def _cost_notes(rows: Rows, prices: Prices) -> str:
             "would have cost on AWS."
         )
     notes.append(
-        "The rendezvous item is the server's share for the time of the execution. A server that is always "
-        f"on costs ${prices.rendezvous_hour * HOURS_A_MONTH:.2f} a month, used or not: make destroy ends it."
+        "The rendezvous item is the server's share for the time of the execution. A server that is always on "
+        f"costs ${prices.rendezvous_hour * HOURS_A_MONTH:.2f} a month in {prices.region}, used or not: make "
+        "destroy ends it."
     )
     return page.section("What the cost counts", page.paragraphs(notes))
 
@@ -232,7 +234,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="N",
         help="add what 12.6 GB and 1 TB would take with N functions at once (default: 10 and 1000)",
     )
-    made.add_argument("--region", help="whose prices to take (default: those that the runs were made in)")
+    made.add_argument(
+        "--region",
+        help="whose prices the simulation takes (default: those that the runs were made in, as all else has)",
+    )
     arguments = made.parse_args(argv)
     reporter = Reporter()
     limits = () if arguments.simulate is None else tuple(arguments.simulate) or DEFAULT_LIMITS

@@ -164,8 +164,14 @@ class _Watch:
             self.done += kind == "apply_complete"
             self.progress(self.done, self.total, event["hook"]["resource"]["addr"])
         elif kind == "diagnostic" and event["diagnostic"]["severity"] == "error":
-            found = event["diagnostic"]
-            self.errors.append(f"{found['summary']}: {found.get('detail', '')}".strip(": \n"))
+            self.errors.append(_sentence(event["diagnostic"]))
+
+
+def _sentence(diagnostic: Mapping[str, Any]) -> str:
+    """An error in Terraform's words, with the place in the configuration that it is about, if any."""
+    said = f"{diagnostic['summary']}: {diagnostic.get('detail', '')}".strip(": \n")
+    place = diagnostic.get("range")
+    return f"{place['filename']}, line {place['start']['line']}: {said}" if place else said
 
 
 class Terraform:

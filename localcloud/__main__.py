@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -55,7 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     logs = commands.add_parser("logs", help="print the end of its log")
     logs.add_argument("--lines", type=int, default=50)
     for command in (start, stop, status, logs):
-        command.add_argument("--state-dir", type=Path, default=Path(".local/localcloud"))
+        # Where run_experiment.py and the like keep it, unless the variable names another folder.
+        state = Path(os.environ.get("COSMIC_STATE") or ".local") / "localcloud"
+        command.add_argument(
+            "--state-dir", type=Path, default=state, help="default: localcloud in COSMIC_STATE, or in .local"
+        )
     return parser
 
 

@@ -18,6 +18,8 @@ from localcloud.state import LOG_FILE, DaemonState, lock_holder
 
 REGION = "us-east-1"
 _PACKAGE_PARENT = Path(__file__).resolve().parent.parent
+# On a loaded machine an answer may take seconds, and a second daemon could not start beside the first.
+_ANSWER_SECONDS = 20.0
 # Requests to the daemon must never travel through a proxy of the user's.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -197,7 +199,7 @@ class EmbeddedAWS:
 
     def _answers(self) -> bool:
         try:
-            with _OPENER.open(f"{self.endpoint_url}/_localcloud/health", timeout=5) as response:
+            with _OPENER.open(f"{self.endpoint_url}/_localcloud/health", timeout=_ANSWER_SECONDS) as response:
                 return bool(json.load(response)["instance_id"] == self.instance_id)
         except (OSError, ValueError, KeyError):
             return False

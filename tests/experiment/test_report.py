@@ -242,6 +242,13 @@ def test_a_report_can_be_written_anew_with_the_simulation(
     assert (results.folder / "summary.json").read_bytes() == before
 
 
+def test_prices_of_another_region_are_not_said_to_be_those_of_the_runs(results: Summary) -> None:
+    assert report.main([str(results.folder), "--region", "eu-central-1"]) == 0
+    text = " ".join(Page((results.folder / "report.html").read_text()).text.split())
+    assert "Prices of us-east-1 as of" in text
+    assert "a month in eu-central-1" in text
+
+
 @pytest.mark.parametrize("content", [None, "[", json.dumps([{"run_id": "of another version"}])])
 def test_a_folder_without_usable_results_is_refused_and_left_alone(
     tmp_path: Path, content: str | None, capsys: pytest.CaptureFixture[str]

@@ -158,6 +158,20 @@ def test_a_failure_tells_terraforms_own_errors(tmp_path: Path) -> None:
     assert str(made.log) in str(caught.value)
 
 
+def test_an_error_in_a_file_names_the_line(tmp_path: Path) -> None:
+    made = terraform(
+        tmp_path,
+        """
+        place = {"filename": "terraform.tfvars", "start": {"line": 3, "column": 1, "byte": 9}}
+        found = {"severity": "error", "summary": "Invalid expression", "detail": "Expected", "range": place}
+        print(json.dumps({"@message": "Error", "type": "diagnostic", "diagnostic": found}))
+        sys.exit(1)
+        """,
+    )
+    with pytest.raises(TerraformError, match=r"terraform\.tfvars, line 3: Invalid expression: Expected"):
+        made.apply({}, lambda *_: None)
+
+
 def test_a_failure_without_json_shows_the_end_of_the_output(tmp_path: Path) -> None:
     made = terraform(tmp_path, "print('no provider for you'); sys.exit(1)")
     with pytest.raises(TerraformError, match="no provider for you"):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 
 import boto3
 import psutil
@@ -163,6 +164,18 @@ def test_a_daemon_that_does_not_answer_is_stopped_all_the_same(own: EmbeddedAWS,
     assert not [process for process in (daemon, *children) if process.is_running()]
 
 
+def test_a_daemon_that_answers_late_is_found_and_none_started_beside_it(own: EmbeddedAWS) -> None:
+    """Later than a loaded machine takes, and before a second one would have given up."""
+    daemon = psutil.Process(int((own.state_dir / "localcloud.lock").read_text()))
+    daemon.suspend()
+    later = Timer(7.0, daemon.resume)
+    later.start()
+    other = EmbeddedAWS(own.state_dir, FUNCTIONS)
+    other.start()
+    later.join()
+    assert other.instance_id == own.instance_id
+
+
 def test_failing_start_shows_why(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -201,15 +214,16 @@ def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_command_line(tmp_path: Path) -> None:
-    place = ("--state-dir", str(tmp_path))
+def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = ("--state-dir", str(tmp_path / "localcloud"))
     assert command("status", *place).returncode == 1
     started = command("start", "--detach", *place, "--code-root", str(FUNCTIONS))
     assert started.returncode == 0, started.stderr
     assert "localcloud runs at http://127.0.0.1:" in started.stdout
     assert "localcloud runs at" in command("status", *place).stdout
     assert "export AWS_ENDPOINT_URL=http://127.0.0.1:" in command("status", "--env", *place).stdout
-    assert "functions run in" in command("logs", *place).stdout
+    monkeypatch.setenv("COSMIC_STATE", str(tmp_path))
+    assert "functions run in" in command("logs").stdout
     assert command("stop", *place).stdout == "localcloud stopped\n"
     assert command("stop", *place).stdout == "localcloud was not running\n"
 
