@@ -15,6 +15,9 @@ from inference.galaxies import Galaxies
 PIECE = 2**20
 """Bytes that are read from a connection at a time."""
 
+ATTEMPTS = 4
+"""How often an object is asked for while connections break in the middle of it; boto3 does not ask again."""
+
 
 @dataclass
 class Traffic:
@@ -51,16 +54,34 @@ class CountedS3:
         self.traffic = Traffic()
 
     def get(self, bucket: str, key: str) -> bytearray:
-        """An object's bytes, writable so that arrays can share them."""
+        """An object's bytes, writable so that arrays can share them.
+
+        Raises ConnectionError when it broke off every time, and what the client raises.
+        """
+        from botocore import exceptions as s3  # noqa: PLC0415 - whoever has a client has imported it
+
+        for _ in range(ATTEMPTS):
+            try:
+                return self._read(bucket, key)
+            except (s3.IncompleteReadError, s3.ReadTimeoutError, s3.ResponseStreamingError) as error:
+                broken = str(error)
+        raise ConnectionError(
+            f"s3://{bucket}/{key} broke off in each of {ATTEMPTS} attempts to read it: run this again later "
+            f"(the last time: {broken})"
+        )
+
+    def _read(self, bucket: str, key: str) -> bytearray:
         started = time.perf_counter()
         found = self.client.get_object(Bucket=bucket, Key=key)
         content = bytearray(found["ContentLength"])
         at = 0
-        with memoryview(content) as view:
-            # In pieces, because the body reads into a buffer of its own first.
-            while read := found["Body"].readinto(view[at : at + PIECE]):
-                at += read
-        self.traffic.add(time.perf_counter() - started, len(content))
+        try:
+            with memoryview(content) as view:
+                # In pieces, because the body reads into a buffer of its own first.
+                while read := found["Body"].readinto(view[at : at + PIECE]):
+                    at += read
+        finally:
+            self.traffic.add(time.perf_counter() - started, at)
         return content
 
     def put(self, bucket: str, key: str, content: bytes) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from boto3.exceptions import RetriesExceededError
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
@@ -181,6 +182,11 @@ def _fetch(client: S3Client, bucket: str, path: Path, one: _Object) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         client.download_file(bucket, one.key, str(partial), Config=_TRANSFER)
         partial.replace(path)
+    except RetriesExceededError as error:
+        raise BundleError(
+            f"The connection to S3 broke again and again in the middle of {one.key!r} of bucket {bucket!r}: "
+            "start the execution again."
+        ) from error
     except OSError as error:
         partial.unlink(missing_ok=True)
         if error.errno == errno.ENOSPC:

@@ -4,6 +4,7 @@ import threading
 import weakref
 from pathlib import Path
 
+import boto3
 import numpy as np
 import pytest
 
@@ -14,7 +15,8 @@ from inference.galaxies import Galaxies
 from inference.partitions import write_partitions
 from inference.predict import DEFAULT_MODEL
 from inference.rank import Phases, infer
-from inference.sources import Partitions, file_partitions
+from inference.sources import ATTEMPTS, CountedS3, Partitions, file_partitions
+from tests.breaking_s3 import BreakingS3, breaking_s3
 
 WAIT_S = 30
 
@@ -105,3 +107,30 @@ def test_partitions_of_a_folder(survey: Galaxies, tmp_path: Path) -> None:
     read_back = [int(number) for part in source.parts() for number in part.object_id]
     assert read_back == [*range(6), *range(9, 25)]
     assert [str(error).partition(": ")[0] for error in source.refused] == [str(files[3])]
+
+
+def counted(server: BreakingS3) -> CountedS3:
+    client = boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    return CountedS3(client)
+
+
+def test_an_object_that_breaks_off_is_asked_for_again() -> None:
+    with breaking_s3(bytes(range(256)) * 1000) as server:
+        server.breaks = ATTEMPTS - 1
+        s3 = counted(server)
+        assert s3.get("bucket", "1.pt") == server.content
+        assert s3.traffic.requests == server.gets == ATTEMPTS
+        assert s3.traffic.bytes == len(server.content) + (ATTEMPTS - 1) * len(server.content) // 2
+
+
+def test_an_object_that_breaks_off_every_time_is_one_sentence() -> None:
+    with breaking_s3(bytes(100_000)) as server:
+        server.breaks = ATTEMPTS
+        with pytest.raises(ConnectionError, match=r"s3://bucket/1\.pt broke off in each of 4 attempts"):
+            counted(server).get("bucket", "1.pt")

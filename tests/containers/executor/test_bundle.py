@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from containers.executor import bundle
+from containers.executor import bundle, clients
 from containers.executor.bundle import BundleError
+from tests.breaking_s3 import breaking_s3
 from tests.containers.executor.conftest import BUCKET
 
 if TYPE_CHECKING:
@@ -122,3 +123,18 @@ def test_a_full_disk_says_which_variable_to_raise(
     with pytest.raises(BundleError, match="executor_ephemeral_storage_mb"):
         bundle.download(BUCKET, "folder", FOLDER)
     assert not list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_connection_that_always_breaks_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with breaking_s3(b"print(1)" * 1000) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
+        clients.forget()
+        try:
+            server.breaks = 1
+            assert bundle.download(BUCKET, "file", "a.py").objects_downloaded == 1
+            server.breaks = 1000
+            with pytest.raises(BundleError, match=r"broke again and again in the middle of 'b\.py'"):
+                bundle.download(BUCKET, "file", "b.py")
+        finally:
+            clients.forget()
