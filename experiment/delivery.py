@@ -50,26 +50,29 @@ class Delivery:
     bucket: Bucket | None
 
     def check(self, expected: Mapping[str, int], suffix: str) -> None:
-        """Raise DeliveryError when a folder holds data files that the `expected` number would not replace.
+        """Raise DeliveryError when there are data files that the `expected` ones, a number by folder, leave.
 
-        A reader of that folder would take them for part of the data.
+        A reader of that folder would take them for part of the data. Readers of train, validation and test
+        take all sizes of a part, and another split's would put galaxies of the test part into training.
         """
-        for folder, count in expected.items():
-            for place, names in self._there(folder):
-                strangers = [name for name in names if _is_stranger(name, count, suffix)]
-                if strangers:
+        for top in dict.fromkeys(folder.partition("/")[0] for folder in expected):
+            for place, names in self._there(top):
+                stranger = next((name for name in names if _is_stranger(name, expected, suffix)), None)
+                if stranger is not None:
                     raise DeliveryError(
-                        f"{place} holds {strangers[0]} already, which is none of the {count} partitions "
-                        "that are made: delete what is there or choose another place"
+                        f"{place}/{stranger} is there already and none of the partitions that are made: "
+                        "delete what is there or choose another place"
                     )
 
-    def _there(self, folder: str) -> Iterator[tuple[str, list[str]]]:
-        if self.folder is not None and (self.folder / folder).is_dir():
-            yield str(self.folder / folder), [path.name for path in (self.folder / folder).iterdir()]
+    def _there(self, top: str) -> Iterator[tuple[str, list[str]]]:
+        """The places that have files, at any depth, below the folder `top`, and their names there."""
+        if self.folder is not None:
+            found = sorted((self.folder / top).rglob("*"))
+            yield str(self.folder), [path.relative_to(self.folder).as_posix() for path in found]
         if self.bucket is not None:
-            prefix = self.bucket.key(folder) + "/"
-            found = listing(self.bucket.s3, self.bucket.name, prefix)
-            yield f"s3://{self.bucket.name}/{prefix}", [key.removeprefix(prefix) for key in found]
+            root = self.bucket.key("")
+            keys = listing(self.bucket.s3, self.bucket.name, self.bucket.key(top) + "/")
+            yield f"s3://{self.bucket.name}/{root}".rstrip("/"), [key.removeprefix(root) for key in keys]
 
     def take(self, files: Iterable[File], total: int, step: Step) -> int:
         """Deliver every file that is not there yet with the same content; returns how many were not."""
@@ -132,8 +135,11 @@ def _write(path: Path, content: bytes) -> bool:
     return True
 
 
-def _is_stranger(name: str, count: int, suffix: str) -> bool:
+def _is_stranger(name: str, expected: Mapping[str, int], suffix: str) -> bool:
+    """Whether it is a data file, but none of those that are made."""
     path = PurePosixPath(name)
     if path.suffix not in SUFFIXES:
         return False
-    return path.suffix != suffix or not path.stem.isdecimal() or not 1 <= int(path.stem) <= count
+    count = expected.get(str(path.parent), 0)
+    number = int(path.stem) if path.stem.isdecimal() else 0
+    return path.suffix != suffix or not 1 <= number <= count or path.stem != str(number)

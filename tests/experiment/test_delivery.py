@@ -82,16 +82,34 @@ def test_leftovers_of_a_larger_preparation_are_refused(tmp_path: Path, bucket: B
     (tmp_path / "25MB" / "notes.txt").touch()
     for delivery in (Delivery(tmp_path, None), Delivery(None, bucket)):
         delivery.check({"25MB": 5, "100MB": 1}, ".pt")
-        with pytest.raises(
-            DeliveryError, match=r"25MB/? holds [45]\.pt already, which is none of the 3 partitions"
-        ):
+        with pytest.raises(DeliveryError, match=r"25MB/[45]\.pt is there already and none of the partitions"):
             delivery.check({"25MB": 3}, ".pt")
 
 
 def test_other_formats_beside_are_refused(tmp_path: Path) -> None:
     take(Delivery(tmp_path, None), 1)
-    with pytest.raises(DeliveryError, match=r"holds 1\.pt already"):
+    with pytest.raises(DeliveryError, match=r"25MB/1\.pt is there already"):
         Delivery(tmp_path, None).check({"25MB": 1}, ".safetensors")
+
+
+def test_another_split_of_another_size_is_refused(tmp_path: Path, bucket: Bucket) -> None:
+    """Training reads every size of a part: galaxies of this test part would be in that training part."""
+    earlier = [File(f"{part}/10MB/1.pt", b"content") for part in ("train", "test")]
+    for delivery in (Delivery(tmp_path, None), Delivery(None, bucket)):
+        with Reporter(Console(file=io.StringIO())).step("Delivering") as step:
+            delivery.take(earlier, len(earlier), step)
+        made = {"train/25MB": 2, "test/25MB": 1}
+        with pytest.raises(DeliveryError, match=r"train/10MB/1\.pt is there already"):
+            delivery.check(made, ".pt")
+        delivery.check(made | {"train/10MB": 1, "test/10MB": 1}, ".pt")
+        delivery.check({"25MB": 2}, ".pt")  # a world reads one folder, and finds others beside it
+
+
+def test_another_spelling_of_a_number_is_another_file(tmp_path: Path) -> None:
+    take(Delivery(tmp_path, None), 1)
+    (tmp_path / "25MB" / "01.pt").touch()
+    with pytest.raises(DeliveryError, match=r"25MB/01\.pt is there already"):
+        Delivery(tmp_path, None).check({"25MB": 1}, ".pt")
 
 
 class SlowS3:
