@@ -17,17 +17,21 @@ SUFFIXES = (".pt", ".safetensors")
 
 # Ids of files without any: the partition's number in the upper bits, the row in the lower ones.
 ROW_BITS = 32
+MOST_DIGITS = 9
+"""Of a partition's number: the upper 31 bits hold them all."""
 
 
 def default_ids(name: str, count: int) -> npt.NDArray[np.int64]:
     """Ids for a file without any, distinct across the partitions of a folder.
 
-    The upper bits are the file's number, or a checksum of its name where it has none; the lower 32 are the
-    row.
+    The upper bits are the file's number, or a checksum of its name where it has none that fits, or writes it
+    in another way (01.pt is not 1.pt); the lower 32 are the row.
     """
     stem = Path(name).stem
-    number = int(stem) if stem.isdecimal() else zlib.crc32(stem.encode())
-    return ((number & 0x7FFFFFFF) << ROW_BITS) + np.arange(count, dtype=np.int64)
+    number = int(stem) if stem.isdecimal() and len(stem) <= MOST_DIGITS else -1
+    if str(number) != stem:
+        number = zlib.crc32(stem.encode()) & 0x7FFFFFFF
+    return (number << ROW_BITS) + np.arange(count, dtype=np.int64)
 
 
 def partition_files(folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from inference.galaxies import Galaxies
 from inference.partitions import encode
 from inference.preparation.blocks import Reason, Source
 from inference.preparation.cut import normalised, pieces, repeated, rows_of
-from inference.preparation.scale import MagnitudeScale
+from inference.preparation.scale import FEWEST, MagnitudeScale
 from inference.preparation.survey import PARTS, Survey, examine, ignore, split
 
 SUMMARY = "summary.json"
@@ -82,7 +82,10 @@ class Preparation:
         if options.shares is not None:
             part = split(kept, options.shares, options.seed)
             parts = {name: part == number for number, name in enumerate(PARTS)}
-            self.scale = options.scale or MagnitudeScale.of(self.survey.magnitude[parts["train"]])
+            training = self.survey.magnitude[parts["train"]]
+            # Written beside the data where there is one, but only normalising cannot do without.
+            if options.scale or options.normalise or len(training) >= FEWEST:
+                self.scale = options.scale or MagnitudeScale.of(training)
         self.folders = [
             _folder(part, rows, name, size, options.repeat_to)
             for part, rows in parts.items()

@@ -12,6 +12,19 @@ from inference.data_error import DataError
 Floats = npt.NDArray[np.float64]
 
 
+FEWEST = 2
+"""Galaxies that give a scale, at least."""
+
+
+def deviations(numbers: npt.NDArray[np.floating], axis: tuple[int, ...]) -> Floats:
+    """Standard deviations along `axis`, as what to divide by: one where the numbers do not vary.
+
+    A band that was not observed may be filled with one number. Rounding would give that a tiny deviation.
+    """
+    varies = numbers.max(axis) > numbers.min(axis)
+    return np.asarray(np.where(varies, numbers.std(axis), 1.0), np.float64)
+
+
 @dataclass(frozen=True)
 class MagnitudeScale:
     """Mean and standard deviation [5] of `count` galaxies' magnitudes, by band."""
@@ -22,13 +35,16 @@ class MagnitudeScale:
 
     @classmethod
     def of(cls, magnitude: Floats) -> "MagnitudeScale":
-        """Measure magnitudes [N, 5]. Raises DataError when they are too few or all the same."""
-        if len(magnitude) < 2 or not magnitude.std(axis=0).all():
+        """Measure magnitudes [N, 5]; the scale of a band that does not vary is one.
+
+        Raises DataError when they are too few.
+        """
+        if len(magnitude) < FEWEST:
             raise DataError(
                 f"{len(magnitude)} galaxies in the training part do not give magnitudes a scale: "
                 "give more data, or a larger share to training."
             )
-        return cls(magnitude.mean(axis=0), magnitude.std(axis=0), len(magnitude))
+        return cls(magnitude.mean(axis=0), deviations(magnitude, (0,)), len(magnitude))
 
     @classmethod
     def read(cls, path: Path) -> "MagnitudeScale":

@@ -3,21 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from inference.galaxies import Galaxies
 from inference.model import AstroMAE
-
-
-def _scale(numbers: npt.NDArray[np.floating], axis: tuple[int, ...]) -> npt.NDArray[np.floating]:
-    """Standard deviations along `axis`, as what to divide by: one where the numbers do not vary.
-
-    A band that was not observed may be filled with one number. Rounding would give that a tiny deviation.
-    """
-    varies = numbers.max(axis) > numbers.min(axis)
-    return np.where(varies, numbers.std(axis), 1.0)
+from inference.preparation.scale import deviations
 
 
 @dataclass(frozen=True)
@@ -35,11 +26,11 @@ class Normalisation:
         """Measure a training set; the scale of what does not vary, or is not known at all, is one."""
         known = galaxies.redshift[np.isfinite(galaxies.redshift)]
         return cls(
-            image_scale=torch.from_numpy(_scale(galaxies.image, (0, 2, 3))).float(),
+            image_scale=torch.from_numpy(deviations(galaxies.image, (0, 2, 3))).float(),
             magnitude_mean=torch.from_numpy(galaxies.magnitude.mean(axis=0)).float(),
-            magnitude_scale=torch.from_numpy(_scale(galaxies.magnitude, (0,))).float(),
+            magnitude_scale=torch.from_numpy(deviations(galaxies.magnitude, (0,))).float(),
             redshift_mean=float(known.mean()) if len(known) else 0.0,
-            redshift_scale=float(_scale(known, (0,))) if len(known) else 1.0,
+            redshift_scale=float(deviations(known, (0,))) if len(known) else 1.0,
         )
 
     def apply(self, galaxies: Galaxies) -> tuple[Tensor, Tensor, Tensor]:

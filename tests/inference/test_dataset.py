@@ -257,6 +257,13 @@ def test_ids() -> None:
     assert ids.min() >= 0
 
 
+@pytest.mark.parametrize("other", ["01", "001", "٣", "2147483649", "4294967297"])
+def test_ids_of_two_files_differ_however_their_numbers_are_written(other: str) -> None:
+    same = {"٣": "3"}.get(other, "1")
+    assert not set(default_ids(f"{same}.pt", 9).tolist()) & set(default_ids(f"{other}.pt", 9).tolist())
+    assert default_ids(f"{other}.pt", 9).min() >= 0
+
+
 def test_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no \.pt or \.safetensors files"):
         partition_files(tmp_path)

@@ -101,9 +101,20 @@ def test_a_scale_gives_the_training_part_mean_0_and_deviation_1() -> None:
     assert np.array_equal(next(normalised(iter([part]), scale)).magnitude, scaled)
 
 
-@pytest.mark.parametrize("magnitude", [np.zeros((0, 5)), np.ones((1, 5)), np.ones((9, 5))])
-def test_a_scale_needs_galaxies_that_differ(
+@pytest.mark.parametrize("magnitude", [np.zeros((0, 5)), np.ones((1, 5))])
+def test_a_scale_needs_galaxies(
     magnitude: "np.ndarray[tuple[int, int], np.dtype[np.float64]]",
 ) -> None:
     with pytest.raises(DataError, match="do not give magnitudes a scale"):
         MagnitudeScale.of(magnitude)
+
+
+@pytest.mark.parametrize("filling", [0.0, 22.1])
+def test_a_band_that_was_not_observed_stays_small(filling: float) -> None:
+    """Rounding gives 22.1 again and again a deviation of 1e-14, and normalised magnitudes of any size."""
+    magnitude = np.random.default_rng(3).normal(20, 1, (206, 5))
+    magnitude[:, 0] = filling
+    scale = MagnitudeScale.of(magnitude)
+    assert scale.deviation[0] == 1.0
+    assert np.abs(scale.apply(magnitude)[:, 0]).max() < 1e-9
+    assert np.abs(scale.apply(magnitude + 0.5)[:, 0]).max() == pytest.approx(0.5)

@@ -238,3 +238,12 @@ def test_a_given_scale_is_what_is_stored_beside_the_data(survey: Galaxies) -> No
     preparation = Preparation(Given(survey[:200]), Options(SMALL, normalise=True, scale=given))
     stored = {file.name: file.content for file in preparation.reports()}["normalisation.json"]
     assert json.loads(stored) == given.as_dict()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_scale_is_only_needed_to_normalise(survey: Galaxies, count: int) -> None:
+    """Of so few galaxies training gets one at most."""
+    reports = {file.name for file in Preparation(Given(survey[:count]), Options(SMALL)).reports()}
+    assert reports == {"summary.json", "dropped.csv"}
+    with pytest.raises(DataError, match="1 galaxies in the training part do not give magnitudes a scale"):
+        Preparation(Given(survey[:count]), Options(SMALL, normalise=True))
