@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -104,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.dry_run:
             return 0
         output = arguments.output or Path("results") / f"tune-{datetime.now():%Y%m%d-%H%M%S}"
-        status = run_experiment.main(_command(arguments, best, output))
+        status = run_experiment.main(_command(arguments, best, output, [best.settings.world_size]))
         if status:
             return status
         found = outcome(best, open_results(output).rows)
@@ -113,7 +114,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 1
         reporter.console.print(outcome_table(found))
         write_outcome(found, model.source, output / "tuning.json")
-        reporter.say(f"Next: scripts/tune.py --from {output} or, better, a sweep around this setting.")
+        around = output.with_name(f"{output.name}-around")
+        sweep = _command(arguments, best, around, _worlds_around(best))
+        reporter.say(f"Next: measure around it: scripts/run_experiment.py {shlex.join(sweep)}")
+        again = ["--target", arguments.target, "--from", str(around)]
+        reporter.say(f"then: scripts/tune.py {shlex.join(again)}")
         return 0
 
     return guarded(work, reporter)
@@ -144,10 +149,21 @@ def _proposal(arguments: argparse.Namespace, reporter: Reporter) -> tuple[Scalin
     return model, found[0]
 
 
-def _command(arguments: argparse.Namespace, best: Prediction, output: Path) -> list[str]:
+def _worlds_around(best: Prediction) -> list[int]:
+    """World sizes to compare the proposed one with: a model needs more than one setting."""
+    settings = best.settings
+    most = settings.partitions or settings.world_size
+    return sorted({max(1, settings.world_size // 2), settings.world_size, min(most, 2 * settings.world_size)})
+
+
+def _command(
+    arguments: argparse.Namespace, best: Prediction, output: Path, worlds: Sequence[int]
+) -> list[str]:
     settings = best.settings
     command = ["--target", arguments.target, "--runs", str(arguments.runs), "--output", str(output)]
-    command += ["--world-size", str(settings.world_size), "--batch-size", str(settings.batch_size)]
+    command += ["--world-size", *map(str, worlds), "--batch-size", str(settings.batch_size)]
+    # The sample is cut for the largest world of a sweep, unless it is told what the prediction was for.
+    command += [] if arguments.payload else ["--files", str(settings.partitions)]
     command += [] if arguments.target == "local" else ["--memory", str(settings.memory_mb)]
     command += ["--yes"] if arguments.yes else []
     return command + (["--payload", str(arguments.payload)] if arguments.payload else [])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -21,7 +24,7 @@ from experiment.simulate import Work, for_aws
 from experiment.summary import Summary
 from experiment.tuned import outcome, write_outcome
 from experiment.tuning import GOALS, Choices, Goal, Wish, memory_needed, propose, within, worlds_up_to
-from scripts import tune
+from scripts import run_experiment, tune
 from tests.experiment import rows
 from tests.experiment.sweeps import SYSTEM, sweep
 
@@ -97,6 +100,44 @@ def test_a_dry_run_only_proposes(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert not output.exists()
     assert tune.main([*arguments, "--deadline", "0.001"]) == 1
     assert "no setting keeps to 0.001 s" in " ".join(capsys.readouterr().out.split())
+
+
+def test_what_is_run_is_what_was_predicted_and_the_next_commands_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Namespace] = []
+
+    def experiment(arguments: Sequence[str]) -> int:
+        """A system that does what it was asked for, without AWS."""
+        asked.append(run_experiment.parser().parse_args(arguments))
+        options = asked[-1]
+        summary = Summary(options.output)
+        summary.prepare()
+        summary.rows, summary.ranks = sweep(
+            worlds=options.world_size,
+            batches=options.batch_size,
+            memories=options.memory,
+            repetitions=options.runs,
+        )
+        summary.write()
+        return 0
+
+    monkeypatch.setattr(run_experiment, "main", experiment)
+    folder = tmp_path / "tuned here"
+    arguments = ["--from", str(kept(tmp_path / "sweep")), "--max-world", "20", "--output", str(folder)]
+    assert tune.main(["--target", "aws", *arguments]) == 0
+    printed = capsys.readouterr().out
+    assert "galaxies in 20 partitions" in printed
+    assert asked[0].files == [20]
+    assert json.loads((folder / "tuning.json").read_text())["settings"]["partitions"] == 20
+    commands = [shlex.split(line) for line in printed.splitlines() if line.startswith(("Next: ", "then: "))]
+    around, again = (
+        words[words.index(f"scripts/{name}.py") + 1 :]
+        for words, name in zip(commands, ("run_experiment", "tune"), strict=True)
+    )
+    assert experiment(around) == 0
+    assert asked[1].files == [20]
+    assert tune.main([*again, "--dry-run"]) == 0
 
 
 @pytest.mark.parametrize(
