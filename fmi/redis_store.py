@@ -48,14 +48,15 @@ class RedisStore(Store):
     Args:
         settings: `url` (redis:// or rediss://), or `host`, `port`, `username`, `password`, `tls` and `db`;
             `expire`: milliseconds after which a key is gone.
-        stall_s: limit for one answer of the server.
+        stall_s: limit for one answer of the server, where the settings have no `stall_timeout`.
     """
 
     def __init__(self, settings: Mapping[str, Any], stall_s: float) -> None:
         self._expire_ms = int(1000 * seconds(settings, "expire", DEFAULT_EXPIRE_MS / 1000))
-        self._client, self._name = _client(settings, stall_s)
+        self._client, self._name = _client(settings, seconds(settings, "stall_timeout", stall_s))
         self._entries: dict[str, bytes] = {}
         self._unwanted: list[str] = []
+        self._silent = ""
 
     def put(self, key: str, data: bytes) -> None:
         """Keep the bytes under a key."""
@@ -139,17 +140,23 @@ class RedisStore(Store):
 
     @contextlib.contextmanager
     def _naming_errors(self) -> Iterator[None]:
+        if self._silent:  # whoever has waited for an answer in vain need not do so again to say goodbye
+            raise ChannelError(self._silent)
         try:
             yield
         except redis.RedisError as error:
-            raise ChannelError(f"Redis at {self._name}: {error}") from error
+            text = f"Redis at {self._name}: {error}"
+            if isinstance(error, redis.TimeoutError):
+                self._silent = text
+            raise ChannelError(text) from error
 
 
 def _client(settings: Mapping[str, Any], stall_s: float) -> tuple[redis.Redis, str]:
     """A client, which connects when first used, and the server's address for messages."""
     common: dict[str, Any] = {
         "protocol": 2,
-        "retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), _ATTEMPTS),
+        # What took too long once is not tried again: it would take as much longer as there are attempts.
+        "retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), _ATTEMPTS, (redis.ConnectionError,)),
         # A blocked read is answered within LOOK_EVERY_S.
         "socket_timeout": stall_s + 2 * LOOK_EVERY_S,
         "socket_connect_timeout": stall_s,

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fmi.channel import Channel, World
+from fmi.config import seconds
 from fmi.errors import ChannelError, ConfigError
 from fmi.storage import Storage
 from fmi.store import Store
@@ -21,7 +22,14 @@ from fmi.store import Store
 try:
     import boto3
     from botocore.config import Config as ClientConfig
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        ConnectTimeoutError,
+        IncompleteReadError,
+        ReadTimeoutError,
+        ResponseStreamingError,
+    )
 except ImportError as error:
     raise ConfigError(
         'the S3 channel needs boto3: pip install boto3, or set "enabled": "false" under backends.S3'
@@ -35,6 +43,8 @@ if TYPE_CHECKING:
 THREADS = 8
 # So many objects are deleted with one request; the protocol's limit is 1000.
 DELETE_AT_ONCE = 100
+# How often something is asked for; the limit for an answer is for all of these together.
+ATTEMPTS = 3
 
 _log = logging.getLogger("fmi")
 
@@ -53,7 +63,8 @@ class S3Store(Store):
     Args:
         settings: `bucket_name`, and `s3_region` and `endpoint_url` where they differ from the AWS
             configuration of the process; its credentials are used.
-        stall_s: limit for one answer of the service.
+        stall_s: limit for one answer of the service, all attempts together, where the settings have no
+            `stall_timeout`.
     """
 
     first_pause_s = 0.02
@@ -64,9 +75,10 @@ class S3Store(Store):
         if not bucket:
             raise ConfigError('the S3 channel needs a bucket: set "bucket_name" under backends.S3')
         self._bucket = str(bucket)
-        self._client = _client(settings, stall_s)
+        self._client = _client(settings, seconds(settings, "stall_timeout", stall_s))
         self._pool = ThreadPoolExecutor(THREADS, "fmi s3")
         self._doomed: list[str] = []
+        self._silent = ""
 
     def put(self, key: str, data: bytes) -> None:
         """Write an object."""
@@ -77,9 +89,17 @@ class S3Store(Store):
         """Read an object; the service answers 404 for a missing one only to who may list the bucket."""
         with self._naming_errors():
             try:
-                return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+                return self._read(key)
             except self._client.exceptions.NoSuchKey:
                 return None
+
+    def _read(self, key: str) -> bytes:
+        """Ask again when the connection breaks in the middle of the object, which boto3 does not do."""
+        for _ in range(ATTEMPTS - 1):
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+            with contextlib.suppress(IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+                return body.read()
+        return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
     def delete(self, key: str) -> None:
         """Delete an object."""
@@ -134,18 +154,23 @@ class S3Store(Store):
 
     @contextlib.contextmanager
     def _naming_errors(self) -> Iterator[None]:
+        if self._silent:  # whoever has waited for an answer in vain need not do so again to say goodbye
+            raise ChannelError(self._silent)
         try:
             yield
         except (BotoCoreError, ClientError) as error:
-            raise ChannelError(f"S3 bucket {self._bucket!r}: {error}") from error
+            text = f"S3 bucket {self._bucket!r}: {error}"
+            if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
+                self._silent = text
+            raise ChannelError(text) from error
 
 
 def _client(settings: Mapping[str, Any], stall_s: float) -> S3Client:
     limits = ClientConfig(
-        connect_timeout=stall_s,
-        read_timeout=stall_s,
+        connect_timeout=stall_s / ATTEMPTS,
+        read_timeout=stall_s / ATTEMPTS,
         max_pool_connections=2 * THREADS,
-        retries={"mode": "standard"},
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
     )
     try:
         return boto3.session.Session().client(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -14,7 +16,9 @@ import pytest
 import fmi
 import tests.fmi.folder_channel  # noqa: F401 - registers the channel named Folder
 from fmi.presence import ALIVE_S
+from fmi.s3_store import ATTEMPTS, S3Store
 from fmi.seal import Seal
+from tests.breaking_s3 import breaking_s3
 from tests.fmi.services import STORAGE, Services
 from tests.fmi.worlds import PATIENCE_S, SECRET, World
 
@@ -200,3 +204,31 @@ def test_a_service_that_is_not_there_is_named(
     config = {"backends": {channel: settings}, "secret": SECRET}
     with pytest.raises((fmi.ChannelError, fmi.ConfigError), match=words):
         fmi.Communicator(0, 2, config, "none").barrier()
+
+
+@pytest.mark.parametrize("channel", ["Redis", "S3"])
+def test_a_service_that_never_answers_is_given_up_once(services: Services, channel: str) -> None:
+    """Not once for every attempt, nor again to tell the others."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        config = services.config(channel, stall_timeout=1000)
+        config["backends"][channel] |= {"port": port, "endpoint_url": f"http://127.0.0.1:{port}"}
+        comm = fmi.Communicator(0, 2, config, "silence")
+        started = time.monotonic()
+        with pytest.raises(fmi.ChannelError, match=r"(?i)timeout"):
+            comm.barrier()
+        assert time.monotonic() - started < PATIENCE_S
+
+
+@pytest.mark.usefixtures("services")
+def test_an_object_whose_connection_breaks_is_read_again() -> None:
+    with breaking_s3(b"a message" * 10_000) as server:
+        server.breaks = ATTEMPTS - 1
+        store = S3Store({"bucket_name": "messages", "endpoint_url": server.endpoint}, PATIENCE_S)
+        try:
+            assert store.get("key") == server.content
+            server.breaks = ATTEMPTS
+            with pytest.raises(fmi.ChannelError, match="messages"):
+                store.get("key")
+        finally:
+            store.close()
