@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ from fmi.transfer import Expected, Transfer
 if TYPE_CHECKING:  # these build upon this module
     from fmi.choice import hints
     from fmi.large_frames import LargeFrames
+
+# Between two looks for messages that nobody tells of each pause is longer than the one before.
+FIRST_PAUSE_S = 0.002
+LAST_PAUSE_S = 0.5
+PAUSE_GROWTH = 1.5
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class Channel(abc.ABC):
         self.bytes_sent = 0
         self.bytes_received = 0
         self._asked: dict[int, deque[Expected]] = {}
+        self._pause_s = FIRST_PAUSE_S
         self.crowded = False
 
     @abc.abstractmethod
@@ -104,23 +111,35 @@ class Channel(abc.ABC):
         """Ask for a message that need not be there yet. `into` is filled, None asks for a fresh buffer."""
         expected = Expected(peer, call, into)
         self._asked.setdefault(peer, deque()).append(expected)
+        self._pause_s = FIRST_PAUSE_S
         return expected
 
-    def complete(self, transfer: Transfer, until: float = math.inf) -> None:  # noqa: ARG002
-        """Wait until a transfer is done; channels that can stop at that time (`time.monotonic()`) do."""
+    def complete(self, transfer: Transfer, until: float = math.inf) -> None:
+        """Wait until a transfer is done, or until that time (`time.monotonic()`) where `is_here` can tell."""
+        if until < math.inf:
+            self._look_until(transfer, until)
+            return
         asked = self._asked.get(transfer.peer)
         while asked and not transfer.done:
             self._answer(asked.popleft())
 
+    def _look_until(self, transfer: Transfer, until: float) -> None:
+        self.advance()
+        while not transfer.done and (left := until - time.monotonic()) > 0:
+            time.sleep(min(self._pause_s, left))
+            self.advance()
+
     def advance(self) -> None:
         """Let everything go on that can without waiting."""
+        self._pause_s = min(self._pause_s * PAUSE_GROWTH, LAST_PAUSE_S)
         for peer, asked in self._asked.items():
             while asked and self.is_here(peer, asked[0].call):
                 self._answer(asked.popleft())
+                self._pause_s = FIRST_PAUSE_S
 
     def waiting(self) -> Wait:
         """What has to happen before `advance` is worth while."""
-        return Wait({}, math.inf)
+        return Wait({}, time.monotonic() + self._pause_s if any(self._asked.values()) else math.inf)
 
     def is_here(self, peer: int, call: Call) -> bool:  # noqa: ARG002 - for those that override it
         """Whether `receive` would find the message at once; who cannot tell says yes, and waits for it."""

@@ -115,15 +115,16 @@ class Storage(StorageWatch):
         return header.form, into
 
     def is_here(self, peer: int, call: Call) -> bool:
-        """Whether `receive` would find the message at once."""
+        """Whether `receive` would find the message at once. Raises what everyone is told."""
         if peer not in self._meetings.letters:
             self._meetings.greet([peer])
         if not self._meetings.has_met(peer):
+            self._listen({}, time.monotonic(), ())
             self._meetings.read([peer])
             return False
         key = self._meetings.letters[peer].incoming_key(call)
         if key not in self._early:
-            self._early.update(self._store.get_all([key]))
+            self._early.update(self._listen({key: None}, time.monotonic(), ()))
         return key in self._early
 
     def _first_piece(self, peer: int, call: Call) -> tuple[Header, memoryview]:
