@@ -26,7 +26,6 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
-from scipy.optimize import nnls
 
 from experiment.errors import ModelError
 
@@ -206,6 +205,9 @@ def fit(
 
 
 def _solve(observations: Iterable[Observation], prior: Mapping[str, float]) -> dict[str, float]:
+    # Half of SciPy and most of a second, which a command that forecasts nothing should not wait for.
+    from scipy.optimize import nnls  # noqa: PLC0415
+
     rows, values = [], []
     for item in observations:
         features = item.settings.features()

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.terraform.provider import running_provider
 from tests.terraform.workspace import Workspace
 
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    with Workspace(tmp_path_factory.mktemp("terraform")) as made:
+    made = Workspace(tmp_path_factory.mktemp("terraform"))
+    with running_provider(made.data_dir, made.environment) as variable:
+        made.environment |= variable
         yield made

@@ -14,6 +14,7 @@ from experiment.errors import TerraformError
 from localcloud import EmbeddedAWS
 from tests.terraform import permissions
 from tests.terraform.inventory import client, list_everything
+from tests.terraform.provider import VARIABLE, running_provider
 from tests.terraform.stack import EVERYTHING, PLAIN, ROOT, Json, Stack, make_stack
 
 with warnings.catch_warnings():
@@ -75,14 +76,16 @@ def untouched(cloud: EmbeddedAWS) -> dict[str, set[str]]:
 @pytest.fixture(scope="module")
 def stack(
     cloud: EmbeddedAWS, untouched: dict[str, set[str]], tmp_path_factory: pytest.TempPathFactory
-) -> Stack:
+) -> Iterator[Stack]:
     del untouched  # only to be listed first
-    made = make_stack(
-        cloud, tmp_path_factory.mktemp("first") / "stack", {"name_prefix": "team-a", **EVERYTHING}
-    )
-    made.provide_images(client(cloud, "ecr"))
-    made.apply()
-    return made
+    folder = tmp_path_factory.mktemp("first") / "stack"
+    made = make_stack(cloud, folder, {"name_prefix": "team-a", **EVERYTHING})
+    made.terraform.init()
+    with running_provider(folder / "data", made.terraform.environment) as variable:
+        made.terraform.environment |= variable
+        made.provide_images(client(cloud, "ecr"))
+        made.apply()
+        yield made
 
 
 def test_another_apply_would_change_nothing(stack: Stack) -> None:
@@ -152,6 +155,7 @@ def test_two_teams_share_an_account_and_nothing_is_left_of_either(
 ) -> None:
     first = list_everything(cloud)
     second = make_stack(cloud, tmp_path / "second", {"name_prefix": "team-b", **PLAIN})
+    second.terraform.environment[VARIABLE] = stack.terraform.environment[VARIABLE]
     second.apply()
     leave_something(cloud, second)
     both = list_everything(cloud)

@@ -7,11 +7,10 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
-import hcl2
 import pytest
 
 from scripts import terraform_docs
-from scripts.terraform_docs import ROOT, Module, plain
+from scripts.terraform_docs import ROOT, Module, parsed, plain
 
 MODULES = [ROOT, *sorted((ROOT / "modules").iterdir())]
 
@@ -79,8 +78,7 @@ def test_every_variable_of_the_deployment_refuses_wrong_values() -> None:
 def test_every_validation_is_tested_with_a_value_that_it_refuses(folder: Path) -> None:
     refused: Counter[str] = Counter()
     for path in (ROOT / "tests").glob("*.tftest.hcl"):
-        with path.open() as file:
-            runs = [body for each in hcl2.load(file)["run"] for body in each.values()]
+        runs = [body for each in parsed(path.read_text())["run"] for body in each.values()]
         for body in runs:
             source = plain(body["module"][0]["source"]) if "module" in body else "."
             if (ROOT / source).resolve() == folder.resolve():
