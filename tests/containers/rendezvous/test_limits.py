@@ -1,0 +1,137 @@
+"""How many a rendezvous server lets in, and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from contextlib import AsyncExitStack
+
+import pytest
+
+from containers.rendezvous.limits import Limits
+from containers.rendezvous.server import RendezvousServer
+from fmi import wire
+from fmi.wire import Status
+from tests.containers.rendezvous.visitors import Visitor, run, until, visit
+
+
+@pytest.mark.parametrize("head", [b"", wire.encode_v2_request(b"pair")[:120]])
+def test_a_client_that_does_not_finish_its_request_is_dismissed_and_delays_nobody(head: bytes) -> None:
+    async def body(server: RendezvousServer) -> None:
+        async with visit(server) as silent, visit(server) as one, visit(server) as two:
+            silent.say(head)
+            await until(lambda: len(server.connections) == 3)
+            one.say(b"pair")
+            two.say(b"pair")
+            await one.v1()
+            assert await one.v1() == two.address
+            assert await silent.closed()
+
+    run(body, Limits(request_s=0.1))
+
+
+def test_a_waiter_is_dismissed_after_its_time() -> None:
+    async def body(server: RendezvousServer) -> None:
+        async with visit(server) as first, visit(server) as second:
+            first.say(b"pair 1")
+            second.say(wire.encode_v2_request(b"pair 2"))
+            await first.v1()
+            await second.v2()
+            assert await first.closed()
+            assert (await second.v2()).status is Status.TIMEOUT
+
+    run(body, Limits(waiting_s=0.1))
+
+
+def test_no_more_clients_wait_than_are_allowed() -> None:
+    async def body(server: RendezvousServer) -> None:
+        async with visit(server) as first, visit(server) as second:
+            first.say(wire.encode_v2_request(b"pair 1"))
+            await first.v2()
+            second.say(wire.encode_v2_request(b"pair 2"))
+            response = await second.v2()
+            assert (response.status, response.token) == (Status.ERROR, b"server full")
+
+    run(body, Limits(waiting_clients=1))
+
+
+def test_no_more_connections_come_from_one_address_than_are_allowed() -> None:
+    async def body(server: RendezvousServer) -> None:
+        async with visit(server) as first:
+            await until(lambda: len(server.connections) == 1)
+            async with visit(server) as second:
+                assert await second.closed()
+            first.say(b"pair")
+            await first.v1()
+        await until(lambda: not server.connections)
+        async with visit(server) as third:  # the first one's place is free again
+            third.say(b"pair")
+            await third.v1()
+        assert server.metrics.value("refused_total", "address") == 1
+
+    run(body, Limits(connections_per_address=1))
+
+
+def test_no_more_connections_are_open_than_are_allowed() -> None:
+    async def body(server: RendezvousServer) -> None:
+        async with visit(server) as first:
+            await until(lambda: len(server.connections) == 1)
+            async with visit(server) as second:
+                assert await second.closed()
+            first.say(b"pair")
+            await first.v1()
+        assert server.metrics.value("refused_total", "connections") == 1
+
+    run(body, Limits(connections=1))
+
+
+def test_a_full_server_still_pairs_those_it_has() -> None:
+    async def body(server: RendezvousServer) -> None:
+        async with visit(server) as first, visit(server) as second:
+            first.say(wire.encode_v2_request(b"pair"))
+            await first.v2()
+            second.say(wire.encode_v2_request(b"pair"))
+            await second.v2()
+            assert (await second.v2()).peer == first.address
+
+    run(body, Limits(waiting_clients=1))
+
+
+@pytest.mark.parametrize("limits", [Limits(connections_per_address=5), Limits(connections=5)])
+def test_those_who_wait_leave_room_for_their_peers(limits: Limits) -> None:
+    async def body(server: RendezvousServer) -> None:
+        async with AsyncExitStack() as stack:
+            waiters = [await stack.enter_async_context(visit(server)) for _ in range(5)]
+            for number, waiter in enumerate(waiters):
+                waiter.say(wire.encode_v2_request(b"pair %d" % number))
+                response = await waiter.v2()
+            assert (response.status, response.token) == (Status.ERROR, b"server full")
+            assert await waiters[-1].closed()
+            for number in range(4):
+                peer = await stack.enter_async_context(visit(server))
+                peer.say(wire.encode_v2_request(b"pair %d" % number))
+                await peer.v2()
+                assert (await peer.v2()).peer == waiters[number].address
+                assert await peer.closed()
+
+    run(body, limits)
+
+
+def test_a_thousand_clients_wait_side_by_side() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < 4096:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+
+    async def body(server: RendezvousServer) -> None:
+        opened = [await asyncio.open_connection(*server.address) for _ in range(1000)]
+        clients = [Visitor(*streams) for streams in opened]
+        for number, client in enumerate(clients):
+            client.say(wire.encode_v2_request(str(number % 500).encode(), str(number).encode()))
+        for client in clients:
+            await client.v2()
+        peers = [(await client.v2()).peer for client in clients]
+        assert all(peers[n] == clients[(n + 500) % 1000].address for n in range(1000))
+        for client in clients:
+            client.writer.close()
+
+    run(body)

@@ -1,0 +1,51 @@
+"""Clients that send anything at all harm nobody else."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AsyncExitStack
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from containers.rendezvous.server import RendezvousServer
+from fmi import wire
+from fmi.wire import Status
+from tests.containers.rendezvous.visitors import run, visit
+
+
+def spoil(request: bytes, at: int, junk: bytes) -> bytes:
+    """A request with some of its bytes replaced."""
+    at %= len(request)
+    return (request[:at] + junk + request[at + len(junk) :])[:300]
+
+
+names = st.binary(min_size=1, max_size=100).filter(lambda name: b"\0" not in name)
+tokens = st.binary(max_size=36).filter(lambda token: b"\0" not in token)
+flags = st.sampled_from([wire.NO_FLAGS, wire.FLAG_ABORT, wire.FLAG_BELL, wire.FLAG_RING]) | st.binary(
+    min_size=4, max_size=4
+)
+requests = st.builds(wire.encode_v2_request, names | st.just(b"x"), tokens, flags)
+mad = st.binary(min_size=1, max_size=300) | requests | st.builds(spoil, requests, st.integers(0), st.binary())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(mad, min_size=1, max_size=8), st.booleans())
+def test_mad_clients_are_survived_and_an_honest_pair_still_meets(pieces: list[bytes], at_once: bool) -> None:
+    async def body(server: RendezvousServer) -> None:
+        logging.getLogger("rendezvous").setLevel(logging.ERROR)
+        async with AsyncExitStack() as stack:
+            for piece in pieces:
+                visitor = await stack.enter_async_context(visit(server))
+                visitor.say(piece)
+                if len(piece) % 2:
+                    visitor.writer.write_eof()
+                if not at_once:
+                    await stack.aclose()
+            one, two = [await stack.enter_async_context(visit(server)) for _ in range(2)]
+            for honest in (one, two):
+                honest.say(wire.encode_v2_request(b"an honest pair"))
+            assert (await one.v2()).status is Status.WAITING
+            assert (await one.v2()).peer == two.address
+
+    run(body)
