@@ -21,6 +21,7 @@ from tests.e2e.stack import COMMAND, Stack
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 NO_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:x"
+FUNCTIONS = {"execute": "cosmic-execute", "find_rendezvous": "cosmic-find-rendezvous"}
 NAMES = [
     "credentials",
     "region",
@@ -150,7 +151,7 @@ def test_no_credentials_at_all(account: Stack, monkeypatch: pytest.MonkeyPatch) 
             "is gone",
         ),
         ({"bucket": "no-such-bucket-here"}, "bucket", "cannot be read (404)"),
-        ({"functions": {"execute": "cosmic-execute", "other": "no-such"}}, "functions", "no-such is gone"),
+        ({"functions": {**FUNCTIONS, "other": "no-such"}}, "functions", "no-such is gone"),
         ({"architecture": "arm64"}, "functions", "is not of architecture arm64"),
         (
             {"images": {"executor": "1.dkr/cosmic/executor:no-such"}},
