@@ -1,7 +1,7 @@
 """The AWS provider that runs as long as several of Terraform's commands.
 
-A command would start it several times over (once a `run` of a *.tftest.hcl at the least) and wait each time until
-it has built the schemas of all of AWS.
+A command would start it several times over (once a `run` of a *.tftest.hcl at the least) and wait each time
+until it has built the schemas of all of AWS.
 """
 
 from __future__ import annotations
