@@ -26,6 +26,13 @@ FILES = ("file", "filename", "cutout")
 MAGNITUDES = ("{}", "mag_{}", "{}_mag", "modelmag_{}", "dered_{}", "petromag_{}", "cmodelmag_{}")
 """What tables call the magnitude of a band, in lower case; with plain letters, z is the band."""
 
+CSV: Mapping[str, Any] = {
+    "encoding": "utf-8-sig",  # spreadsheets put a mark before the text
+    "comment": "#",  # SDSS SkyServer's files begin with the line #Table1
+    "fill_values": [("", "0"), ("null", "0")],  # masked: CasJobs writes null for what is not known
+}
+"""How CSV tables are read."""
+
 TABLES = {".fits": "fits", ".fit": "fits", ".csv": "ascii.csv"}
 
 
@@ -64,9 +71,7 @@ class FitsCutouts:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about units and headers, which do not matter here
-                # Spreadsheets put a mark before the text.
-                encoding = {"encoding": "utf-8-sig"} if kind == "ascii.csv" else {}
-                read = table.Table.read(self.table, format=kind, **encoding)
+                read = table.Table.read(self.table, format=kind, **(CSV if kind == "ascii.csv" else {}))
         # Astropy and what it reads with raise all kinds of errors for damage.
         except Exception as error:
             first = next(iter(str(error).splitlines()), type(error).__name__)
