@@ -6,6 +6,7 @@ from pathlib import Path
 
 from inference.config import ModelError
 
+SUFFIX = ".safetensors"
 EXAMPLE = """\
 example:
   python scripts/convert_checkpoint.py Mixed_Inception.pt --trust
@@ -27,7 +28,11 @@ def arguments_from(arguments: list[str] | None) -> argparse.Namespace:
         "--trust", action="store_true", help="read the pickle, once you know where it is from"
     )
     parser.add_argument("--export", action="store_true", help="write the ONNX model beside it too")
-    return parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
+    target = given.output or given.model.with_suffix(SUFFIX)
+    if target.suffix != SUFFIX or target.absolute() == given.model.absolute():
+        parser.error(f"--output {target} must end in {SUFFIX} and not be the model itself")
+    return given
 
 
 def convert(given: argparse.Namespace) -> int:

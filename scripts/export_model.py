@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from inference.config import ModelError
+from inference.exported import SUFFIX
 
 EXAMPLE = """\
 example:
@@ -23,12 +24,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--heads", type=int, help="attention heads, for a checkpoint that does not say")
     parser.add_argument("--output", type=Path, help="the .onnx file to write (beside the checkpoint)")
     given = parser.parse_args(arguments)
+    if given.output is not None and given.output.suffix != SUFFIX:  # the checkpoint itself, for one
+        parser.error(f"--output {given.output} must end in {SUFFIX}")
     from inference.export import export  # noqa: PLC0415 - seconds that --help should not take
 
     try:
         print(export(given.checkpoint, given.heads, given.output))
-    except (ModelError, OSError) as error:
+    except ModelError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: cannot write {error.filename}: {error.strerror or error}", file=sys.stderr)
         return 1
     return 0
 

@@ -227,6 +227,23 @@ def test_what_is_missing_is_named(original: tuple[AstroMAE, Path], tmp_path: Pat
         checkpoint.load(path, heads=2)
 
 
+@pytest.mark.parametrize(("name", "output"), [("m.pt", "m.pt"), ("m.pt", "m.onnx"), ("m.safetensors", None)])
+def test_the_model_itself_is_not_overwritten(name: str, output: str | None, tmp_path: Path) -> None:
+    given = tmp_path / name
+    given.write_bytes(b"years of work")
+    more = [] if output is None else ["--output", str(tmp_path / output)]
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(given), "--trust", *more],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert done.returncode == 2
+    assert "must end in .safetensors and not be the model itself" in done.stderr
+    assert given.read_bytes() == b"years of work"
+
+
 def test_files_that_are_no_models(tmp_path: Path) -> None:
     for name, content in (("broken.pt", b"PK\x03\x04 not an archive"), ("empty.pt", b"")):
         (tmp_path / name).write_bytes(content)
