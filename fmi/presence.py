@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 
-from fmi.errors import FMIError
 from fmi.store import Store
 
 # A rank counts as dead when it has given no sign for ALIVE_S. Long enough for a process that holds on to
@@ -36,7 +35,7 @@ class Presence:
         self._stopped.set()
         if self._works:
             self._thread.join()
-            with contextlib.suppress(FMIError):  # then it vanishes by itself
+            with contextlib.suppress(Exception):  # then it vanishes by itself
                 self._store.delete(self._mine)
 
     def _key(self, rank: int, nonce: bytes) -> str:
@@ -44,5 +43,5 @@ class Presence:
 
     def _beat(self) -> None:
         while not self._stopped.wait(BEAT_S):
-            with contextlib.suppress(FMIError):  # the rank's own calls will say what is wrong
+            with contextlib.suppress(Exception):  # the rank's own calls will say what is wrong
                 self._store.keep_alive(self._mine, ALIVE_S)

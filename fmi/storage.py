@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fmi.channel import World
-from fmi.errors import ChannelError, MismatchError, PeerFailure, Timeout, name_ranks
+from fmi.errors import MismatchError, PeerFailure, Timeout, name_ranks
 from fmi.frames import HEADER_BYTES, NO_CALL, Abort, Call, Header, Kind, Operation, unpack_header
 from fmi.letters import abort_key, count_pieces, cut
 from fmi.storage_watch import ABORT, NO_NONCE, StorageWatch
@@ -175,7 +175,7 @@ class Storage(StorageWatch):
             if not self._was_told:
                 self._tell(abort)
             self._leave()
-        except ChannelError as error:
+        except Exception as error:  # a store of one's own may raise what it likes
             _log.warning("rank %d could not tell the others that it gave up: %s", self._rank, error)
         finally:
             self._end()

@@ -171,9 +171,11 @@ class Switch(Channel):
 
     def abort(self, abort: Abort) -> None:
         """Tell every other rank on every channel, first on the one in use, and close."""
-        others = [channel for channel in self._channels.values() if channel is not self._current]
-        for channel in (self._current, *others):
-            channel.abort(abort)
+        with contextlib.ExitStack() as stack:  # the last one first, and all of them, even if one cannot
+            for channel in self._channels.values():
+                if channel is not self._current:
+                    stack.callback(channel.abort, abort)
+            stack.callback(self._current.abort, abort)
 
     def close(self) -> None:
         """Let what was sent arrive, say goodbye on every channel."""

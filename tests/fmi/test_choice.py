@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fmi
+from fmi.channel import World as Ranks
 from fmi.choice import Chooser
 from fmi.frames import Operation
 from fmi.seal import SEAL_BYTES
 from fmi.traffic import traffic
+from tests.fmi.folder_channel import Folder
 from tests.fmi.services import Services
 from tests.fmi.worlds import PATIENCE_S, SECRET, World
 
@@ -228,6 +230,50 @@ def test_a_rank_that_dies_on_one_channel_is_noticed_by_who_waits_on_another(serv
         error = futures[1].exception(PATIENCE_S)
     assert isinstance(error, fmi.PeerFailure)
     assert error.rank == 0
+
+
+class Unplugged(Folder):
+    """A folder that cannot be written to once it is gone."""
+
+    gone = False
+
+    def put(self, key: str, data: bytes) -> None:
+        if self.gone:
+            raise OSError("the disk is gone")
+        super().put(key, data)
+
+
+def test_a_rank_whose_own_channel_fails_tells_the_others_on_the_next_one(services: Services) -> None:
+    stores: dict[int, Unplugged] = {}
+
+    def open_channel(world: Ranks, settings: Mapping[str, Any]) -> fmi.Channel:
+        stores[world.rank] = Unplugged(settings["path"])
+        return fmi.Storage(world, stores[world.rank], settings)
+
+    fmi.register_channel("Unplugged", open_channel)
+    config = services.config("Direct")
+    config["backends"]["Unplugged"] = {"path": str(services.folder / "unplugged")}
+    config["model"] = {
+        "Direct": {"overhead": 1000, "bandwidth": 1000},
+        "Unplugged": {"overhead": 0, "bandwidth": 1},
+    }
+    large = np.zeros(1 << 22)
+
+    def body(comm: fmi.Communicator) -> None:
+        comm.barrier()  # over the folder
+        comm.Bcast(large)  # over Direct
+        if comm.rank == 0:
+            stores[0].gone = True
+            comm.Send(np.zeros(1), 1)
+        comm.Recv(large.copy(), 0)
+
+    with World(3, config) as world:
+        errors = world.errors(body)
+        assert isinstance(errors[0], OSError)
+        assert str(errors[0]) == "the disk is gone"
+        for error in errors[1:]:
+            assert isinstance(error, fmi.PeerFailure)
+            assert (error.rank, error.reason) == (0, "OSError: the disk is gone in send")
 
 
 @pytest.mark.parametrize(
