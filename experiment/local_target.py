@@ -178,6 +178,13 @@ class LocalTarget:
                 f"the embedded AWS was started {other} --containers and still runs: take it down with "
                 "`make destroy`, then run this again"
             )
+        elif cloud.outdated:
+            reporter.say(
+                "The embedded AWS was started before localcloud/ changed, and runs what that was: "
+                "`make destroy` and the next run start it anew, empty.",
+                "yellow",
+                important=True,
+            )
         self._cloud = cloud
         settings = cloud.environment()
         session = boto3.Session(

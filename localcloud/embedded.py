@@ -17,7 +17,7 @@ import psutil
 from localcloud.state import LOG_FILE, DaemonState, lock_holder
 
 REGION = "us-east-1"
-_PACKAGE_PARENT = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parent
 # On a loaded machine an answer may take seconds, and a second daemon could not start beside the first.
 _ANSWER_SECONDS = 20.0
 # Requests to the daemon must never travel through a proxy of the user's.
@@ -77,6 +77,12 @@ class EmbeddedAWS:
     def runtime(self) -> str:
         """Where functions and tasks run: process or container."""
         return self._runtime
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the daemon's own code was changed after its start, by a `git pull` for example."""
+        started = self._running().created
+        return any(path.stat().st_mtime > started for path in _PACKAGE.glob("*.py"))
 
     @property
     def log_file(self) -> Path:
@@ -174,7 +180,7 @@ class EmbeddedAWS:
         command = [sys.executable, "-m", "localcloud", "start", "--state-dir", str(self.state_dir)]
         command += ["--code-root", str(self.code_root), "--port", str(self._port)]
         command += ["--concurrency", str(self._concurrency), "--runtime", self._runtime]
-        search = [str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]
+        search = [str(_PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in search if part)}
         with self.log_file.open("wb" if lock_holder(self.state_dir) is None else "ab") as log:
             # Its own session: a Ctrl-C on the terminal reaches the caller, who then decides what ends.

@@ -14,6 +14,7 @@ from experiment.groups import Row, usable
 from experiment.pictures import beside_published, costs, modelled, predictions, timeline, times, tuning
 from experiment.pictures.canvas import Picture
 from experiment.scaling_model import ScalingModel
+from inference.files import write_atomically
 
 Draw = Callable[[], Picture | None]
 _DOTS_PER_INCH = 160
@@ -47,15 +48,19 @@ def save(drawn: Iterable[Picture], folder: Path) -> dict[str, Path]:
     paths = {}
     for picture in drawn:
         paths[picture.name] = folder / f"{picture.name}.png"
-        picture.figure.savefig(paths[picture.name], dpi=_DOTS_PER_INCH)
+        write_atomically(paths[picture.name], _image(picture, "png"))
         picture.figure.set_layout_engine("none")  # it is laid out: again for the SVG would double the time
         # Text stays text, to be edited; without the date equal results give equal files.
         with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": picture.name}):
-            picture.figure.savefig(
-                folder / f"{picture.name}.svg", metadata={"Date": None}, dpi=_DOTS_PER_INCH
-            )
-        (folder / f"{picture.name}.csv").write_text(_csv(picture), encoding="utf-8")
+            write_atomically(folder / f"{picture.name}.svg", _image(picture, "svg", metadata={"Date": None}))
+        write_atomically(folder / f"{picture.name}.csv", _csv(picture).encode())
     return paths
+
+
+def _image(picture: Picture, kind: str, metadata: dict[str, None] | None = None) -> bytes:
+    image = io.BytesIO()
+    picture.figure.savefig(image, format=kind, dpi=_DOTS_PER_INCH, metadata=metadata)
+    return image.getvalue()
 
 
 def _csv(picture: Picture) -> str:

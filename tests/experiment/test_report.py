@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -240,6 +242,17 @@ def test_a_report_can_be_written_anew_with_the_simulation(
     assert "Simulation: larger work on AWS" in page.text
     assert "Predicted, not measured" in page.text
     assert (results.folder / "summary.json").read_bytes() == before
+
+
+def test_a_full_disk_is_said_with_the_picture_that_found_no_room(
+    results: Summary, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert report.main([str(results.folder)]) == 1
+    assert ".png: No space left on device" in " ".join(capsys.readouterr().out.split())
 
 
 def test_prices_of_another_region_are_not_said_to_be_those_of_the_runs(results: Summary) -> None:

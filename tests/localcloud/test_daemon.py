@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
@@ -17,7 +18,7 @@ import pytest
 import urllib3
 from botocore.exceptions import ClientError
 
-from localcloud import EmbeddedAWS, StartError
+from localcloud import EmbeddedAWS, StartError, embedded
 
 from .conftest import FUNCTIONS, IMAGE, ROLE, Function, client, wait_for
 
@@ -174,6 +175,17 @@ def test_a_daemon_that_answers_late_is_found_and_none_started_beside_it(own: Emb
     other.start()
     later.join()
     assert other.instance_id == own.instance_id
+
+
+def test_a_daemon_knows_that_its_code_was_changed_since(
+    own: EmbeddedAWS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not own.outdated
+    monkeypatch.setattr(embedded, "_PACKAGE", tmp_path)
+    changed = tmp_path / "daemon.py"
+    changed.touch()
+    os.utime(changed, (time.time() + 60,) * 2)
+    assert own.outdated
 
 
 def test_failing_start_shows_why(tmp_path: Path) -> None:
