@@ -77,6 +77,19 @@ def test_names_of_cutouts_may_come_from_a_fits_table(galaxies: Galaxies, tmp_pat
     assert (block.reason == Reason.NONE).all()
 
 
+def test_a_table_as_sky_server_and_cas_jobs_write_it(galaxies: Galaxies, tmp_path: Path) -> None:
+    folder, table = make_fits(tmp_path, galaxies)
+    Table.read(table).write(tmp_path / "plain.csv")
+    header, first, *others = (tmp_path / "plain.csv").read_text().splitlines()
+    cells = first.split(",")
+    cells[header.lower().split(",").index("z")] = "null"
+    lines = ["#Table1", header, ",".join(cells), *others]
+    (tmp_path / "sdss.csv").write_text("\n".join(lines) + "\n")
+    (block,) = open_sources([folder], tmp_path / "sdss.csv").blocks()
+    assert np.array_equal(block.galaxies.object_id, galaxies.object_id)
+    assert np.isnan(block.galaxies.redshift).tolist() == [True] + [False] * (COUNT - 1)
+
+
 def test_a_table_as_spreadsheets_write_it(galaxies: Galaxies, tmp_path: Path) -> None:
     folder, table = make_fits(tmp_path, galaxies)
     Table.read(table).write(tmp_path / "plain.csv")
