@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from fmi.communicator import Communicator
-from fmi.config import DEFAULT_PATH, Source, load
+from fmi.config import DEFAULT_PATH, Source, load, parts
 from fmi.errors import ConfigError
+from fmi.model import number
 from fmi.smoke import one_way
 
 SMALL_BYTES = 8
@@ -32,13 +33,15 @@ def _rounded(number: float) -> float:
 def with_constants(content: Mapping[str, Any], measured: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     """A configuration with measured constants in its model; prices and all else stay as they are."""
     published = load(None)["model"]
-    model = {**published, **content.get("model", {})}
+    model = {**published, **parts(content, "model")}
     for channel, constants in measured.items():
         entry = dict(model.get(channel, {}))
         entry["overhead"] = constants["overhead"]
         if "bandwidth_single" in entry:
             entry["bandwidth_single"] = constants["bandwidth"]
-            entry["bandwidth_multiple"] = max(constants["bandwidth"], float(entry["bandwidth_multiple"]))
+            if "bandwidth_multiple" in entry:
+                together = number(entry["bandwidth_multiple"], f"model.{channel}.bandwidth_multiple")
+                entry["bandwidth_multiple"] = max(constants["bandwidth"], together)
         else:
             entry["bandwidth"] = constants["bandwidth"]
         model[channel] = entry

@@ -19,7 +19,7 @@ from typing import Any
 
 from fmi import calibrate, smoke
 from fmi.communicator import Communicator
-from fmi.config import Config, load, resolve
+from fmi.config import Config, load, parts, resolve
 from fmi.errors import ConfigError, FMIError
 from fmi.launch import rendezvous_server, run_ranks
 
@@ -100,7 +100,7 @@ def _content(arguments: argparse.Namespace) -> dict[str, Any]:
     content = load(arguments.config)
     if arguments.channel:
         given = dict(each.split("=", 1) for each in arguments.set)
-        settings = {**content.get("backends", {}).get(arguments.channel, {}), **given, "enabled": "true"}
+        settings = {**parts(content, "backends").get(arguments.channel, {}), **given, "enabled": "true"}
         content["backends"] = {arguments.channel: settings}
     return content
 

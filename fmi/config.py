@@ -86,7 +86,7 @@ def resolve(source: Source, environment: Mapping[str, str] | None = None, overri
     """
     environment = os.environ if environment is None else environment
     content = load(source)
-    channels = _enabled(content.get("backends", {}))
+    channels = _enabled(parts(content, "backends"))
     direct = channels.get("Direct", {})
     max_timeout = direct.get("max_timeout", DEFAULT_MAX_TIMEOUT_MS)
 
@@ -106,7 +106,7 @@ def resolve(source: Source, environment: Mapping[str, str] | None = None, overri
         protocol=whole_number(direct.get("protocol", 2), "protocol", 1, 2),
         probe_bytes=whole_number(direct.get("probe_bytes", DEFAULT_PROBE_BYTES), "probe_bytes", 0, 1 << 24),
         channels=channels,
-        model=content.get("model") or {},
+        model=parts(content, "model"),
     )
 
 
@@ -130,9 +130,18 @@ def seconds(settings: Mapping[str, Any], name: str, default: float) -> float:
     return whole_number(settings[name], name, 1) / 1000 if name in settings else default
 
 
-def _enabled(backends: object) -> dict[str, Mapping[str, Any]]:
-    if not isinstance(backends, Mapping) or not all(isinstance(each, Mapping) for each in backends.values()):
-        raise ConfigError('the FMI configuration needs {"backends": {"Direct": {"host": ..., "port": ...}}}')
+def parts(content: Mapping[str, Any], name: str) -> Mapping[str, Mapping[str, Any]]:
+    """`backends` or `model` of a configuration, each an object of objects. Raises ConfigError."""
+    found = content.get(name) or {}
+    if not isinstance(found, Mapping) or not all(isinstance(each, Mapping) for each in found.values()):
+        raise ConfigError(
+            f'"{name}" in the FMI configuration has one object for each channel, such as '
+            f'{{"{name}": {{"Direct": {{...}}}}}}'
+        )
+    return found
+
+
+def _enabled(backends: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     if not backends:
         return {"Direct": {}}
     enabled = {name: settings for name, settings in backends.items() if is_on(settings.get("enabled", True))}

@@ -64,7 +64,8 @@ def from_env(environment: Mapping[str, str] | None = None) -> Communicator:
 
     environment = os.environ if environment is None else environment
     rank, world_size, settings, name = _read(environment)
-    return Communicator(rank, world_size, settings, name, int(environment.get("FMI_MEMORY_MB") or 128))
+    memory = _number(environment, "FMI_MEMORY_MB", "128")
+    return Communicator(rank, world_size, settings, name, memory)
 
 
 def abort_world(reason: str, environment: Mapping[str, str] | None = None) -> None:
@@ -90,8 +91,8 @@ def _read(environment: Mapping[str, str]) -> tuple[int, int, config.Config, str]
     return rank, world_size, settings, environment.get("FMI_COMM_NAME") or DEFAULT_NAME
 
 
-def _number(environment: Mapping[str, str], name: str) -> int:
-    text = environment.get(name, "")
+def _number(environment: Mapping[str, str], name: str, default: str = "") -> int:
+    text = environment.get(name) or default
     try:
         return int(text)
     except ValueError:

@@ -82,35 +82,36 @@ def constants(model: Mapping[str, Any], channel: str) -> Constants:
             "bandwidth (MB/s) to the FMI configuration, or let python -m fmi calibrate measure them"
         )
 
-    def number(name: str, default: float | None = None) -> float:
-        return _number(settings.get(name, default), f"model.{channel}.{name}")
+    def setting(name: str, default: float | None = None) -> float:
+        return number(settings.get(name, default), f"model.{channel}.{name}")
 
     single = "bandwidth_single" if "bandwidth_single" in settings else "bandwidth"
     return Constants(
-        overhead_s=number("overhead") / 1e3,
-        bandwidth=_positive(number(single), f"model.{channel}.{single}") * 1e6,
-        shared_bandwidth=number("bandwidth_multiple", float("inf")) * 1e6,
-        message_price=number("upload_price", 0.0) + DOWNLOADS_PER_MESSAGE * number("download_price", 0.0),
-        transfer_price=number("transfer_price", 0.0) / 1e9,
-        instance_price=number("instance_price", 0.0) / _SECONDS_PER_HOUR,
+        overhead_s=setting("overhead") / 1e3,
+        bandwidth=_positive(setting(single), f"model.{channel}.{single}") * 1e6,
+        shared_bandwidth=setting("bandwidth_multiple", float("inf")) * 1e6,
+        message_price=setting("upload_price", 0.0) + DOWNLOADS_PER_MESSAGE * setting("download_price", 0.0),
+        transfer_price=setting("transfer_price", 0.0) / 1e9,
+        instance_price=setting("instance_price", 0.0) / _SECONDS_PER_HOUR,
     )
 
 
 def functions_price(model: Mapping[str, Any], ranks: int, memory_mib: int) -> float:
     """Dollars per second for all ranks, each a function of this memory."""
     faas = model.get("FaaS", _published()["FaaS"])
-    price = _number(faas.get("gib_second_price"), "model.FaaS.gib_second_price")
+    price = number(faas.get("gib_second_price"), "model.FaaS.gib_second_price")
     return ranks * memory_mib / _MIB_PER_GIB * price
 
 
-def _number(value: object, name: str) -> float:
+def number(value: object, name: str) -> float:
+    """A constant that may be text, or a ConfigError that names it."""
     try:
-        number = float(str(value))
+        given = float(str(value))
     except ValueError:
-        number = -1.0
-    if number < 0:
+        given = -1.0
+    if not given >= 0:
         raise ConfigError(f"{name} in the FMI configuration is a number and not negative, not {value!r}")
-    return number
+    return given
 
 
 def _positive(number: float, name: str) -> float:

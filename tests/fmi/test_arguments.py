@@ -142,6 +142,8 @@ def test_the_default_configuration_has_the_published_model() -> None:
         ('{"backends": {"Direct": {"max_timeout": 0}}}', "timeout"),
         ('{"backends": {"Direct": {"protocol": 3}}}', "protocol"),
         ('{"backends": {"Direct": []}}', "Direct"),
+        ('{"backends": ["Direct"]}', "backends"),
+        ('{"model": [1]}', "model"),
     ],
 )
 def test_a_wrong_configuration_says_what_to_change(tmp_path: Path, content: str, words: str) -> None:

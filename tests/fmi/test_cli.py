@@ -88,6 +88,15 @@ def test_what_is_wrong_is_said_and_shown_in_the_exit_status(
     assert "do not name a rank" not in done.stderr
 
 
+def test_a_configuration_of_another_shape_is_a_sentence(tmp_path: Path) -> None:
+    source = tmp_path / "fmi.json"
+    source.write_text(json.dumps({"backends": ["Direct"]}))
+    done = fmi("hello", "--config", str(source), "--channel", "Direct")
+    assert done.returncode == 1
+    assert '"backends" in the FMI configuration' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_one_rank_of_a_world_takes_part(services: Services) -> None:
     direct = services.config("Direct")["backends"]["Direct"]
     world = {"WORLD_SIZE": "1", "RANK": "0", "RENDEZVOUS_HOST": direct["host"]}

@@ -52,7 +52,12 @@ def test_the_courses_way_takes_text_and_numbers(address: Address, monkeypatch: p
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [({"RANK": ""}, "RANK"), ({"WORLD_SIZE": "two"}, "'two'"), ({"RANK": "2"}, "0 to WORLD_SIZE - 1 = 1")],
+    [
+        ({"RANK": ""}, "RANK"),
+        ({"WORLD_SIZE": "two"}, "'two'"),
+        ({"RANK": "2"}, "0 to WORLD_SIZE - 1 = 1"),
+        ({"FMI_MEMORY_MB": "much"}, "FMI_MEMORY_MB"),
+    ],
 )
 def test_a_wrong_environment_says_which_variable(address: Address, wrong: dict[str, str], words: str) -> None:
     with pytest.raises(fmi.ConfigError, match=words):
