@@ -26,7 +26,7 @@ setup: $(VENV)/.ready ## the Python environment in .venv (run and test do it the
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --no-compile $(PIP_INDEX) -c constraints.txt -e
 
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: pyproject.toml constraints.txt setup.py $(wildcard inference/kernels/*.[ch])
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Installing into $(VENV) (a few minutes the first time, nothing after that)"
@@ -92,4 +92,4 @@ destroy: setup ## take everything down again: TARGET=local (default) or TARGET=a
 	@exec $(PY) scripts/destroy.py --target $(TARGET) $(ARGS)
 
 clean: ## forget the environment and the embedded AWS's state (destroy first)
-	rm -rf $(VENV) .venv-checkov .local
+	rm -rf $(VENV) .venv-checkov .local inference/kernels/*.so

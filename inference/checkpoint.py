@@ -11,17 +11,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as encode
 from torch import Tensor
 
+from inference.architecture import ALIASES, check
 from inference.config import ModelConfig, ModelError, config_from_shapes
 from inference.files import write_atomically
 from inference.model import AstroMAE
+from inference.weights_file import stored_heads
 
 FORMAT = "astromae-1"
-
-# A convolution that the course's network registers under two names; safetensors stores shared tensors once.
-ALIASES = {
-    f"inception_model.vis_inception.0.{part}": f"inception_model.conv2d_init.{part}"
-    for part in ("weight", "bias")
-}
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ def load(path: Path, heads: int | None = None) -> Checkpoint:
 @lru_cache(maxsize=1)
 def _load(path: Path, heads: int | None, _mtime_ns: int, _size: int) -> Checkpoint:
     tensors, metadata = _read(path)
-    heads = heads or _heads(path, metadata)
+    heads = heads or stored_heads(path, metadata)
     try:
         config = config_from_shapes({name: tuple(tensor.shape) for name, tensor in tensors.items()}, heads)
         model = build(config, tensors)
@@ -102,13 +98,6 @@ def plain_names(loaded: object, path: Path) -> dict[str, Tensor]:
     return {str(name).removeprefix("module."): tensor for name, tensor in loaded.items()}
 
 
-def _heads(path: Path, metadata: Mapping[str, str]) -> int:
-    text = metadata.get("heads", "")
-    if not text.isdigit():
-        raise ModelError(f"{path}: the file does not say how many attention heads it has; give --heads.")
-    return int(text)
-
-
 def build(config: ModelConfig, tensors: Mapping[str, Tensor]) -> AstroMAE:
     """A network in eval mode with the given weights, in single precision whatever they are stored in.
 
@@ -116,16 +105,8 @@ def build(config: ModelConfig, tensors: Mapping[str, Tensor]) -> AstroMAE:
     """
     with torch.device("meta"):  # no time is spent on initial values that are replaced at once
         model = AstroMAE(config)
-    expected = model.state_dict()
-    given = {**tensors, **{name: tensors[source] for name, source in ALIASES.items() if source in tensors}}
-    wrong = {
-        "missing": sorted(set(expected) - set(given)),
-        "unexpected": sorted(set(given) - set(expected)),
-        "of another shape": [n for n in given if n in expected and given[n].shape != expected[n].shape],
-    }
-    faults = [f"{kind}: {', '.join(names[:8])}" for kind, names in wrong.items() if names]
-    if faults:
-        raise ModelError(f"the weights do not fit the AstroMAE architecture; {'; '.join(faults)}.")
+    check({name: tuple(tensor.shape) for name, tensor in tensors.items()}, config)
+    given = {**tensors, **{alias: tensors[name] for alias, name in ALIASES.items()}}
     model.load_state_dict({name: _channels_last(_single(given[name])) for name in given}, assign=True)
     # Assigning gives each name its own parameter; tie the shared convolution again.
     model.inception_model.vis_inception[0] = model.inception_model.conv2d_init

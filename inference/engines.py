@@ -1,33 +1,35 @@
 """Which engine computes: what is asked for, what is installed, and what the model's file allows.
 
-Measured (docs/benchmarks/inference.md): on a processor onnxruntime is the fastest, and it starts without
-torch, which is for CUDA and for where onnxruntime is not installed.
+Measured (docs/benchmarks/inference.md): on a processor with AVX2 our own kernels are the fastest, and before
+others onnxruntime comes next. Both start without torch, which is for CUDA and for where neither can be used.
 """
 
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference import exported
+from inference import exported, kernels, weights_file
 from inference.config import IMAGE, ModelError
 from inference.engine import Engine
 from inference.environment import usable_cores
 
 if TYPE_CHECKING:
+    from inference.native_engine import NativeEngine
     from inference.onnx_engine import OnnxEngine
     from inference.torch_engine import TorchEngine
 
-ENGINES = ("auto", "onnx", "torch")
+ENGINES = ("auto", "native", "onnx", "torch")
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 class MissingError(ModelError):
-    """The model is usable, but something that onnxruntime needs for it is not here."""
+    """The model is usable, but not by this engine, or something that the engine needs is not here."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,14 @@ def _open(model: Path, choice: Choice, _mtime_ns: int, _size: int) -> Engine:
     return engine
 
 
-def _choose(model: Path, choice: Choice, device: str) -> "OnnxEngine | TorchEngine":
+def _choose(model: Path, choice: Choice, device: str) -> "NativeEngine | OnnxEngine | TorchEngine":
     if choice.engine == "torch" or device == "cuda":
         return _torch(model, choice, device)
+    if choice.engine == "native":
+        return _native(model, choice)
+    if choice.engine == "auto" and _native_is_fastest(model):
+        with suppress(MissingError):
+            return _native(model, choice)
     try:
         return _onnx(model, choice)
     except MissingError:
@@ -80,7 +87,7 @@ def _choose(model: Path, choice: Choice, device: str) -> "OnnxEngine | TorchEngi
 
 def _device(model: Path, choice: Choice) -> str:
     """`cpu` or `cuda`. torch, which takes seconds to import, is asked only where there may be a device."""
-    may_be_cuda = choice.engine != "onnx" and model.suffix != exported.SUFFIX
+    may_be_cuda = choice.engine in ("auto", "torch") and model.suffix != exported.SUFFIX
     if choice.device == "cpu" or (
         choice.device == "auto" and not (may_be_cuda and shutil.which("nvidia-smi"))
     ):
@@ -98,6 +105,33 @@ def _device(model: Path, choice: Choice) -> str:
 
 def _installed(package: str) -> bool:
     return find_spec(package) is not None
+
+
+def _native_is_fastest(model: Path) -> bool:
+    if model.suffix != weights_file.SUFFIX or not kernels.built():
+        return False
+    return kernels.processor() is kernels.Processor.MEASURED
+
+
+def _native(model: Path, choice: Choice) -> "NativeEngine":
+    if not kernels.built():
+        raise MissingError(
+            "the native engine was not compiled: install a C compiler and then this package again "
+            "(pip install -e .), or use --engine onnx."
+        )
+    if kernels.processor() is kernels.Processor.TOO_OLD:
+        raise MissingError("the native engine needs a processor with AVX2 and FMA: use --engine onnx.")
+    if model.suffix != weights_file.SUFFIX:
+        raise MissingError(f"{model}: --engine native takes a {weights_file.SUFFIX} checkpoint.")
+    from inference.native_engine import NativeEngine, unfit  # noqa: PLC0415
+
+    try:
+        found = weights_file.read(model, choice.heads)
+    except weights_file.NotForNumPyError as error:
+        raise MissingError(f"{error} Use --engine onnx or torch.") from error
+    if reason := unfit(found.config):
+        raise MissingError(f"{model}: {reason}")
+    return NativeEngine(found.config, found.weights, choice.threads or usable_cores())
 
 
 def _onnx(model: Path, choice: Choice) -> "OnnxEngine":

@@ -6,11 +6,13 @@ Everything here is exact algebra, carried out in double precision:
 - Linear layers with nothing between them become one: `head` with `vit_block.0`, and the last layer of each of
   the three branches with `concat_block.0`.
 - The first convolution and the average pooling after it become one convolution with stride 2.
-- Groups of fewer channels than a vector register holds are joined, with zeros between them.
+
+`with_wide_groups` is for libraries: it joins groups of fewer channels than a vector register holds, with
+zeros between them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -138,9 +140,6 @@ def _block(config: ModelConfig, read: _Reader) -> Block:
     query, key, value = (_after_norm(norm, *pair) for pair in zip(parts, biases, strict=True))
     expand = _before_batch_norm(read.below("PCM.0"), read.below("PCM.1"))
     contract = _layer(read.below("PCM.3"))
-    groups = config.groups
-    while config.width // groups < REGISTER and groups % 2 == 0:
-        expand, contract, groups = _join(expand, groups), _join(contract, groups), groups // 2
     return Block(
         query,
         key,
@@ -150,7 +149,7 @@ def _block(config: ModelConfig, read: _Reader) -> Block:
         fc2=_layer(read.below("mlp.fc2")),
         expand=expand,
         contract=contract,
-        groups=groups,
+        groups=config.groups,
     )
 
 
@@ -158,6 +157,14 @@ def _before_batch_norm(convolution: _Reader, norm: _Reader) -> Layer:
     scale = norm("weight") / np.sqrt(norm("running_var") + BATCH_NORM_EPSILON)
     weight = convolution("weight") * scale[:, None, None, None]
     return Layer.of(weight, (convolution("bias") - norm("running_mean")) * scale + norm("bias"))
+
+
+def with_wide_groups(block: Block) -> Block:
+    """The same block with neighbouring groups of PCM joined until each has at least a register's channels."""
+    while block.expand.weight.shape[1] < REGISTER and block.groups % 2 == 0:
+        expand, contract = (_join(layer, block.groups) for layer in (block.expand, block.contract))
+        block = replace(block, expand=expand, contract=contract, groups=block.groups // 2)
+    return block
 
 
 def _join(layer: Layer, groups: int) -> Layer:

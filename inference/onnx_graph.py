@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from inference.config import NORM_EPSILON, ModelConfig
-from inference.fold import Block, Folded, Inception, Layer
+from inference.fold import Block, Folded, Inception, Layer, with_wide_groups
 
 OPSET = 20
 IR_VERSION = 10
@@ -186,6 +186,7 @@ def _convolution_branch(graph: _Graph, config: ModelConfig, block: Block, tokens
 
 
 def _convolutions(graph: _Graph, block: Block, image: str) -> str:
+    block = with_wide_groups(block)
     expanded = graph.convolve(image, block.expand, block.groups)
     return graph.convolve(
         graph.one("QuickGelu", expanded, domain=ORT, alpha=1.0), block.contract, block.groups

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.config import NORM_EPSILON
-from inference.fold import Block, Folded, Inception, Layer
+from inference.fold import Block, Folded, Inception, Layer, with_wide_groups
 
 
 class OptimisedAstroMAE(nn.Module):
@@ -67,8 +67,9 @@ class _Block(nn.Module):
         )
         self.query, self.key, self.value = (_linear(part) for part in (block.query, block.key, block.value))
         self.proj, self.fc1, self.fc2 = _linear(block.proj), _linear(block.fc1), _linear(block.fc2)
-        self.expand = _convolution(block.expand, block.groups)
-        self.contract = _convolution(block.contract, block.groups)
+        wide = with_wide_groups(block)
+        self.expand = _convolution(wide.expand, wide.groups)
+        self.contract = _convolution(wide.contract, wide.groups)
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens [B, 1 + n², width] after the whole block."""

@@ -13,6 +13,7 @@ from inference.config import ModelError
 COURSE = "course, torch and a pickled model"
 TORCH = "ours, torch"
 ONNX = "ours, onnx"
+NATIVE = "ours, native"
 # A program's peak is told by the program: what the kernel tells its parent includes the parent's own memory.
 RUN = (
     "import runpy, sys; sys.argv = sys.argv[1:]\n"
@@ -49,6 +50,7 @@ def measure(material: Material, rounds: int, say: Callable[[str], None]) -> list
         ColdStart(COURSE, ["benchmarks.inference.course", str(material.pickled), data]),
         ColdStart(TORCH, ["benchmarks.inference.ours", "torch", str(material.checkpoint), data]),
         ColdStart(ONNX, ["benchmarks.inference.ours", "onnx", str(material.checkpoint), data]),
+        ColdStart(NATIVE, ["benchmarks.inference.ours", "native", str(material.checkpoint), data]),
     ]
     for number in range(rounds + 1):
         say(f"cold start: round {number} of {rounds}" if number else "cold start: warming up")

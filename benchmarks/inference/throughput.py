@@ -33,6 +33,7 @@ NEWER = "course, newer loop"
 PLAIN = "plain PyTorch"
 TORCH = "ours, torch"
 ONNX = "ours, onnx"
+NATIVE = "ours, native"
 Predictions = npt.NDArray[np.float32]
 
 
@@ -150,13 +151,14 @@ def _contenders(material: Material, formula: list[float]) -> list[Contender]:
     def ours(engine: Engine, batch_size: int) -> Callable[[], Predictions]:
         return lambda: predict(engine, galaxies, batch_size).redshift.astype(np.float32)
 
-    engines = [open_engine(material.checkpoint, Choice(name, "cpu")) for name in ("torch", "onnx")]
+    engines = [open_engine(material.checkpoint, Choice(name, "cpu")) for name in ("torch", "onnx", "native")]
     return [
         Contender(LAMBDA, course.BATCH_SIZE, lambda_loop),
         Contender(NEWER, course.BATCH_SIZE, lambda: _joined(course.newer_loop(model, data))),
         Contender(PLAIN, PLAIN_BATCH, plain),
         Contender(TORCH, PLAIN_BATCH, ours(engines[0], PLAIN_BATCH)),
         Contender(ONNX, 512, ours(engines[1], 512)),
+        Contender(NATIVE, 512, ours(engines[2], 512)),
     ]
 
 

@@ -24,6 +24,7 @@ def test_the_page_and_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         throughput.PLAIN,
         throughput.TORCH,
         throughput.ONNX,
+        throughput.NATIVE,
     ]
     for row in warm.rows:
         assert row.rate > 0
@@ -33,8 +34,8 @@ def test_the_page_and_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     # What the profiler adds up counts times within times again, so the course's figure is the smaller one.
     assert warm.course_formula > 0
     assert all(start.time > 0 for start in starts)
-    theirs, _, ours = (start.megabytes for start in starts)
-    assert ours < theirs
+    theirs, _, *ours = (start.megabytes for start in starts)
+    assert max(ours) < theirs
 
     page = report.document(warm, warm, starts, command="make", rounds=1, machine=machine.describe())
     for row in warm.rows:

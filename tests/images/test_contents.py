@@ -7,6 +7,8 @@ import re
 import socket
 import subprocess
 
+import pytest
+
 from tests.localcloud.conftest import wait_for
 
 from .conftest import ROOT, docker
@@ -58,13 +60,16 @@ def test_images_carry_labels(built: dict[str, str]) -> None:
         assert labels["org.opencontainers.image.licenses"] == "MIT"
 
 
-def test_onnx_predicts_without_torch_and_the_redis_channel_loads(built: dict[str, str]) -> None:
+@pytest.mark.parametrize(("name", "suffix"), [("native", "safetensors"), ("onnx", "onnx")])
+def test_engines_predict_without_torch_and_the_redis_channel_loads(
+    built: dict[str, str], name: str, suffix: str
+) -> None:
     code = (
         "import sys, numpy\n"
         "from pathlib import Path\n"
-        "from inference.engines import open_engine\n"
+        "from inference.engines import Choice, open_engine\n"
         "import fmi.redis_store, redis\n"
-        "engine = open_engine(Path('/model/astromae-small.onnx'))\n"
+        f"engine = open_engine(Path('/model/astromae-small.{suffix}'), Choice({name!r}))\n"
         "z = engine(numpy.zeros((2, 5, 32, 32), 'f4'), numpy.zeros((2, 5)))\n"
         "print(z.shape[0], 'torch' in sys.modules)"
     )

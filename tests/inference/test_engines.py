@@ -17,7 +17,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference import checkpoint, engine, exported
+from inference import checkpoint, engine, exported, kernels
 from inference.config import SMALL, ModelConfig, ModelError
 from inference.engines import Choice, open_engine
 from inference.export import export
@@ -26,6 +26,7 @@ from inference.model import AstroMAE
 from inference.onnx_engine import OnnxEngine
 from inference.predict import DEFAULT_MODEL
 from inference.torch_engine import TorchEngine
+from tests.inference.native import NATIVE
 from tests.inference.test_model import TINY, inputs, scrambled
 
 TOLERANCE = 2e-6
@@ -53,11 +54,15 @@ def network(
     return model, path
 
 
-@pytest.mark.parametrize("name", ["onnx", "torch"])
+@pytest.mark.parametrize("name", [NATIVE, "onnx", "torch"])
 def test_an_engine_predicts_what_the_plain_network_predicts(
     network: tuple[AstroMAE, Path], name: str
 ) -> None:
     model, path = network
+    if name == "native" and model.config.kernel != 1:
+        with pytest.raises(ModelError, match="is for convolution kernel 1"):
+            open_engine(path, Choice(engine=name, device="cpu"))
+        return
     ready = open_engine(path, Choice(engine=name, device="cpu", threads=2))
     image, magnitude = inputs(70)
     found = ready(image.numpy(), magnitude.numpy())
@@ -88,7 +93,7 @@ def odd_networks(draw: st.DrawFn) -> ModelConfig:
     )
 
 
-@settings(max_examples=15)
+@settings(max_examples=20)
 @given(config=odd_networks())
 def test_engines_are_exact_whatever_the_proportions(config: ModelConfig) -> None:
     model = scrambled(config)
@@ -98,7 +103,8 @@ def test_engines_are_exact_whatever_the_proportions(config: ModelConfig) -> None
         path = Path(folder) / "model.safetensors"
         checkpoint.save(model, path, {})
         assert checkpoint.load(path).model.config == config
-        for name in ("onnx", "torch"):
+        native = kernels.built() and config.kernel == 1
+        for name in ("onnx", "torch", *["native"] * native):
             found = open_engine(path, Choice(engine=name, device="cpu", threads=1))
             assert np.abs(found(image.numpy(), magnitude.numpy()) - exact).max() < TOLERANCE
 
@@ -119,7 +125,7 @@ def test_weights_of_another_precision(tmp_path: Path, kind: torch.dtype, name: s
     np.testing.assert_allclose(found(image.numpy(), magnitude.numpy()), plain, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("name", ["onnx", "torch"])
+@pytest.mark.parametrize("name", [NATIVE, "onnx", "torch"])
 @pytest.mark.parametrize(
     ("other", "takes"), [({"image_size": 64}, "5 x 64 x 64"), ({"bands": 6}, "6 x 32 x 32")]
 )
@@ -142,7 +148,7 @@ def test_another_onnx_model_is_refused(tmp_path: Path) -> None:
         open_engine(tmp_path / "other.onnx")
 
 
-@pytest.mark.parametrize("name", ["onnx", "torch"])
+@pytest.mark.parametrize("name", [NATIVE, "onnx", "torch"])
 def test_the_shipped_network_says_the_same_of_galaxies(survey: Galaxies, name: str) -> None:
     model = checkpoint.load(DEFAULT_MODEL).model
     plain, exact = plain_and_exact(model, torch.from_numpy(survey.image), torch.from_numpy(survey.magnitude))
@@ -245,6 +251,7 @@ def test_auto_takes_torch_where_the_export_is_of_another_checkpoint(
     shutil.copy(tiny.with_suffix(".onnx.data"), tmp_path)
     checkpoint.save(scrambled(TINY), tmp_path / tiny.name, {"another": 1})
     monkeypatch.setattr("inference.engines._installed", lambda package: package != "onnx")
+    monkeypatch.setattr(kernels, "built", lambda: False)
     assert open_engine(tmp_path / tiny.name, Choice(device="cpu")).name == "torch"
     with pytest.raises(ModelError, match="scripts/export_model"):
         open_engine(tmp_path / tiny.name, Choice(engine="onnx", device="cpu"))
@@ -258,25 +265,28 @@ def test_a_model_is_loaded_once_until_it_changes(tiny: Path) -> None:
 
 def test_without_onnxruntime_torch_computes(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inference.engines._installed", lambda package: package != "onnxruntime")
+    monkeypatch.setattr(kernels, "built", lambda: False)
     assert open_engine(tiny, Choice(device="cpu", threads=4)).name == "torch"
     with pytest.raises(ModelError, match="onnxruntime is not installed"):
         open_engine(tiny, Choice(engine="onnx", threads=4))
 
 
-def test_auto_uses_an_export_that_is_there_without_torch(tiny: Path) -> None:
+@pytest.mark.parametrize("name", [NATIVE, "onnx"])
+def test_an_engine_starts_without_torch(tiny: Path, name: str) -> None:
     code = (
         "import sys; from pathlib import Path; from inference.engines import *\n"
-        f"engine = open_engine(Path({str(tiny)!r}))\n"
+        f"engine = open_engine(Path({str(tiny)!r}), Choice({name!r}))\n"
         "print(engine.name, *sorted({'torch', 'onnx'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
     )
-    assert done.stdout == "onnx\n"
+    assert done.stdout == f"{name}\n"
 
 
 def test_no_telemetry_is_kept_or_sent(tiny: Path, tmp_path: Path) -> None:
-    code = f"from pathlib import Path; from inference.engines import *; open_engine(Path({str(tiny)!r}))"
+    code = "from pathlib import Path; from inference.engines import *\n"
+    code += f"open_engine(Path({str(tiny)!r}), Choice('onnx'))"
     quiet = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
     home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=quiet | home, timeout=60, check=True)

@@ -1,0 +1,101 @@
+"""The network's kernels in C, which `pip install` compiles where there is a compiler, and their loading."""
+
+import ctypes
+import enum
+import sysconfig
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.config import ModelConfig, ModelError
+
+LIBRARY = Path(__file__).with_name("_astromae" + str(sysconfig.get_config_var("EXT_SUFFIX")))
+
+Array = npt.NDArray[np.float32]
+
+
+SIZES = (
+    "image_size",
+    "bands",
+    "patch",
+    "width",
+    "depth",
+    "heads",
+    "hidden",
+    "groups",
+    "inception_width",
+    "features",
+    "magnitude_width",
+    "fusion_width",
+)
+"""What the kernels have to know of a ModelConfig, in the order of `struct shape` of astromae.c."""
+
+
+class Processor(enum.IntEnum):
+    """What the kernels say of the processor that they find: `enum processor` of astromae.c."""
+
+    TOO_OLD = 0
+    MEASURED = 1
+    NOT_MEASURED = 2
+
+
+class Shape(ctypes.Structure):
+    """The sizes of a network."""
+
+    _fields_: ClassVar = [(name, ctypes.c_int) for name in SIZES]
+
+    @classmethod
+    def of(cls, config: ModelConfig) -> "Shape":
+        """The sizes that the kernels know of."""
+        return cls(*(getattr(config, name) for name in SIZES))
+
+
+def built() -> bool:
+    """Whether the kernels were compiled when the package was installed."""
+    return LIBRARY.is_file()
+
+
+def processor() -> Processor:
+    """Whether this processor can run the kernels, and whether their speed on such a one is known."""
+    return Processor(_library().astromae_processor())
+
+
+def predict(shape: Shape, weights: Array, image: Array, magnitude: Array) -> Array:
+    """Redshifts [N] of images [N, bands, S, S] and magnitudes [N, bands], on one core, without Python's lock.
+
+    `weights` are those of `inference.native_weights.pack`. Raises MemoryError where there is no room to work.
+    """
+    image, magnitude = np.ascontiguousarray(image), np.ascontiguousarray(magnitude)
+    redshift = np.empty(len(image), np.float32)
+    outcome = _library().astromae_predict(
+        ctypes.byref(shape), weights, weights.size, image, magnitude, len(image), redshift
+    )
+    if outcome == 1:
+        raise MemoryError(f"there is no memory for {len(image)} galaxies at once: use a smaller batch size")
+    if outcome:
+        raise ModelError("the kernels were compiled for other weights: pip install -e . compiles them again.")
+    return redshift
+
+
+@lru_cache(maxsize=1)
+def _library() -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL(str(LIBRARY))
+    except OSError as error:
+        raise ModelError(
+            f"{LIBRARY}: cannot be loaded ({error}); pip install -e . compiles it again."
+        ) from error
+    array = np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS")
+    library.astromae_predict.argtypes = [
+        ctypes.POINTER(Shape),
+        array,
+        ctypes.c_long,
+        array,
+        array,
+        ctypes.c_long,
+        array,
+    ]
+    return library
