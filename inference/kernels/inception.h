@@ -9,7 +9,7 @@ struct plates {
     float *image, *next, *framed;
 };
 
-/* A square image of the given side; its pixels are `stride` numbers apart, its first is at `at`. */
+/* The means of 2x2 pixels of an image [side, side, channels]. */
 static void average_pool(const float *from, long side, long channels, float *to)
 {
     for (long y = 0; y < side; y += 2)
@@ -20,7 +20,8 @@ static void average_pool(const float *from, long side, long channels, float *to)
             }
 }
 
-/* The greatest of the 3x3 pixels around each, as far as they are in the image. Channels are a multiple of 8. */
+/* The greatest of the 3x3 pixels around each, as far as they are in the image [side, side, channels], whose channels
+ * are a multiple of 8. */
 static void max_pool(const float *from, long side, long channels, float *to)
 {
     for (long y = 0; y < side; y++)
