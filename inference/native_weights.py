@@ -126,7 +126,8 @@ def _linear(layer: Layer) -> Iterator[Numbers]:
     outputs, inputs = layer.weight.shape
     missing = -outputs % COLUMNS
     yield layer.bias
-    padded = np.pad(layer.weight, ((0, missing), (0, 0)))
+    # Whole panels are only looked at in another order: a copy of all would double the memory of a cold start.
+    padded = np.pad(layer.weight, ((0, missing), (0, 0))) if missing else layer.weight
     yield padded.reshape(-1, COLUMNS, inputs).transpose(0, 2, 1)
 
 
