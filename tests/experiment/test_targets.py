@@ -74,7 +74,8 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/team-world"
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
+    # Executions are only recorded, whatever another test of this process has told moto.
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": False}}):
         yield
 
 
