@@ -5,7 +5,7 @@ is done here where a matrix product has just left its result. Neither torch nor 
 a checkpoint needs no export.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from inference.config import ModelConfig, ModelError
 from inference.engine import Redshifts
 from inference.fold import Weights, fold
 from inference.native_weights import pack
+from inference.workers import Workers
 
 PIECE = 128
 """Galaxies that a worker takes at a time, at most: the large dense layers are read once for each piece."""
@@ -30,22 +31,12 @@ class NativeEngine:
     def __init__(self, config: ModelConfig, weights: Weights, threads: int) -> None:
         self.threads = threads
         self.image_shape = (config.bands, config.image_size, config.image_size)
-        self._shape = kernels.Shape.of(config)
-        self._weights = pack(fold(config, weights))
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="native") if threads > 1 else None
+        shape, packed = kernels.Shape.of(config), pack(fold(config, weights))
+        self._workers = Workers(partial(kernels.predict, shape, packed), threads, PIECE)
 
     def __call__(self, image: npt.NDArray[np.float32], magnitude: npt.NDArray[np.float64]) -> Redshifts:
         """Redshifts [N] of images [N, 5, S, S] and magnitudes [N, 5]."""
-        if not len(image):
-            return np.empty(0, np.float32)
-        single = magnitude.astype(np.float32)
-        size = min(PIECE, -(-len(image) // self.threads))
-        pieces = [slice(start, start + size) for start in range(0, len(image), size)]
-        run = self._pool.map if self._pool else map
-        found = run(
-            lambda rows: kernels.predict(self._shape, self._weights, image[rows], single[rows]), pieces
-        )
-        return np.concatenate(list(found))
+        return self._workers(image, magnitude)
 
 
 def unfit(config: ModelConfig) -> ModelError | None:

@@ -6,7 +6,7 @@ torch is not imported.
 
 import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from inference.config import ModelError
 from inference.engine import Redshifts
+from inference.workers import Numbers, Workers
 
 # Unless told before it is imported, onnxruntime writes a device's id and reports its use to its maker.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -47,7 +48,7 @@ class OnnxEngine:
         self._takes = {value.name: value.shape for value in self._session.get_inputs()}
         if sorted(self._takes) != ["image", "magnitude"]:
             raise ModelError(f"{path}: is not a model that scripts/export_model.py wrote.")
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="onnx") if threads > 1 else None
+        self._workers = Workers(partial(_run, self._session), threads, PIECE)
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -62,15 +63,9 @@ class OnnxEngine:
 
     def __call__(self, image: npt.NDArray[np.float32], magnitude: npt.NDArray[np.float64]) -> Redshifts:
         """Redshifts [N] of images [N, 5, S, S] and magnitudes [N, 5]."""
-        if not len(image):
-            return np.empty(0, np.float32)
-        single = magnitude.astype(np.float32)
-        size = min(PIECE, -(-len(image) // self.threads))
-        pieces = [slice(start, start + size) for start in range(0, len(image), size)]
-        run = self._pool.map if self._pool else map
-        return np.concatenate(list(run(lambda rows: self._run(image[rows], single[rows]), pieces)))
+        return self._workers(image, magnitude)
 
-    def _run(self, image: npt.NDArray[np.float32], magnitude: npt.NDArray[np.float32]) -> Redshifts:
-        feed = {"image": np.ascontiguousarray(image), "magnitude": magnitude}
-        redshift: Redshifts = self._session.run(None, feed)[0]
-        return redshift
+
+def _run(session: onnxruntime.InferenceSession, image: Numbers, magnitude: Numbers) -> Redshifts:
+    redshift: Redshifts = session.run(None, {"image": np.ascontiguousarray(image), "magnitude": magnitude})[0]
+    return redshift
