@@ -12,6 +12,7 @@ import pytest
 from experiment import images
 from experiment.errors import TerraformError
 from localcloud import EmbeddedAWS
+from tests.localcloud.conftest import wait_for
 from tests.terraform import permissions
 from tests.terraform.inventory import client, list_everything
 from tests.terraform.provider import VARIABLE, running_provider
@@ -150,6 +151,17 @@ def leave_something(cloud: EmbeddedAWS, stack: Stack) -> None:
     s3.create_multipart_upload(Bucket=outputs["bucket"], Key="large")
 
 
+def wait_for_server(cloud: EmbeddedAWS, stack: Stack) -> None:
+    """Until the stack's always-on server, which starts after the apply, has told where it is."""
+    ssm = client(cloud, "ssm")
+    name = stack.terraform.output()["rendezvous"]["parameter"]
+    wait_for(
+        lambda: ssm.get_parameter(Name=name)["Parameter"]["Value"] != "pending",
+        "the rendezvous server's announcement",
+        seconds=120,
+    )
+
+
 def test_two_teams_share_an_account_and_nothing_is_left_of_either(
     cloud: EmbeddedAWS, untouched: dict[str, set[str]], stack: Stack, tmp_path: Path
 ) -> None:
@@ -158,6 +170,7 @@ def test_two_teams_share_an_account_and_nothing_is_left_of_either(
     second.terraform.environment[VARIABLE] = stack.terraform.environment[VARIABLE]
     second.apply()
     leave_something(cloud, second)
+    wait_for_server(cloud, second)
     both = list_everything(cloud)
     assert all(first[kind] <= both[kind] for kind in both)
     empty = {kind for kind, names in both.items() if names == untouched[kind]}
