@@ -32,7 +32,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt setup.py $(wildcard inference/ker
 	@echo "Installing into $(VENV) (a few minutes the first time, nothing after that)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(INSTALL) .
-	@ls inference/kernels/_astromae.* >/dev/null 2>&1 || \
+	@$(PY) -c 'import sys; from inference.kernels import built; sys.exit(not built())' || \
 	  echo "No C compiler was found: inference runs on onnxruntime (docs/inference.md, Engines)"
 	@touch $@
 

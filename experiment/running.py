@@ -32,4 +32,4 @@ def stop_running(client: SFNClient, state_machine: str, say: Callable[[str], Non
             say(f"Stopping the execution {arn.rpartition(':')[2]} ...")
             client.stop_execution(executionArn=arn, error="Destroyed", cause="its deployment was taken down")
     except ClientError as error:  # of a role that may not; it must not keep a deployment alive
-        say(f"Executions that run could not all be stopped: {error}")
+        say(f"Executions that run could not all be stopped, stop them in AWS's console: {error}")

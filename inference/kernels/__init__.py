@@ -34,6 +34,14 @@ SIZES = (
 """What the kernels have to know of a ModelConfig, in the order of `struct shape` of astromae.c."""
 
 
+class Outcome(enum.IntEnum):
+    """What became of a prediction: `enum outcome` of astromae.c."""
+
+    DONE = 0
+    NO_MEMORY = 1
+    OTHER_WEIGHTS = 2
+
+
 class Processor(enum.IntEnum):
     """What the kernels say of the processor that they find: `enum processor` of astromae.c."""
 
@@ -73,9 +81,9 @@ def predict(shape: Shape, weights: Array, image: Array, magnitude: Array) -> Arr
     outcome = _library().astromae_predict(
         ctypes.byref(shape), weights, weights.size, image, magnitude, len(image), redshift
     )
-    if outcome == 1:
+    if outcome == Outcome.NO_MEMORY:
         raise MemoryError(f"there is no memory for {len(image)} galaxies at once: use a smaller batch size")
-    if outcome:
+    if outcome == Outcome.OTHER_WEIGHTS:
         raise ModelError("the kernels were compiled for other weights: pip install -e . compiles them again.")
     return redshift
 

@@ -6,7 +6,7 @@
 
 #include "product.h"
 
-#define NORM_EPSILON 1e-6f
+#define NORM_EPSILON 1e-6f /* that of inference/config.py */
 
 /* Layer norm of every row, with neither scale nor shift. */
 static void layer_norm(const float *x, long rows, long width, float *out)

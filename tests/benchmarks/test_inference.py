@@ -8,9 +8,11 @@ import pytest
 from benchmarks.inference import cold, flops, machine, material, plot, report, throughput
 from inference import dataset
 from inference.model import AstroMAE
+from tests.inference.native import needs_kernels
 from tests.inference.test_model import TINY
 
 
+@needs_kernels
 @pytest.mark.timeout(300)
 def test_the_page_and_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throughput, "MATRIX", 256)
