@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +23,7 @@ from experiment.interrupts import undisturbed
 from experiment.local_lock import LocalLock
 from experiment.local_root import local_root
 from experiment.places import LOCAL_STATE, REPOSITORY
+from experiment.ports import free_port
 from experiment.terraform import Terraform, cli_environment
 from inference.files import write_atomically
 from localcloud.embedded import EmbeddedAWS, StartError
@@ -227,7 +227,7 @@ class LocalTarget:
     def _variables(self, home: Path, digests: dict[str, str]) -> dict[str, object]:
         """What differs from the defaults, and what a terraform.tfvars for AWS may set but not here."""
         applied = _read_json(home / "applied.json")
-        port = applied.get("variables", {}).get("rendezvous_port") or _free_port()
+        port = applied.get("variables", {}).get("rendezvous_port") or free_port()
         return {
             "name_prefix": "cosmic",
             "region": "us-east-1",
@@ -287,19 +287,6 @@ def _same_folder(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except OSError:
         return False
-
-
-def _free_port() -> int:
-    """A free port below another free one, which the rendezvous server has for its health and metrics."""
-    while True:
-        with socket.socket() as probe, socket.socket() as above:
-            probe.bind(("", 0))
-            port = int(probe.getsockname()[1])
-            try:
-                above.bind(("", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 def _read_json(path: Path) -> dict[str, Any]:

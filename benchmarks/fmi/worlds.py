@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from experiment.ports import free_port
+
 PATIENCE_S = 240.0
 # Far enough ahead that every rank has the command before the moment comes.
 LEAD_S = 0.05
@@ -65,7 +67,7 @@ class World:
         self.names += 1
         at = time.monotonic() + LEAD_S
         name = f"{self.system} {os.getpid()} {self.size} {self.names}"
-        answers = self.order("set_up", name=name, port=_free_port(), at=at)
+        answers = self.order("set_up", name=name, port=free_port(), at=at)
         return float(max(answer["end"] for answer in answers)) - at
 
     def time(self, operation: str, nbytes: int, repetitions: int, congestion: str = "") -> list[float]:
@@ -126,11 +128,6 @@ def mpirun() -> str:
     """Open MPI's launcher: the one beside this Python, or the system's."""
     beside = Path(sys.executable).with_name("mpirun")
     return str(beside) if beside.exists() else shutil.which("mpirun") or ""
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from experiment.console import Reporter
 from experiment.local_target import LocalTarget
+from localcloud.state import LOG_FILE
 from tests.e2e.stack import Stack
+
+LOG_LINES = 60
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +22,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     deployment = target.prepare(Reporter())
     yield Stack(state, target, deployment)
     target.destroy(Reporter())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the embedded AWS did when a test failed: on a CI machine its log is gone with it."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and isinstance(stack, Stack):
+        lines = (stack.state / "localcloud" / LOG_FILE).read_text().splitlines()
+        report.sections.append(("Log of the embedded AWS", "\n".join(lines[-LOG_LINES:])))
+    return report

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 
 import pytest
 
+from experiment.ports import free_port
 from tests.localcloud.conftest import wait_for
 
 from .conftest import ROOT, docker
@@ -96,9 +96,7 @@ def test_everything_is_compiled_already(built: dict[str, str]) -> None:
 
 
 def test_rendezvous_container_becomes_healthy_and_stops_when_told(built: dict[str, str]) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     container = docker(
         "run", "--detach", "--network", "host", "--read-only", "--health-interval", "1s",
         "--env", f"PORT={port}", "--env", f"METRICS_PORT={port + 1}", built["rendezvous"],

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import runpy
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 
+from experiment.ports import free_port
 from inference.galaxies import Galaxies
 from inference.metrics import measure
 from inference.partitions import write, write_partitions
@@ -254,12 +254,6 @@ def rendezvous() -> Iterator[int]:
     server.terminate()
     server.wait(10)
     server.stdout.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def run_world(endpoint: str, port: int, shares: list[list[str]], **more: str) -> list[tuple[int, str]]:

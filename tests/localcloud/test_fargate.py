@@ -9,18 +9,12 @@ from typing import Any
 import psutil
 import pytest
 
+from experiment.ports import free_port
 from localcloud import EmbeddedAWS
 
 from .conftest import Function, Json, client, wait_for
 
 Deploy = Callable[..., Function]
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 class Service:

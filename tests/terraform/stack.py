@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from experiment import images
+from experiment.ports import free_port
 from experiment.terraform import Terraform, cli_environment
 from localcloud import EmbeddedAWS
 
@@ -51,13 +51,6 @@ PLAIN: dict[str, object] = {
     "rendezvous_mode": "always-on",
 }
 """No option, and a server that runs at once."""
-
-
-def free_port() -> int:
-    """A TCP port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)
