@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
 from experiment.history import request_of_error
+from inference.unbroken import unbroken
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -178,4 +179,7 @@ def _read_all(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, b
 
 
 def _read(s3: S3Client, bucket: str, key: str) -> bytes:
-    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    def get() -> bytes:
+        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    return unbroken(f"s3://{bucket}/{key}", get)

@@ -34,9 +34,8 @@ def guarded(work: Callable[[], int], reporter: Reporter) -> int:
     except (BotoCoreError, ClientError) as error:
         reporter.say(f"Error: AWS said: {error}", "bold red", important=True)
     except OSError as error:
-        reporter.say(
-            f"Error: {error.filename or 'a file'}: {error.strerror or error}", "bold red", important=True
-        )
+        said = f"{error.filename or 'a file'}: {error.strerror}" if error.strerror else str(error)
+        reporter.say(f"Error: {said}", "bold red", important=True)
     return 1
 
 

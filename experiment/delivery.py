@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from experiment.console import Step
 from experiment.errors import DeliveryError
 from experiment.sync import Upload, listing, put_all
-from inference.files import write_atomically
+from inference.files import OutputError, make_writable, write_atomically
 from inference.partitions import SUFFIXES
 
 if TYPE_CHECKING:
@@ -48,6 +48,28 @@ class Delivery:
 
     folder: Path | None
     bucket: Bucket | None
+
+    def reach(self) -> None:
+        """Make the folder and look for the bucket, early: reading all data takes long.
+
+        Raises DeliveryError when the folder takes no files, ClientError when the bucket is not to be had.
+        """
+        if self.folder is not None:
+            try:
+                make_writable(self.folder)
+            except OutputError as error:
+                raise DeliveryError(str(error)) from error
+        if self.bucket is not None:
+            self.bucket.s3.list_objects_v2(Bucket=self.bucket.name, Prefix=self.bucket.prefix, MaxKeys=1)
+
+    def held(self, name: str) -> Iterator[tuple[str, bytes]]:
+        """What the places have under a file's name: where it is, and its content."""
+        if self.folder is not None and (self.folder / name).is_file():
+            yield str(self.folder / name), (self.folder / name).read_bytes()
+        if self.bucket is not None:
+            where, key = self.bucket.name, self.bucket.key(name)
+            if key in listing(self.bucket.s3, where, key):
+                yield f"s3://{where}/{key}", self.bucket.s3.get_object(Bucket=where, Key=key)["Body"].read()
 
     def check(self, expected: Mapping[str, int], suffix: str) -> None:
         """Raise DeliveryError when there are data files that the `expected` ones, a number by folder, leave.

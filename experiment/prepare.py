@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,9 +17,12 @@ from experiment.errors import DeliveryError
 from experiment.local_target import LocalTarget
 from experiment.targets import Target
 from inference.preparation.blocks import Source
-from inference.preparation.prepare import Options, Preparation
+from inference.preparation.prepare import SUMMARY, Options, Preparation
 
 SCHEME = "s3://"
+
+_OF_A_SPLIT = ("read", "kept", "split", "seed", "magnitudes")
+"""What of the summary says which galaxies are in which part, and as what."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +58,40 @@ def prepare(source: Source, options: Options, delivery: Delivery, reporter: Repo
     Raises DataError when the data cannot be used, DeliveryError when the place cannot.
     """
     with reporter.step(f"Checking {source.name}") as step:
-        preparation = Preparation(source, options, lambda count: step.update(note=f"{count:,} objects"))
+
+        def tell(count: int) -> None:
+            if not step.note:
+                delivery.reach()  # before all the reading, but not for data that cannot be used
+            step.update(note=f"{count:,} objects")
+
+        preparation = Preparation(source, options, tell)
     for line in found(preparation):
         reporter.say(line)
     delivery.check(preparation.expected, options.suffix)
+    _check_split(preparation.summary(), delivery)
     with reporter.step("Making partitions", total=preparation.count) as step:
         delivery.take(preparation.partitions(), preparation.count, step)
     reports = list(preparation.reports())
     with reporter.step(f"Writing {', '.join(file.name for file in reports)}", total=len(reports)) as step:
         delivery.take(reports, len(reports), step)
+
+
+def _check_split(summary: Mapping[str, object], delivery: Delivery) -> None:
+    """Raise DeliveryError when what is there was split in another way.
+
+    Until the last of its partitions is written over, galaxies of one split's test part would be in the
+    other's training part.
+    """
+    if summary["split"] is None:
+        return
+    for place, content in delivery.held(SUMMARY):
+        earlier = json.loads(content)
+        other = [name for name in _OF_A_SPLIT if earlier.get(name) != summary[name]]
+        if other:
+            was = ", ".join(f"{name} {earlier.get(name)}" for name in other)
+            raise DeliveryError(
+                f"{place}: what is there was split in another way ({was}): delete it or choose another place"
+            )
 
 
 def found(preparation: Preparation) -> Iterator[str]:

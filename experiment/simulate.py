@@ -30,6 +30,7 @@ from experiment.table import shown
 DEFAULT_LIMITS = (10, 1000)
 """Functions at once: of a new account, and of one that asked for more (Lambda quotas)."""
 WORKLOADS_GB = (12.6, 1000.0)
+MOST_GB = 10**9
 _MARGIN = 0.8
 """Part of Lambda's time limit that is planned with: the model may be off."""
 
@@ -221,8 +222,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     made.add_argument("--batch-size", type=positive, default=512, metavar="N", help="default: 512")
     made.add_argument("--region", default="us-east-1", help="whose prices to take (default: us-east-1)")
     arguments = made.parse_args(argv)
-    if any(gigabytes <= 0 or not math.isfinite(gigabytes) for gigabytes in arguments.gigabytes):
-        made.error("--gigabytes has to be above 0")
+    if not all(0 < gigabytes <= MOST_GB for gigabytes in arguments.gigabytes):
+        made.error(f"--gigabytes has to be above 0 and at most {MOST_GB:,}, an exabyte")
     reporter = Reporter()
 
     def work() -> int:

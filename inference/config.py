@@ -19,6 +19,10 @@ class ModelError(ValueError):
     """A checkpoint does not describe an AstroMAE network; the message says what is wrong in one sentence."""
 
 
+class MissingError(ModelError):
+    """The model is usable, but not by this engine, or something that the engine needs is not here."""
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """Sizes of every part; the defaults are the published network (15.9 M parameters, 221 MFLOP a sample).

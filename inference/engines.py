@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference import exported, kernels, weights_file
-from inference.config import IMAGE, ModelError
+from inference.config import IMAGE, MissingError, ModelError
 from inference.engine import Engine
 from inference.environment import usable_cores
 
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 ENGINES = ("auto", "native", "onnx", "torch")
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("fp32", "bf16", "fp16")
-
-
-class MissingError(ModelError):
-    """The model is usable, but not by this engine, or something that the engine needs is not here."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +69,10 @@ def _choose(model: Path, choice: Choice, device: str) -> "NativeEngine | OnnxEng
         return _torch(model, choice, device)
     if choice.engine == "native":
         return _native(model, choice)
-    if choice.engine == "auto" and _native_is_fastest(model):
+    if choice.engine == "auto":
         with suppress(MissingError):
-            return _native(model, choice)
+            if _native_is_fastest(model):
+                return _native(model, choice)
     try:
         return _onnx(model, choice)
     except MissingError:

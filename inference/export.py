@@ -1,5 +1,6 @@
 """Write a checkpoint as an ONNX model, beside it, for inference without torch."""
 
+import tempfile
 from pathlib import Path
 
 import onnx
@@ -23,11 +24,20 @@ def export(source: Path, heads: int | None = None, target: Path | None = None) -
     weights = {name: tensor.numpy() for name, tensor in loaded.model.state_dict().items()}
     metadata = {**loaded.metadata, SOURCE_KEY: fingerprint(source)}
     model = build(fold(loaded.model.config, weights), metadata)
-    weights_file = target.with_name(target.name + WEIGHTS_SUFFIX)
-    weights_file.unlink(missing_ok=True)  # onnx appends to a file that is there
     target.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save_model(
-        model, target, save_as_external_data=True, location=weights_file.name, size_threshold=STORED_APART
-    )
-    weights_file.chmod(target.stat().st_mode)  # onnx writes a file that only its owner can read
+    _save(model, target)
     return target
+
+
+def _save(model: onnx.ModelProto, target: Path) -> None:
+    """Write both files, or none: an earlier model is gone before its weights are others."""
+    weights_file = target.with_name(target.name + WEIGHTS_SUFFIX)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+        made, weights = Path(folder, target.name), Path(folder, weights_file.name)
+        onnx.save_model(
+            model, made, save_as_external_data=True, location=weights.name, size_threshold=STORED_APART
+        )
+        weights.chmod(made.stat().st_mode)  # onnx writes a file that only its owner can read
+        target.unlink(missing_ok=True)
+        weights.replace(weights_file)
+        made.replace(target)

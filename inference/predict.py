@@ -109,12 +109,13 @@ def predict(given: argparse.Namespace) -> Outcome:
 
 def _write(folder: Path, result: dict[str, object], predictions: Predictions, metrics: Metrics) -> None:
     make_writable(folder)
-    write_atomically(folder / "Results.json", (json.dumps(result, indent=2) + "\n").encode())
+    last, picture = folder / "Results.json", folder / "inference.png"
+    for earlier in (last, picture):  # of an earlier run, which says nothing of these predictions
+        earlier.unlink(missing_ok=True)
     write_atomically(folder / "predictions.parquet", predictions.parquet())
-    picture = folder / "inference.png"
-    picture.unlink(missing_ok=True)  # an earlier run's says nothing of these predictions
     if metrics.num_samples:
         plots.scatter(predictions.z_true, predictions.z_pred, metrics, picture)
+    write_atomically(last, (json.dumps(result, indent=2) + "\n").encode())
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,12 +11,10 @@ from typing import Any, Protocol
 from inference.data_error import DataError
 from inference.dataset import read
 from inference.galaxies import Galaxies
+from inference.unbroken import unbroken
 
 PIECE = 2**20
 """Bytes that are read from a connection at a time."""
-
-ATTEMPTS = 4
-"""How often an object is asked for while connections break in the middle of it; boto3 does not ask again."""
 
 
 @dataclass
@@ -58,17 +56,7 @@ class CountedS3:
 
         Raises ConnectionError when it broke off every time, and what the client raises.
         """
-        from botocore import exceptions as s3  # noqa: PLC0415 - whoever has a client has imported it
-
-        for _ in range(ATTEMPTS):
-            try:
-                return self._read(bucket, key)
-            except (s3.IncompleteReadError, s3.ReadTimeoutError, s3.ResponseStreamingError) as error:
-                broken = str(error)
-        raise ConnectionError(
-            f"s3://{bucket}/{key} broke off in each of {ATTEMPTS} attempts to read it: run this again later "
-            f"(the last time: {broken})"
-        )
+        return unbroken(f"s3://{bucket}/{key}", lambda: self._read(bucket, key))
 
     def _read(self, bucket: str, key: str) -> bytearray:
         started = time.perf_counter()

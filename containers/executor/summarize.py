@@ -16,6 +16,7 @@ from containers.executor import outcomes
 from containers.executor.clients import PARALLEL_REQUESTS, s3
 from containers.executor.mendable import is_mendable, looks_like_memory
 from containers.executor.outcomes import COMBINED_NAME, Outcome
+from inference.unbroken import unbroken
 
 if TYPE_CHECKING:
     from awslambdaric.lambda_context import LambdaContext
@@ -118,14 +119,18 @@ def _fresh_objects(event: Mapping[str, Any], suffix: str) -> list[bytes | None]:
         math.floor(datetime.fromisoformat(event["started_at"]).timestamp()), UTC
     )
 
+    def get(key: str) -> bytes | None:
+        found = s3().get_object(Bucket=event["bucket"], Key=key)
+        return found["Body"].read() if found["LastModified"] >= earliest else None
+
     def read(rank: int) -> bytes | None:
+        key = f"{event['result_path']}/{rank}.{suffix}"
         try:
-            found = s3().get_object(Bucket=event["bucket"], Key=f"{event['result_path']}/{rank}.{suffix}")
+            return unbroken(f"s3://{event['bucket']}/{key}", lambda: get(key))
         except ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 return None
             raise
-        return found["Body"].read() if found["LastModified"] >= earliest else None
 
     return _in_parallel(read, event["world_size"])
 

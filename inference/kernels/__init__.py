@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from inference.config import ModelConfig, ModelError
+from inference.config import MissingError, ModelConfig, ModelError
 
 LIBRARY = Path(__file__).with_name("_astromae" + str(sysconfig.get_config_var("EXT_SUFFIX")))
 
@@ -93,7 +93,7 @@ def _library() -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(str(LIBRARY))
     except OSError as error:
-        raise ModelError(
+        raise MissingError(
             f"{LIBRARY}: cannot be loaded ({error}); pip install -e . compiles it again."
         ) from error
     array = np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS")

@@ -1,7 +1,6 @@
 """The two commands of training, `scripts/pretrain.py` and `scripts/train.py`."""
 
 import argparse
-import math
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -193,8 +192,8 @@ def _seed(text: str) -> int:
 
 def _parse(parser: argparse.ArgumentParser, arguments: list[str] | None) -> argparse.Namespace:
     given = parser.parse_args(arguments)
-    if not 0 < given.learning_rate < math.inf:
-        parser.error(f"--learning-rate must be a number greater than 0, not {given.learning_rate}")
+    if not 0 < given.learning_rate <= 1:
+        parser.error(f"--learning-rate must be above 0 and at most 1, not {given.learning_rate}")
     if given.device == "cuda" and not torch.cuda.is_available():
         parser.error("this machine has no CUDA device that PyTorch can use: choose --device cpu")
     if given.device == "auto":

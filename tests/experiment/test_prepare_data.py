@@ -87,6 +87,43 @@ def test_a_folder_of_partitions(data: Path, tmp_path: Path, capsys: pytest.Captu
     assert "is there already and none of the partitions" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.usefixtures("endpoint")
+@pytest.mark.parametrize("place", [["--output", "out"], ["--upload", "s3://mine/x", "--target", "aws"]])
+def test_another_split_is_not_written_over_the_one_that_is_there(
+    data: Path, place: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(data.parent)
+    arguments = ("--data", data, "--size", "1MB", *place)
+    assert run(*arguments) == 0
+    capsys.readouterr()
+    assert run(*arguments, "--seed", 1) == 1  # as many partitions with other galaxies
+    said = " ".join(capsys.readouterr().out.split())
+    assert "summary.json: what is there was split in another way (seed 0): delete it or choose" in said
+    assert run(*arguments) == 0
+
+
+@pytest.mark.usefixtures("endpoint")
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        (["--output", "sample.pt/out"], "cannot write into"),
+        (["--upload", "s3://not-mine/x", "--target", "aws"], "NoSuchBucket"),
+    ],
+)
+def test_a_place_that_takes_nothing_is_known_before_the_data_is_read(
+    data: Path,
+    place: list[str],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(data.parent)
+    assert run("--data", data, *place) == 1
+    said = capsys.readouterr().out
+    assert says in said
+    assert "objects read" not in said
+
+
 def test_an_upload_of_copies_that_is_resumed(
     data: Path, endpoint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

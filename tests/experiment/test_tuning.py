@@ -206,8 +206,9 @@ def test_the_simulation_says_what_is_predicted_and_what_measured(
     printed = capsys.readouterr().out
     for part in ("measured: Lambda", "predicted: course", "predicted: these runs", "12.6 GB", "1 TB"):
         assert part in printed
-    with pytest.raises(SystemExit):
-        simulate.main(["--gigabytes", "-1"])
+    for impossible in ("-1", "1e300", "nan"):
+        with pytest.raises(SystemExit):
+            simulate.main(["--gigabytes", impossible])
 
 
 def test_a_partition_that_no_function_can_finish_is_called_impossible(

@@ -148,6 +148,18 @@ def test_without_a_compiler_onnxruntime_computes(
         open_engine(tiny, Choice("native", "cpu", threads=7))
 
 
+def test_kernels_of_another_system_are_left_alone(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = tmp_path / "_astromae.so"
+    library.write_bytes(b"not of this machine")
+    monkeypatch.setattr(kernels, "LIBRARY", library)
+    kernels._library.cache_clear()
+    assert open_engine(tiny, Choice(device="cpu", threads=8)).name == "onnx"
+    with pytest.raises(ModelError, match=r"_astromae\.so: cannot be loaded .* compiles it again"):
+        open_engine(tiny, Choice("native", "cpu", threads=8))
+
+
 @needs_kernels
 @pytest.mark.parametrize(
     ("content", "message"),

@@ -1,5 +1,6 @@
 """The standalone command, as a user runs it."""
 
+import errno
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from inference import plots, predict
 from inference.dataset import read
 from inference.galaxies import Galaxies
 from inference.metrics import measure
@@ -71,6 +73,21 @@ def test_a_picture_of_an_earlier_run_does_not_stay(survey: Galaxies, tmp_path: P
         done = command("--data", str(tmp_path / name), "--output", str(tmp_path / "out"))
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "out" / "inference.png").exists() is there
+
+
+def test_results_that_could_not_all_be_written_are_not_called_results(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--data", str(data), "--device", "cpu", "--output", str(tmp_path)]
+    assert predict.main(arguments) == 0
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(plots, "scatter", full)
+    assert predict.main(arguments) == 1
+    assert "No space left" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions.parquet"]
 
 
 def test_help_shows_an_example() -> None:

@@ -15,7 +15,8 @@ from inference.galaxies import Galaxies
 from inference.partitions import write_partitions
 from inference.predict import DEFAULT_MODEL
 from inference.rank import Phases, infer
-from inference.sources import ATTEMPTS, CountedS3, Partitions, file_partitions
+from inference.sources import CountedS3, Partitions, file_partitions
+from inference.unbroken import ATTEMPTS
 from tests.breaking_s3 import BreakingS3, breaking_s3
 
 WAIT_S = 30

@@ -228,6 +228,7 @@ def test_a_missing_encoder_is_one_sentence(
     "bad",
     [
         *(["--epochs", "0"], ["--galaxies", "-1"], ["--learning-rate", "0"], ["--learning-rate", "nan"]),
+        ["--learning-rate", "1e38"],
         *(["--seed", "-1"], ["--seed", str(2**64)], ["--size", "x"]),
         ["--device", "cpu", "--precision", "float16"],
     ],

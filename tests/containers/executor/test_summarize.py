@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from containers.executor import outcomes, summarize
+from containers.executor import clients, outcomes, summarize
 from containers.executor.outcomes import Outcome
 from containers.executor.summarize import (
     MOST_REFUSED,
@@ -21,6 +22,7 @@ from containers.executor.summarize import (
     ResultMissing,
     WorldLost,
 )
+from tests.breaking_s3 import breaking_s3
 from tests.containers.executor.conftest import BUCKET
 
 if TYPE_CHECKING:
@@ -254,3 +256,16 @@ def test_the_outcomes_of_an_earlier_attempt_do_not_count(context: SimpleNamespac
     write_outcome(0)
     with pytest.raises(WorldLost, match=r"^rank 0 failed in attempt 2: NoOutcome"):
         summarize.handler(event(1) | {"attempt": 2}, context)
+
+
+@pytest.mark.usefixtures("aws")
+def test_an_outcome_whose_connection_breaks_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = Outcome(rank=3, status="succeeded")
+    with breaking_s3(json.dumps(asdict(written)).encode()) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
+        clients.forget()
+        try:
+            server.breaks = 1
+            assert outcomes.read(BUCKET, "executions/run-7", 3) == written
+        finally:
+            clients.forget()
