@@ -16,7 +16,7 @@ from experiment.local_target import LocalTarget
 from tests.e2e.stack import Stack
 
 T = TypeVar("T")
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0
 BARRIER = """
 import fmi
 with fmi.from_env() as comm:

@@ -19,7 +19,7 @@ PREDICTED = {ONE.run_id: 10.0, TWO.run_id: 30.0}
 
 def until_shown(screen: io.StringIO, *words: str) -> None:
     """Wait until the live lines have said all of this."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not all(word in screen.getvalue() for word in words):
         assert time.monotonic() < deadline, screen.getvalue()[-2000:]
         time.sleep(0.05)

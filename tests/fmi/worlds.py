@@ -16,7 +16,7 @@ from containers.rendezvous.server import RendezvousServer
 from fmi.wire import Address
 
 T = TypeVar("T")
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 SECRET = "a shared secret"
 BIG = 16 << 20  # bytes
 

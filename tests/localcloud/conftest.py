@@ -39,7 +39,7 @@ def client(cloud: EmbeddedAWS, service: str) -> Json:
     )
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 15.0) -> Json:
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Json:
     """The first true value of `condition`; fails the test when there is none in time."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()

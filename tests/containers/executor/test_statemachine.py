@@ -85,7 +85,7 @@ class Machine:
         arn = self.client.start_execution(stateMachineArn=self.arn, name="one", input=json.dumps(payload))[
             "executionArn"
         ]
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while (described := self.client.describe_execution(executionArn=arn))["status"] == "RUNNING":
             assert time.monotonic() < deadline, "the execution does not end"
         return described

@@ -18,7 +18,7 @@ from containers.rendezvous.metrics import Metrics
 from containers.rendezvous.monitor import CONNECTIONS, REQUEST_BYTES, Monitor
 from containers.rendezvous.server import RendezvousServer
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 Body = Callable[[RendezvousServer, Monitor], Coroutine[Any, Any, None]]
 
 

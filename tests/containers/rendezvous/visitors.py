@@ -12,7 +12,7 @@ from containers.rendezvous.server import RendezvousServer
 from fmi import wire
 from fmi.wire import Address, Response
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 Body = Callable[[RendezvousServer], Coroutine[Any, Any, None]]
 
 
