@@ -65,6 +65,11 @@ class Stack:
         self.terraform.init()
         self.terraform.apply(self.variables, lambda *_: None)
 
+    def apply_part(self, *addresses: str) -> None:
+        """Make only these resources and modules, with what they need."""
+        self.terraform.init()
+        self._run("apply", "-auto-approve", *(f"-target={address}" for address in addresses))
+
     def provide_images(self, ecr: Client) -> None:
         """Put the images that CodeBuild would build into their repositories: the embedded AWS builds none.
 
@@ -80,7 +85,7 @@ class Stack:
             )
             if each["type"] == "terraform_data"
         }
-        self._run("apply", "-auto-approve", "-target=module.registry.aws_ecr_repository.this")
+        self.apply_part("module.registry.aws_ecr_repository.this")
         for name in images.NAMES:
             [tag] = [tag for address, tag in tags.items() if f'"{name}"' in address]
             put_image(ecr, f"{self.variables['name_prefix']}/{name}", tag)
