@@ -19,14 +19,20 @@ class Workers:
 
     def __init__(self, compute: Callable[[Numbers, Numbers], Redshifts], threads: int, most: int) -> None:
         self._compute, self._threads, self._most = compute, threads, most
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="engine") if threads > 1 else None
 
     def __call__(self, image: Numbers, magnitude: npt.NDArray[np.float64]) -> Redshifts:
-        """Redshifts [N], in order."""
+        """Redshifts [N], in order. Raises ValueError unless there are as many magnitudes as images."""
+        if len(image) != len(magnitude):
+            raise ValueError(f"there are {len(image)} images and magnitudes of {len(magnitude)} galaxies")
         if not len(image):
             return np.empty(0, np.float32)
         single = magnitude.astype(np.float32)
         size = min(self._most, -(-len(image) // self._threads))
         pieces = [slice(start, start + size) for start in range(0, len(image), size)]
-        run = self._pool.map if self._pool else map
-        return np.concatenate(list(run(lambda rows: self._compute(image[rows], single[rows]), pieces)))
+        if len(pieces) == 1:
+            return self._compute(image, single)
+        # Threads for this call only: of those that wait for the next, a process that forks has none.
+        with ThreadPoolExecutor(min(self._threads, len(pieces)), thread_name_prefix="engine") as pool:
+            return np.concatenate(
+                list(pool.map(lambda rows: self._compute(image[rows], single[rows]), pieces))
+            )

@@ -74,9 +74,16 @@ def processor() -> Processor:
 def predict(shape: Shape, weights: Array, image: Array, magnitude: Array) -> Array:
     """Redshifts [N] of images [N, bands, S, S] and magnitudes [N, bands], on one core, without Python's lock.
 
-    `weights` are those of `inference.native_weights.pack`. Raises MemoryError where there is no room to work.
+    `weights` are those of `inference.native_weights.pack`. Raises ValueError for arrays of other sizes, which
+    the kernels would read as if they had the right ones, and MemoryError where there is no room to work.
     """
-    image, magnitude = np.ascontiguousarray(image), np.ascontiguousarray(magnitude)
+    image, magnitude = (np.ascontiguousarray(array, np.float32) for array in (image, magnitude))
+    takes = (shape.bands, shape.image_size, shape.image_size)
+    if image.shape[1:] != takes or magnitude.shape != (len(image), shape.bands):
+        raise ValueError(
+            f"the network takes images [N, {', '.join(map(str, takes))}] and magnitudes [N, {shape.bands}], "
+            f"not {list(image.shape)} and {list(magnitude.shape)}"
+        )
     redshift = np.empty(len(image), np.float32)
     outcome = _library().astromae_predict(
         ctypes.byref(shape), weights, weights.size, image, magnitude, len(image), redshift

@@ -178,6 +178,35 @@ def test_galaxies_keep_their_order_in_every_batch(ready: OnnxEngine, count: int)
     np.testing.assert_allclose(ready(image[:count], magnitude[:count]), together[:count], atol=1e-6)
 
 
+@pytest.mark.parametrize("name", [NATIVE, "onnx"])
+@pytest.mark.parametrize("magnitudes", [7, 9])
+def test_magnitudes_of_other_galaxies_are_refused(tiny: Path, name: str, magnitudes: int) -> None:
+    found = open_engine(tiny, Choice(engine=name, device="cpu", threads=2))
+    with pytest.raises(ValueError, match=f"8 images and magnitudes of {magnitudes} galaxies"):
+        found(np.ones((8, 5, 32, 32), np.float32), np.ones((magnitudes, 5)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can fork here")
+@pytest.mark.parametrize("name", [NATIVE, "onnx"])
+def test_a_process_that_forks_has_a_working_engine(tiny: Path, name: str) -> None:
+    """As with multiprocessing on Linux. In a process of its own, which has no other threads."""
+    code = (
+        "import os, signal; import numpy as np; from pathlib import Path; from inference.engines import *\n"
+        f"engine = open_engine(Path({str(tiny)!r}), Choice({name!r}, 'cpu', threads=2))\n"
+        "batch = np.ones((8, 5, 32, 32), np.float32), np.ones((8, 5))\n"
+        "before = engine(*batch)\n"
+        "if child := os.fork():\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "else:\n"
+        "    signal.alarm(60)\n"
+        "    os._exit(not np.array_equal(engine(*batch), before))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True
+    )
+    assert done.stdout == "0\n"
+
+
 def test_batches_are_counted_and_cover_all(ready: OnnxEngine, survey: Galaxies) -> None:
     whole = engine.predict(ready, survey[:100], 1000)
     parts = engine.predict(ready, survey[:100], 33)

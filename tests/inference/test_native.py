@@ -90,6 +90,19 @@ def test_extreme_pixels_get_what_the_plain_network_says(tiny: Path, scale: float
 
 
 @needs_kernels
+@pytest.mark.parametrize(
+    ("images", "magnitudes"),
+    [((8, 5, 64, 64), (8, 5)), ((8, 3, 32, 32), (8, 5)), ((8, 5, 32, 32), (8, 3)), ((8, 5, 32, 32), (8,))],
+)
+def test_what_the_kernels_would_misread_is_refused(
+    tiny: Path, images: tuple[int, ...], magnitudes: tuple[int, ...]
+) -> None:
+    ready = open_engine(tiny, NATIVE)
+    with pytest.raises(ValueError, match=r"takes images \[N, 5, 32, 32\] and magnitudes \[N, 5\], not "):
+        ready(np.ones(images, np.float32), np.ones(magnitudes))
+
+
+@needs_kernels
 def test_weights_that_numpy_cannot_hold_are_left_to_others(tmp_path: Path) -> None:
     path = tmp_path / "half.safetensors"
     checkpoint.save(scrambled(TINY).to(torch.bfloat16), path, {})
