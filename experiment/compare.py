@@ -29,7 +29,7 @@ from experiment.intervals import Estimate, median, pooled_ratio, ratio
 from experiment.pictures import save
 from experiment.pictures.canvas import BLUE, DARK, GREY, ORANGE, Cell, Picture, canvas
 from experiment.results import open_results
-from experiment.table import shown
+from experiment.table import WIDE, shown
 
 LEVEL = 0.05
 HEAD = ("setting", "runs", "A", "B", "B/A", "95 % from", "to", "p", "verdict")
@@ -158,11 +158,13 @@ def told(comparison: Comparison) -> str:
         size = "no clear difference"
     else:
         size = f"B is {abs(all_of_them.value - 1):.1%} {'lower' if all_of_them.value < 1 else 'higher'}"
-    beyond = sum(item.beyond_noise for item in comparison.differences)
+    low, high = all_of_them.interval
+    between = "" if low is None else f" ({low:.3f} to {high:.3f})"
+    beyond, common = sum(item.beyond_noise for item in comparison.differences), len(comparison.differences)
     return (
-        f"{what.capitalize()} over {len(comparison.differences)} common settings: "
-        f"B/A {all_of_them.value:.3f} ({all_of_them.low:.3f} to {all_of_them.high:.3f}), {size}; "
-        f"{beyond} settings differ beyond noise."
+        f"{what.capitalize()} over {common} common setting{'s' if common > 1 else ''}: "
+        f"B/A {all_of_them.value:.3f}{between}, {size}; "
+        f"{beyond} {'setting differs' if beyond == 1 else 'settings differ'} beyond noise."
     )
 
 
@@ -175,7 +177,8 @@ def body_of(comparison: Comparison) -> list[list[Cell]]:
             f"{item.a.runs} and {item.b.runs}",
             item.a.value,
             item.b.value,
-            *(item.ratio.value, item.ratio.low, item.ratio.high),
+            item.ratio.value,
+            *item.ratio.interval,
             item.p,
             item.verdict,
         ]
@@ -257,7 +260,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         notes = [note for note in [elsewhere(first.rows, second.rows)] if note]
         path = _write(folder, (arguments.a, arguments.b), comparisons, notes)
         for comparison in comparisons:
-            reporter.console.print(_table(comparison))
+            reporter.console.print(_table(comparison, reporter.console.width))
             reporter.say(told(comparison), "bold")
         for note in notes:
             reporter.say(note, "yellow", important=True)
@@ -267,10 +270,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded(work, reporter)
 
 
-def _table(comparison: Comparison) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title=MEASURES[comparison.measure], title_justify="left")
-    for name in HEAD:
-        table.add_column(name, justify="left" if name in ("setting", "verdict") else "right")
+def _table(comparison: Comparison, width: int) -> Table:
+    wide = width >= WIDE
+    table = Table(
+        box=box.SIMPLE_HEAD if wide else None,
+        padding=(0, 1) if wide else (0, 1, 0, 0),
+        title=MEASURES[comparison.measure],
+        title_justify="left",
+    )
+    for name in HEAD:  # words may go on in the next line, numbers have to stay whole
+        words = name in ("setting", "verdict")
+        table.add_column(name, justify="left" if words else "right", no_wrap=not words)
     for line in body_of(comparison):
         table.add_row(*map(shown, line))
     return table

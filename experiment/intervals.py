@@ -28,6 +28,11 @@ class Estimate:
     runs: int
 
     @property
+    def interval(self) -> tuple[float, float] | tuple[None, None]:
+        """Both ends, as a table shows them: a single run has none, where its value twice would look sure."""
+        return (self.low, self.high) if self.runs > 1 else (None, None)
+
+    @property
     def error_bar(self) -> tuple[float, float]:
         """How far the interval reaches below and above the value, as matplotlib wants it."""
         return self.value - self.low, self.high - self.value
@@ -66,6 +71,8 @@ def _medians(values: npt.NDArray[np.float64], drawn: np.random.Generator) -> npt
 
 
 def _estimate(value: float, resampled: npt.NDArray[np.float64], runs: int) -> Estimate:
+    if runs < 2:  # of a ratio too, however many runs the other side has: this side's noise is not known
+        return Estimate(value, value, value, runs)
     low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     # Rounding in a division must not put the value itself outside.
     return Estimate(value, min(value, float(low)), max(value, float(high)), runs)

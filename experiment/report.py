@@ -137,8 +137,7 @@ def _medians(rows: Rows) -> str:
                 name,
                 time.runs,
                 time.value,
-                time.low,
-                time.high,
+                *time.interval,
                 *apart,
                 _median([r["cost_usd"] for r in group]),
             ]

@@ -53,7 +53,8 @@ class Summary:
         if (folder / "summary.json").exists():
             if not resume:
                 raise ResultsError(
-                    f"{folder} holds results already: add --resume to continue them, or name another --output"
+                    f"{folder} holds results already: name another --output, or continue them with "
+                    "run_experiment.py --resume"
                 )
             self._load()
         elif not read_only:
@@ -65,7 +66,7 @@ class Summary:
         if found and not resume:
             raise ResultsError(
                 f"{self.folder} holds {', '.join(path.name for path in found)} without a summary.json: name "
-                "another --output, or add --resume to set them aside"
+                "another --output, or set them aside with run_experiment.py --resume"
             )
         for path in found:
             self._say(f"{path} belongs to no run that is known here, and is kept as {set_aside(path).name}.")

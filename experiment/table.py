@@ -13,12 +13,12 @@ from rich.text import Text
 
 Row = Mapping[str, Any]
 
-_WIDE = 96
+WIDE = 96
 _SETTING = ("world_size", "batch_size", "memory_mb", "partition_mb", "files")
 _LEFT_OUT_FIRST = ("MAE", "init", "NMAD", "map", "samples", "R²", "samples/s")
 
 
-def runs_table(rows: Iterable[Row], width: int = _WIDE) -> Table:
+def runs_table(rows: Iterable[Row], width: int = WIDE) -> Table:
     """One line a run; settings are shown where they differ, and what does not fit the width is left out.
 
     Times are seconds, cost is in dollars, and NMAD is the metric that results call Precision.
@@ -26,7 +26,7 @@ def runs_table(rows: Iterable[Row], width: int = _WIDE) -> Table:
     rows = list(rows)
     columns = _fitting(_columns(rows), rows, width)
     table = Table(
-        box=box.SIMPLE_HEAD if width >= _WIDE else None, padding=(0, 1) if width >= _WIDE else (0, 1, 0, 0)
+        box=box.SIMPLE_HEAD if width >= WIDE else None, padding=(0, 1) if width >= WIDE else (0, 1, 0, 0)
     )
     for name in columns:
         table.add_column(name, justify="left" if name in ("run", "status") else "right", no_wrap=True)
@@ -39,7 +39,7 @@ def _fitting(
     columns: dict[str, Callable[[Row], str]], rows: list[Row], width: int
 ) -> dict[str, Callable[[Row], str]]:
     """The columns without the least important ones that a terminal of this width has no room for."""
-    gap = 3 if width >= _WIDE else 1
+    gap = 3 if width >= WIDE else 1
     needed = {
         name: gap + max(len(name), *(Text.from_markup(show(row)).cell_len for row in rows))
         for name, show in columns.items()

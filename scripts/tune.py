@@ -116,9 +116,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_outcome(found, model.source, output / "tuning.json")
         around = output.with_name(f"{output.name}-around")
         sweep = _command(arguments, best, around, _worlds_around(best))
-        reporter.say(f"Next: measure around it: scripts/run_experiment.py {shlex.join(sweep)}")
+        reporter.say(f"Next: measure around it: {_command_line('run_experiment.py', sweep)}")
         again = ["--target", arguments.target, "--from", str(around)]
-        reporter.say(f"then: scripts/tune.py {shlex.join(again)}")
+        reporter.say(f"then: {_command_line('tune.py', again)}")
         return 0
 
     return guarded(work, reporter)
@@ -154,6 +154,15 @@ def _worlds_around(best: Prediction) -> list[int]:
     settings = best.settings
     most = settings.partitions or settings.world_size
     return sorted({max(1, settings.world_size // 2), settings.world_size, min(most, 2 * settings.world_size)})
+
+
+def _command_line(script: str, arguments: Sequence[str]) -> str:
+    """What to type to run a script as this one runs: it is not executable, and `python` may be another."""
+    here = Path.cwd()
+    words = [Path(sys.executable), Path(__file__).resolve().with_name(script)]
+    return shlex.join(
+        [*(str(word.relative_to(here) if word.is_relative_to(here) else word) for word in words), *arguments]
+    )
 
 
 def _command(

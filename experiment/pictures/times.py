@@ -104,9 +104,7 @@ def time_by_world_size(rows: Sequence[Row]) -> Picture | None:
     body = []
     for (world, group), bar in zip(groups.items(), bars, strict=True):
         total = median([row["duration_s"] for row in group])
-        body.append(
-            [world, total.runs, total.value, total.low, total.high, *(bar.get(name) for name in names)]
-        )
+        body.append([world, total.runs, total.value, *total.interval, *(bar.get(name) for name in names)])
     told = "; ".join(f"world {line[0]}: {line[2]:.2f} s" for line in body)
     together = [row for group in groups.values() for row in group]
     return Picture(
@@ -156,7 +154,7 @@ def speedup(rows: Sequence[Row]) -> Picture | None:
         *left.get_legend_handles_labels(), frameon=False, fontsize=8, ncols=3, loc="outside upper center"
     )
     body = [
-        [world, whole.value, whole.low, whole.high, inner.value, whole.value / (world / worlds[0])]
+        [world, whole.value, *whole.interval, inner.value, whole.value / (world / worlds[0])]
         for world, whole, inner in zip(worlds, gains["execution"], gains["ranks only"], strict=True)
     ]
     note = (

@@ -83,7 +83,7 @@ def _time_and_cost(rows: Sequence[Row], axis: Axis) -> Picture | None:
     )  # fmt: skip
     fastest, cheapest = values[_lowest(times)], values[_lowest(costs)]
     body = [
-        [value, time.runs, time.value, time.low, time.high, cost.value / 1000]
+        [value, time.runs, time.value, *time.interval, cost.value / 1000]
         for value, time, cost in zip(values, times, costs, strict=True)
     ]
     return Picture(

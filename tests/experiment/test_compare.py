@@ -102,6 +102,29 @@ def test_nothing_is_claimed_over_all_settings_from_one_or_two_runs(runs: int) ->
     assert ("% lower" in said) == (runs >= 3)
 
 
+def test_a_single_run_has_no_interval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor has a ratio to it: how far the single run is from its median nobody knows."""
+    kept(tmp_path / "one", repeated(1.0, 1, 1, worlds=(2,)))
+    kept(tmp_path / "five", repeated(1.0, 5, 2, worlds=(2,)))
+    for first, second in (("one", "five"), ("five", "one")):
+        folders = [str(tmp_path / first), str(tmp_path / second)]
+        assert command.main([*folders, "--output", str(tmp_path / "out")]) == 0
+        assert ", too few runs to tell" in " ".join(capsys.readouterr().out.split())
+        with (tmp_path / "out" / "compare.csv").open(newline="") as file:
+            assert {(line["95 % from"], line["to"]) for line in csv.DictReader(file)} == {("", "")}
+
+
+def test_no_number_is_cut_on_a_narrow_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    folder = str(kept(tmp_path / "a", [{**row, "cost_usd": 0.0003092} for row in repeated(1.0, 2, 1)]))
+    assert command.main([folder, folder, "--output", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("0.0003092") == 4
+    assert "…" not in printed
+
+
 def test_a_source_may_have_any_name(tmp_path: Path) -> None:
     made = [
         rows.row(f"w{world}", world_size=world, source=source) for world, source in ((1, "x^{2$ $"), (2, "b"))

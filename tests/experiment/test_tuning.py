@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -123,6 +124,7 @@ def test_what_is_run_is_what_was_predicted_and_the_next_commands_work(
         return 0
 
     monkeypatch.setattr(run_experiment, "main", experiment)
+    monkeypatch.chdir(tmp_path)
     folder = tmp_path / "tuned here"
     arguments = ["--from", str(kept(tmp_path / "sweep")), "--max-world", "20", "--output", str(folder)]
     assert tune.main(["--target", "aws", *arguments]) == 0
@@ -131,8 +133,10 @@ def test_what_is_run_is_what_was_predicted_and_the_next_commands_work(
     assert asked[0].files == [20]
     assert json.loads((folder / "tuning.json").read_text())["settings"]["partitions"] == 20
     commands = [shlex.split(line) for line in printed.splitlines() if line.startswith(("Next: ", "then: "))]
+    scripts = Path(tune.__file__).resolve().parent
+    assert all(sys.executable in words for words in commands)  # as text, what was told can be run
     around, again = (
-        words[words.index(f"scripts/{name}.py") + 1 :]
+        words[words.index(f"{scripts}/{name}.py") + 1 :]
         for words, name in zip(commands, ("run_experiment", "tune"), strict=True)
     )
     assert experiment(around) == 0
