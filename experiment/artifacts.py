@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
 from experiment.history import request_of_error
-from inference.unbroken import unbroken
+from inference.unbroken import unbroken_object
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -114,7 +114,7 @@ def _endings(s3: S3Client, bucket: str, keys: Mapping[str, int], folder: str) ->
         failures=_objects(s3, bucket, _by_rank(keys, f"{folder}failures/", ".json")),
     )
     if f"{folder}ranks.json" in keys:
-        manifest = json.loads(_read(s3, bucket, f"{folder}ranks.json"))
+        manifest = json.loads(unbroken_object(s3, bucket, f"{folder}ranks.json"))
         found.files = sum(len(item.get("data_files") or ()) for item in manifest)
     return found
 
@@ -175,11 +175,5 @@ def _read_all(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, b
     if not keys:
         return {}
     with ThreadPoolExecutor(min(_THREADS, len(keys))) as pool:
-        return dict(zip(keys, pool.map(lambda key: _read(s3, bucket, key), keys.values()), strict=True))
-
-
-def _read(s3: S3Client, bucket: str, key: str) -> bytes:
-    def get() -> bytes:
-        return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-
-    return unbroken(f"s3://{bucket}/{key}", get)
+        bodies = pool.map(lambda key: unbroken_object(s3, bucket, key), keys.values())
+        return dict(zip(keys, bodies, strict=True))

@@ -12,6 +12,7 @@ from experiment.errors import DeliveryError
 from experiment.sync import Upload, listing, put_all
 from inference.files import OutputError, make_writable, write_atomically
 from inference.partitions import SUFFIXES
+from inference.unbroken import unbroken_object
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -67,9 +68,9 @@ class Delivery:
         if self.folder is not None and (self.folder / name).is_file():
             yield str(self.folder / name), (self.folder / name).read_bytes()
         if self.bucket is not None:
-            where, key = self.bucket.name, self.bucket.key(name)
-            if key in listing(self.bucket.s3, where, key):
-                yield f"s3://{where}/{key}", self.bucket.s3.get_object(Bucket=where, Key=key)["Body"].read()
+            s3, bucket, key = self.bucket.s3, self.bucket.name, self.bucket.key(name)
+            if key in listing(s3, bucket, key):
+                yield f"s3://{bucket}/{key}", unbroken_object(s3, bucket, key)
 
     def check(self, expected: Mapping[str, int], suffix: str) -> None:
         """Raise DeliveryError when there are data files that the `expected` ones, a number by folder, leave.

@@ -85,7 +85,10 @@ def _check_split(summary: Mapping[str, object], delivery: Delivery) -> None:
     if summary["split"] is None:
         return
     for place, content in delivery.held(SUMMARY):
-        earlier = json.loads(content)
+        try:
+            earlier = dict(json.loads(content))
+        except (ValueError, TypeError):
+            raise DeliveryError(f"{place} is of something else: choose another place") from None
         other = [name for name in _OF_A_SPLIT if earlier.get(name) != summary[name]]
         if other:
             was = ", ".join(f"{name} {earlier.get(name)}" for name in other)

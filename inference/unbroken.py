@@ -1,12 +1,29 @@
 """Reading an object of S3 again when its connection broke: boto3 does so only until the body begins."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
 ATTEMPTS = 4
 """How often an object is asked for while connections break in the middle of it."""
+
+
+class Readable(Protocol):
+    """What of a boto3 S3 client is used here."""
+
+    def get_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803, ANN401
+        """An object's body under "Body"."""
+
+
+def unbroken_object(client: Readable, bucket: str, key: str) -> bytes:
+    """An object's bytes; raises what `unbroken` does."""
+
+    def read() -> bytes:
+        content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return content
+
+    return unbroken(f"s3://{bucket}/{key}", read)
 
 
 def unbroken(name: str, read: Callable[[], T]) -> T:

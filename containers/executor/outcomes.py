@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 from botocore.exceptions import ClientError
 
 from containers.executor.clients import s3
-from inference.unbroken import unbroken
+from inference.unbroken import unbroken_object
 
 COMBINED_NAME = "combined_data.json"
 """What Summarize writes below a result path once every rank's result is there: the execution is finished."""
@@ -117,11 +117,8 @@ def _service_message(cause: str | None) -> str | None:
 
 
 def _read_json(bucket: str, key: str) -> dict[str, Any] | None:
-    def get() -> bytes:
-        return s3().get_object(Bucket=bucket, Key=key)["Body"].read()
-
     try:
-        body = unbroken(f"s3://{bucket}/{key}", get)
+        body = unbroken_object(s3(), bucket, key)
     except ClientError as error:
         if error.response["Error"]["Code"] in _ABSENT:
             return None

@@ -102,6 +102,14 @@ def test_another_split_is_not_written_over_the_one_that_is_there(
     assert run(*arguments) == 0
 
 
+def test_a_summary_of_something_else_is_not_written_over(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "summary.json").write_text("[1, 2]")
+    assert run("--data", data, "--output", tmp_path) == 1
+    assert "summary.json is of something else" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.usefixtures("endpoint")
 @pytest.mark.parametrize(
     ("place", "says"),
