@@ -3,7 +3,11 @@
 The names are the course's. Nothing here needs torch, so that a checkpoint can be used where it is not loaded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from inference.config import ModelConfig, ModelError, Shapes
 
@@ -14,6 +18,9 @@ ALIASES = {
     for part in ("weight", "bias")
 }
 """A convolution that the course's network registers under two names; safetensors stores it once."""
+
+COUNTER = "num_batches_tracked"
+"""What batch norms count for training: no weight, but a whole number."""
 
 
 def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -34,6 +41,19 @@ def check(given: Shapes, config: ModelConfig) -> None:
     faults = [f"{kind}: {', '.join(names[:8])}" for kind, names in wrong.items() if names]
     if faults:
         raise ModelError(f"the weights do not fit the AstroMAE architecture; {'; '.join(faults)}.")
+
+
+def check_numbers(weights: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Raise ModelError naming the first weight that is not floating point, or not finite."""
+    for name, array in weights.items():
+        if name.endswith(COUNTER):
+            continue
+        if array.dtype.kind in "biuc":  # not by what it should be: NumPy takes bfloat16 for no number at all
+            raise ModelError(f"the weight {name} is {array.dtype} instead of floating point.")
+        if not np.isfinite(array).all():
+            raise ModelError(
+                f"the weight {name} is not finite, as when a training diverged: use an earlier checkpoint."
+            )
 
 
 def _all(config: ModelConfig) -> Iterator[Named]:
@@ -67,7 +87,7 @@ def _norm(name: str, width: int) -> Iterator[Named]:
 def _batch_norm(name: str, width: int) -> Iterator[Named]:
     yield from _norm(name, width)
     yield from ((f"{name}.{part}", (width,)) for part in ("running_mean", "running_var"))
-    yield f"{name}.num_batches_tracked", ()
+    yield f"{name}.{COUNTER}", ()
 
 
 def _block(name: str, config: ModelConfig) -> Iterator[Named]:

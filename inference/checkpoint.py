@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as encode
 from torch import Tensor
 
-from inference.architecture import ALIASES, check
+from inference.architecture import ALIASES, check, check_numbers
 from inference.config import ModelConfig, ModelError, config_from_shapes
 from inference.files import write_atomically
 from inference.model import AstroMAE
@@ -101,13 +101,16 @@ def plain_names(loaded: object, path: Path) -> dict[str, Tensor]:
 def build(config: ModelConfig, tensors: Mapping[str, Tensor]) -> AstroMAE:
     """A network in eval mode with the given weights, in single precision whatever they are stored in.
 
-    Raises ModelError listing the weights that are missing, unexpected or of another shape.
+    Raises ModelError listing the weights that are missing, unexpected or of another shape, or naming one that
+    is not finite or not floating point.
     """
     with torch.device("meta"):  # no time is spent on initial values that are replaced at once
         model = AstroMAE(config)
     check({name: tuple(tensor.shape) for name, tensor in tensors.items()}, config)
-    given = {**tensors, **{alias: tensors[name] for alias, name in ALIASES.items()}}
-    model.load_state_dict({name: _channels_last(_single(given[name])) for name in given}, assign=True)
+    single = {name: _single(tensor.detach()) for name, tensor in tensors.items()}
+    check_numbers({name: tensor.numpy() for name, tensor in single.items()})
+    given = single | {alias: single[name] for alias, name in ALIASES.items()}
+    model.load_state_dict({name: _channels_last(given[name]) for name in given}, assign=True)
     # Assigning gives each name its own parameter; tie the shared convolution again.
     model.inception_model.vis_inception[0] = model.inception_model.conv2d_init
     return model.eval().requires_grad_(False)

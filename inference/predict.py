@@ -48,7 +48,7 @@ def arguments_from(arguments: list[str] | None) -> argparse.Namespace:
     add("--batch-size", default=str(DEFAULT_BATCH_SIZE), help="galaxies, or auto to measure (%(default)s)")
     add("--output", type=Path, default=Path("results"), help="folder for the results (%(default)s)")
     given = parser.parse_args(arguments)
-    if given.batch_size != "auto" and (not given.batch_size.isdigit() or int(given.batch_size) < 1):
+    if given.batch_size != "auto" and (not given.batch_size.isdecimal() or int(given.batch_size) < 1):
         parser.error(f"--batch-size must be at least 1, or auto, not {given.batch_size}")
     for name in ("heads", "threads"):
         if getattr(given, name) is not None and getattr(given, name) < 1:

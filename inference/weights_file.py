@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
-from inference.architecture import check
+from inference.architecture import check, check_numbers
 from inference.config import ModelConfig, ModelError, config_from_shapes
 from inference.fold import Weights
 
@@ -45,6 +45,7 @@ def read(path: Path, heads: int | None = None) -> WeightsFile:
     try:
         config = config_from_shapes(shapes, heads)
         check(shapes, config)
+        check_numbers(weights)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     return WeightsFile(config, weights)
@@ -53,7 +54,7 @@ def read(path: Path, heads: int | None = None) -> WeightsFile:
 def stored_heads(path: Path, metadata: Mapping[str, str]) -> int:
     """The number of attention heads, which no weight's shape tells. Raises ModelError where it is missing."""
     text = metadata.get("heads", "")
-    if not text.isdigit():
+    if not text.isdecimal():
         raise ModelError(f"{path}: the file does not say how many attention heads it has; give --heads.")
     return int(text)
 

@@ -49,6 +49,9 @@ def test_heads_must_be_known(saved: tuple[AstroMAE, Path], tmp_path: Path) -> No
     save_file(load_file(path), bare)
     with pytest.raises(ModelError, match="--heads"):
         checkpoint.load(bare)
+    save_file(load_file(path), path, {"heads": "²"})
+    with pytest.raises(ModelError, match="--heads"):
+        checkpoint.load(path)
     assert checkpoint.load(bare, heads=4).model.config.heads == 4
 
 

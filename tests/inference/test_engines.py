@@ -16,6 +16,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
 from inference import checkpoint, engine, exported, kernels
 from inference.config import SMALL, ModelConfig, ModelError
@@ -135,6 +136,25 @@ def test_a_network_for_other_images_is_refused(
     checkpoint.save(scrambled(replace(TINY, **other)), tmp_path / "model.safetensors", {})
     with pytest.raises(ModelError, match=rf"model\.safetensors: takes images of {takes}"):
         open_engine(tmp_path / "model.safetensors", Choice(engine=name, device="cpu"))
+
+
+@pytest.mark.parametrize("name", [NATIVE, "onnx", "torch"])
+@pytest.mark.parametrize(
+    ("weight", "said"),
+    [
+        (torch.full((16, 16), torch.nan), r"head\.weight is not finite, .*: use an earlier checkpoint"),
+        (torch.ones((16, 16), dtype=torch.int8), r"head\.weight is int8 instead of floating point"),
+    ],
+)
+def test_weights_that_are_no_numbers_are_refused(
+    tmp_path: Path, weight: torch.Tensor, said: str, name: str
+) -> None:
+    """With them no galaxy has a redshift, and a run that says so only at its end was paid for."""
+    path = tmp_path / "model.safetensors"
+    checkpoint.save(scrambled(TINY), path, {})
+    save_file({**load_file(path), "head.weight": weight}, path, {"heads": "2"})
+    with pytest.raises(ModelError, match=rf"model\.safetensors: the weight {said}\.$"):
+        open_engine(path, Choice(engine=name, device="cpu"))
 
 
 def test_another_onnx_model_is_refused(tmp_path: Path) -> None:

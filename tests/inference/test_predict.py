@@ -97,7 +97,13 @@ def test_help_shows_an_example() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [[], ["--data", "x", "--batch-size", "0"], ["--data", "x", "--device", "tpu"]]
+    "bad",
+    [
+        [],
+        ["--data", "x", "--batch-size", "0"],
+        ["--data", "x", "--batch-size", "²"],
+        ["--data", "x", "--device", "tpu"],
+    ],
 )
 def test_bad_arguments_exit_with_2(bad: list[str]) -> None:
     done = command(*bad)
