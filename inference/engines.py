@@ -139,19 +139,32 @@ def _onnx(model: Path, choice: Choice) -> "OnnxEngine":
     threads = choice.threads or usable_cores()
     if model.suffix == exported.SUFFIX:
         return OnnxEngine(model, threads)
-    if choice.heads is None and exported.exported_path(model).is_file():
-        engine = OnnxEngine(exported.exported_path(model), threads)
-        if engine.metadata.get(exported.SOURCE_KEY) == exported.fingerprint(model):
-            return engine
+    if found := _exported(model, choice, threads):
+        return found
     if not _installed("onnx"):
         raise MissingError(
-            f"{model}: has no exported model beside it that was made from it; make one with "
+            f"{model}: has no usable exported model beside it that was made from it; make one with "
             "scripts/export_model.py where the package onnx is installed, or use --engine torch."
         )
     from inference.export import export  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory() as folder:
         return OnnxEngine(export(model, choice.heads, Path(folder) / "model.onnx"), threads)
+
+
+def _exported(model: Path, choice: Choice, threads: int) -> "OnnxEngine | None":
+    """The engine of the model beside a checkpoint, if it is whole and of this checkpoint and these heads."""
+    from inference.onnx_engine import OnnxEngine  # noqa: PLC0415
+
+    path = exported.exported_path(model)
+    try:
+        found = OnnxEngine(path, threads) if path.is_file() else None
+    except ModelError:  # damaged, or without its weights: that is no fault of the checkpoint
+        return None
+    if found is None or found.metadata.get(exported.SOURCE_KEY) != exported.fingerprint(model):
+        return None
+    heads = choice.heads or weights_file.known_heads(model)
+    return found if heads is None or found.metadata.get(exported.HEADS_KEY) == str(heads) else None
 
 
 def _torch(model: Path, choice: Choice, device: str) -> "TorchEngine":

@@ -6,7 +6,15 @@ from pathlib import Path
 import onnx
 
 from inference import checkpoint
-from inference.exported import SOURCE_KEY, WEIGHTS_SUFFIX, exported_path, fingerprint
+from inference.exported import (
+    HEADS_KEY,
+    SOURCE_KEY,
+    WEIGHTS_FINGERPRINT_KEY,
+    WEIGHTS_KEY,
+    WEIGHTS_SUFFIX,
+    exported_path,
+    fingerprint,
+)
 from inference.fold import fold
 from inference.onnx_graph import build
 
@@ -17,13 +25,15 @@ STORED_APART = 1024
 def export(source: Path, heads: int | None = None, target: Path | None = None) -> Path:
     """Write `NAME.onnx` and `NAME.onnx.data` for the checkpoint `NAME.safetensors`; returns the first.
 
-    The model says which checkpoint it comes from. Raises ModelError when the checkpoint is unusable.
+    The model says which checkpoint it comes from, and which weights are its own. Raises ModelError when the
+    checkpoint is unusable.
     """
     target = target or exported_path(source)
     loaded = checkpoint.load(source, heads)
     weights = {name: tensor.numpy() for name, tensor in loaded.model.state_dict().items()}
-    metadata = {**loaded.metadata, SOURCE_KEY: fingerprint(source)}
-    model = build(fold(loaded.model.config, weights), metadata)
+    config = loaded.model.config
+    metadata = {**loaded.metadata, HEADS_KEY: str(config.heads), SOURCE_KEY: fingerprint(source)}
+    model = build(fold(config, weights), metadata)
     target.parent.mkdir(parents=True, exist_ok=True)
     _save(model, target)
     return target
@@ -37,7 +47,16 @@ def _save(model: onnx.ModelProto, target: Path) -> None:
         onnx.save_model(
             model, made, save_as_external_data=True, location=weights.name, size_threshold=STORED_APART
         )
+        _note_weights(made, weights)
         weights.chmod(made.stat().st_mode)  # onnx writes a file that only its owner can read
         target.unlink(missing_ok=True)
         weights.replace(weights_file)
         made.replace(target)
+
+
+def _note_weights(made: Path, weights: Path) -> None:
+    """Say in the model which file its weights are in: another's may have as many of the same shapes."""
+    model = onnx.ModelProto.FromString(made.read_bytes())
+    for key, value in ((WEIGHTS_KEY, weights.name), (WEIGHTS_FINGERPRINT_KEY, fingerprint(weights))):
+        model.metadata_props.add(key=key, value=value)
+    made.write_bytes(model.SerializeToString())

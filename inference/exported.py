@@ -7,6 +7,11 @@ SUFFIX = ".onnx"
 WEIGHTS_SUFFIX = ".data"
 SOURCE_KEY = "source_sha256"
 """Under this name the exported model's metadata holds the fingerprint of its checkpoint."""
+HEADS_KEY = "heads"
+"""And under this one the number of attention heads, which may have been given when it was exported."""
+WEIGHTS_KEY = "weights"
+"""And here the name of its second file, beside it."""
+WEIGHTS_FINGERPRINT_KEY = "weights_sha256"
 
 
 def exported_path(checkpoint: Path) -> Path:

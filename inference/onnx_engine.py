@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from inference.config import ModelError
 from inference.engine import Redshifts
+from inference.exported import WEIGHTS_FINGERPRINT_KEY, WEIGHTS_KEY, fingerprint
 from inference.workers import Numbers, Workers
 
 # Unless told before it is imported, onnxruntime writes a device's id and reports its use to its maker.
@@ -48,6 +49,7 @@ class OnnxEngine:
         self._takes = {value.name: value.shape for value in self._session.get_inputs()}
         if sorted(self._takes) != ["image", "magnitude"]:
             raise ModelError(f"{path}: is not a model that scripts/export_model.py wrote.")
+        self._check_weights(path)
         self._workers = Workers(partial(_run, self._session), threads, PIECE)
 
     @property
@@ -60,6 +62,12 @@ class OnnxEngine:
         """What `inference.export` wrote into the file."""
         found: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         return found
+
+    def _check_weights(self, path: Path) -> None:
+        """Raise ModelError where the second file is of another model with weights of these shapes."""
+        name, noted = (self.metadata.get(key) for key in (WEIGHTS_KEY, WEIGHTS_FINGERPRINT_KEY))
+        if name and fingerprint(weights := path.with_name(name)) != noted:
+            raise ModelError(f"{weights}: is of another model than {path}: copy or export both anew.")
 
     def __call__(self, image: npt.NDArray[np.float32], magnitude: npt.NDArray[np.float64]) -> Redshifts:
         """Redshifts [N] of images [N, 5, S, S] and magnitudes [N, 5]."""

@@ -51,12 +51,25 @@ def read(path: Path, heads: int | None = None) -> WeightsFile:
     return WeightsFile(config, weights)
 
 
+def known_heads(path: Path) -> int | None:
+    """The number of attention heads that a checkpoint says it has; None where it does not say."""
+    if path.suffix != SUFFIX:
+        return None
+    with safe_open(path, framework="numpy") as file:
+        return _heads(file.metadata() or {})
+
+
 def stored_heads(path: Path, metadata: Mapping[str, str]) -> int:
     """The number of attention heads, which no weight's shape tells. Raises ModelError where it is missing."""
-    text = metadata.get("heads", "")
-    if not text.isdecimal():
+    heads = _heads(metadata)
+    if heads is None:
         raise ModelError(f"{path}: the file does not say how many attention heads it has; give --heads.")
-    return int(text)
+    return heads
+
+
+def _heads(metadata: Mapping[str, str]) -> int | None:
+    text = metadata.get("heads", "")
+    return int(text) if text.isdecimal() else None
 
 
 def _array(path: Path, file: Any, name: str) -> npt.NDArray[np.floating[Any]]:  # noqa: ANN401 - it has no type

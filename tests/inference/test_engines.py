@@ -275,6 +275,7 @@ def test_the_shipped_export_is_of_the_shipped_checkpoint() -> None:
     # When this fails: python scripts/export_model.py inference/bundle/Fine_Tune_Model/*.safetensors
     ready = OnnxEngine(exported.exported_path(DEFAULT_MODEL), threads=1)
     assert ready.metadata[exported.SOURCE_KEY] == exported.fingerprint(DEFAULT_MODEL)
+    assert exported.WEIGHTS_FINGERPRINT_KEY in ready.metadata
     bundle = DEFAULT_MODEL.parents[1]
     assert sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()) < 10e6
 
@@ -290,6 +291,59 @@ def test_an_export_of_another_checkpoint_is_not_used(tiny: Path, tmp_path: Path)
     image, magnitude = (tensor.numpy() for tensor in inputs(3))
     before, after = (open_engine(path, Choice(engine="onnx"))(image, magnitude) for path in (tiny, other))
     np.testing.assert_allclose(after, before + 1.0, atol=1e-5)
+
+
+def test_weights_of_another_export_are_not_used(tiny: Path, tmp_path: Path) -> None:
+    """Such as after a copy of the files that was cut off: both have the same length."""
+    for path in tiny.parent.glob("tiny.*"):
+        shutil.copy(path, tmp_path)
+    other = tmp_path / "other.safetensors"
+    model = scrambled(TINY)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.3)
+    checkpoint.save(model, other, {})
+    export(other)
+    swapped = exported.exported_path(tmp_path / tiny.name)
+    shutil.copy(tmp_path / "other.onnx.data", tmp_path / f"{swapped.name}.data")
+    with pytest.raises(ModelError, match=r"tiny\.onnx\.data: is of another model than .*tiny\.onnx: .* both"):
+        open_engine(swapped)
+    image, magnitude = (tensor.numpy() for tensor in inputs(3))
+    before, after = (
+        open_engine(path, Choice(engine="onnx"))(image, magnitude) for path in (tiny, tmp_path / tiny.name)
+    )
+    np.testing.assert_array_equal(after, before)
+
+
+@pytest.mark.parametrize("damage", ["no weights", "empty"])
+def test_a_damaged_export_is_no_fault_of_the_checkpoint(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    for path in tiny.parent.glob("tiny.*"):
+        shutil.copy(path, tmp_path)
+    if damage == "empty":
+        (tmp_path / "tiny.onnx").write_bytes(b"")
+    else:
+        (tmp_path / "tiny.onnx.data").unlink()
+    image, magnitude = (tensor.numpy() for tensor in inputs(3))
+    found = open_engine(tmp_path / tiny.name, Choice(engine="onnx"))(image, magnitude)
+    np.testing.assert_array_equal(found, open_engine(tiny, Choice(engine="onnx"))(image, magnitude))
+    monkeypatch.setattr("inference.engines._installed", lambda package: package != "onnx")
+    with pytest.raises(ModelError, match=r"no usable exported model beside it .* scripts/export_model"):
+        open_engine(tmp_path / tiny.name, Choice(engine="onnx", threads=5))
+
+
+def test_an_export_with_other_heads_is_used_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    checkpoint.save(scrambled(TINY), path, {})
+    image, magnitude = (tensor.numpy() for tensor in inputs(30))
+    export(path, heads=4)
+    for heads in (None, 4):
+        found, expected = (
+            open_engine(path, Choice(engine=name, device="cpu", heads=heads))(image, magnitude)
+            for name in ("onnx", "torch")
+        )
+        np.testing.assert_allclose(found, expected, atol=TOLERANCE)
 
 
 def test_auto_takes_torch_where_the_export_is_of_another_checkpoint(
