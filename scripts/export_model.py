@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from inference.config import ModelError
-from inference.exported import SUFFIX
+from inference.exported import SUFFIX, exported_path
 
 EXAMPLE = """\
 example:
@@ -34,10 +34,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"error: cannot write {error.filename}: {error.strerror or error}", file=sys.stderr)
+        # A full disk gives no name.
+        place = error.filename or given.output or exported_path(given.checkpoint)
+        print(f"error: cannot write {place}: {error.strerror or error}", file=sys.stderr)
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,4 +1,4 @@
-"""The command that writes a checkpoint as an ONNX model, as a user runs it."""
+"""The commands that write a checkpoint in another form, as a user runs them."""
 
 import subprocess
 import sys
@@ -11,7 +11,21 @@ from inference import checkpoint
 from inference.export import export
 from tests.inference.test_model import TINY, scrambled
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "export_model.py"
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPT = SCRIPTS / "export_model.py"
+
+
+def run_after(preparation: str, script: Path, *arguments: Path) -> subprocess.CompletedProcess[str]:
+    """The script in a process of its own, in which Python does something else first."""
+    code = f"import sys; sys.argv = sys.argv[1:]; {preparation}\n"
+    code += "import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
+    return subprocess.run(
+        [sys.executable, "-c", code, str(script), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,3 +69,26 @@ def test_an_interrupted_export_leaves_the_earlier_one_as_it_was(
     with pytest.raises(KeyboardInterrupt):
         export(path)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_full_disk_is_one_sentence_that_names_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.safetensors"
+    checkpoint.save(scrambled(TINY), path, {})
+    least = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))"
+    done = run_after(least, SCRIPT, path)
+    assert done.stderr == f"error: cannot write {path.with_suffix('.onnx')}: File too large\n"
+    assert (done.returncode, [file.name for file in tmp_path.iterdir()]) == (1, [path.name])
+
+
+@pytest.mark.parametrize(
+    ("script", "during"),
+    [
+        ("export_model.py", "inference.checkpoint.load"),
+        ("convert_checkpoint.py", "inference.pickled_model.names"),
+    ],
+)
+def test_ctrl_c_is_no_traceback(script: str, during: str, tmp_path: Path) -> None:
+    press = "import signal; from unittest import mock; "
+    press += f"mock.patch({during!r}, lambda *_: signal.raise_signal(signal.SIGINT)).start()"
+    done = run_after(press, SCRIPTS / script, tmp_path / "model.pt")
+    assert (done.returncode, done.stderr) == (130, "")
