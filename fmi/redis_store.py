@@ -24,7 +24,7 @@ try:
     from redis.retry import Retry
 except ImportError as error:
     raise ConfigError(
-        "the Redis channel needs the Redis client: .venv/bin/pip install -e '.[redis]', "
+        "the Redis channel needs the Redis client: .venv/bin/pip install -c constraints.txt -e '.[redis]', "
         'or set "enabled": "false" under backends.Redis'
     ) from error
 

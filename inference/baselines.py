@@ -1,7 +1,7 @@
 """Simpler predictors of redshift, measured on the galaxies that a checkpoint never saw: is it worth its cost?
 
 `python -m inference.baselines` trains each on the checkpoint's own training sample and measures all of them,
-and the checkpoint, on its held-out galaxies. Needs scikit-learn: `.venv/bin/pip install -e '.[train]'`.
+and the checkpoint, on its held-out galaxies. Needs scikit-learn, of the extra `train`.
 """
 
 import argparse
@@ -124,7 +124,8 @@ def main(arguments: list[str] | None = None) -> int:
         if given.json:
             given.json.write_text(json.dumps(found, indent=2) + "\n")
     except ImportError as error:
-        print(f"error: {error}; install it with: .venv/bin/pip install -e '.[train]'", file=sys.stderr)
+        hint = "install it with: .venv/bin/pip install -c constraints.txt -e '.[train]'"
+        print(f"error: {error}; {hint}", file=sys.stderr)
         return 1
     except (ModelError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

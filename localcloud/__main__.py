@@ -112,7 +112,11 @@ def _logs(options: argparse.Namespace) -> int:
     if not (options.state_dir / LOG_FILE).exists():
         print(f"no log in {options.state_dir}", file=sys.stderr)
         return 1
-    print(EmbeddedAWS(options.state_dir, Path()).log_tail(options.lines))
+    try:
+        print(EmbeddedAWS(options.state_dir, Path()).log_tail(options.lines), flush=True)
+    except BrokenPipeError:  # whoever read this has what they wanted, as `| head -1` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+        return 1
     return 0
 
 

@@ -74,6 +74,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (ModelError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:  # of --export, after the checkpoint has been written
+        print(
+            f"error: {error}; install it with: .venv/bin/pip install -c constraints.txt -e '.[export]'",
+            file=sys.stderr,
+        )
+        return 1
 
 
 if __name__ == "__main__":

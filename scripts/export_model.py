@@ -26,12 +26,18 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.output is not None and given.output.suffix != SUFFIX:  # the checkpoint itself, for one
         parser.error(f"--output {given.output} must end in {SUFFIX}")
-    from inference.export import export  # noqa: PLC0415 - seconds that --help should not take
-
     try:
+        from inference.export import export  # noqa: PLC0415 - seconds that --help should not take
+
         print(export(given.checkpoint, given.heads, given.output))
     except ModelError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        print(
+            f"error: {error}; install it with: .venv/bin/pip install -c constraints.txt -e '.[export]'",
+            file=sys.stderr,
+        )
         return 1
     except OSError as error:
         # A full disk gives no name.

@@ -13,5 +13,6 @@ def need(module: str, kind: str) -> Any:  # noqa: ANN401 - a module
     except ModuleNotFoundError as error:
         library = module.partition(".")[0]
         raise DataError(
-            f"{kind} are read with {library}, which is missing: .venv/bin/pip install -e '.[data]'"
+            f"{kind} are read with {library}, which is missing: "
+            ".venv/bin/pip install -c constraints.txt -e '.[data]'"
         ) from error

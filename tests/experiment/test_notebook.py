@@ -30,8 +30,8 @@ def results(tmp_path: Path) -> Path:
     return summary.folder
 
 
-def run(tmp_path: Path, results: Path) -> nbformat.NotebookNode:
-    """The notebook with its output, executed by a kernel of this interpreter."""
+def run(tmp_path: Path, results: Path, *, says: str = "") -> nbformat.NotebookNode | None:
+    """The notebook with its output, executed by a kernel of this interpreter; None where it fails."""
     done = tmp_path / "done.ipynb"
     script = (
         "import sys, nbformat\nfrom nbclient import NotebookClient\n"
@@ -45,12 +45,18 @@ def run(tmp_path: Path, results: Path) -> nbformat.NotebookNode:
     environment = {**os.environ, **folders, "COSMIC_RESULTS": str(results), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", script, str(NOTEBOOK), str(done), str(NOTEBOOK.parent)]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    if says:
+        assert ended.returncode != 0
+        assert says in ended.stderr
+        return None
     assert ended.returncode == 0, ended.stderr[-3000:]
     return nbformat.read(done, 4)  # type: ignore[no-untyped-call, no-any-return]
 
 
 def test_it_runs_and_draws(tmp_path: Path, results: Path) -> None:
-    cells = [cell for cell in run(tmp_path, results).cells if cell.cell_type == "code"]
+    done = run(tmp_path, results)
+    assert done is not None
+    cells = [cell for cell in done.cells if cell.cell_type == "code"]
     outputs = [output for cell in cells for output in cell.outputs]
     drawn = [output for output in outputs if "image/png" in output.get("data", {})]
     text = "".join(output.get("text", "") for output in outputs)
@@ -61,6 +67,14 @@ def test_it_runs_and_draws(tmp_path: Path, results: Path) -> None:
     assert not [
         output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"
     ]
+
+
+def test_runs_without_predictions_are_a_sentence(tmp_path: Path) -> None:
+    """The latest run of who followed the README may be that of a script of their own."""
+    summary = Summary(tmp_path / "hello")
+    summary.prepare()
+    summary.add(RunRecord(rows.row("hello-w4-1"), [], None))
+    run(tmp_path, summary.folder, says="hello has no run that succeeded and predicted: set COSMIC_RESULTS")
 
 
 def test_it_is_kept_without_output_and_without_paths_of_a_machine() -> None:

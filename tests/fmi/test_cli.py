@@ -115,3 +115,15 @@ def test_nothing_is_left_running_after_an_interrupt(number: signal.Signals) -> N
         process.send_signal(number)
         assert process.wait(PATIENCE_S) == 130
     assert not any(child.is_running() for child in children)
+
+
+def test_who_reads_the_first_line_only_sees_no_traceback() -> None:
+    command = [sys.executable, "-m", "fmi", "bench"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        assert "operation" in process.stdout.readline()
+        process.stdout.close()  # as `| head -1` does
+        said = process.stderr.read()
+        assert process.wait(PATIENCE_S) == 1
+    assert "Traceback" not in said

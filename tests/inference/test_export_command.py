@@ -6,6 +6,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+import torch
 
 from inference import checkpoint
 from inference.export import export
@@ -15,7 +16,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 SCRIPT = SCRIPTS / "export_model.py"
 
 
-def run_after(preparation: str, script: Path, *arguments: Path) -> subprocess.CompletedProcess[str]:
+def run_after(preparation: str, script: Path, *arguments: Path | str) -> subprocess.CompletedProcess[str]:
     """The script in a process of its own, in which Python does something else first."""
     code = f"import sys; sys.argv = sys.argv[1:]; {preparation}\n"
     code += "import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
@@ -92,3 +93,18 @@ def test_ctrl_c_is_no_traceback(script: str, during: str, tmp_path: Path) -> Non
     press += f"mock.patch({during!r}, lambda *_: signal.raise_signal(signal.SIGINT)).start()"
     done = run_after(press, SCRIPTS / script, tmp_path / "model.pt")
     assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize("script", ["export_model.py", "convert_checkpoint.py"])
+def test_without_the_package_onnx_it_says_what_to_install(script: str, tmp_path: Path) -> None:
+    """The package is an extra: who has followed the README alone lacks it."""
+    path, pickled = tmp_path / "tiny.safetensors", tmp_path / "old.pt"
+    model = scrambled(TINY)
+    checkpoint.save(model, path, {})
+    torch.save(model.state_dict(), pickled)
+    converting = [str(pickled), "--output", str(tmp_path / "new.safetensors"), "--trust", "--export"]
+    options = [str(path)] if script == "export_model.py" else [*converting, "--heads", str(TINY.heads)]
+    done = run_after("sys.modules['onnx'] = None", SCRIPTS / script, *options)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.endswith("install it with: .venv/bin/pip install -c constraints.txt -e '.[export]'\n")

@@ -19,6 +19,7 @@ import urllib3
 from botocore.exceptions import ClientError
 
 from localcloud import EmbeddedAWS, StartError, embedded
+from localcloud.state import LOG_FILE
 
 from .conftest import FUNCTIONS, IMAGE, ROLE, Function, client, wait_for
 
@@ -266,3 +267,15 @@ def test_ctrl_c_ends_the_foreground_daemon_in_order(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     assert process.wait(15) == 0
     assert not (tmp_path / "localcloud.json").exists()
+
+
+def test_who_reads_the_first_line_of_the_log_only_sees_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / LOG_FILE).write_text("a line\n" * 100_000)  # more than a pipe holds
+    command = [sys.executable, "-m", "localcloud", "logs", "--state-dir", str(tmp_path), "--lines", "100000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline() == "a line\n"
+        process.stdout.close()  # as `| head -1` does
+        assert process.stderr.read() == ""
+        assert process.wait(60) == 1

@@ -118,7 +118,7 @@ def test_a_missing_library_says_how_to_get_it(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, library, None)
     (tmp_path / path).touch()
-    with pytest.raises(DataError, match=rf"with {library}, which is missing: .*pip install -e '\.\[data\]'"):
+    with pytest.raises(DataError, match=rf"with {library}, which is missing: .*-e '\.\[data\]'"):
         read([tmp_path / path] if library == "h5py" else [tmp_path, tmp_path / path])
 
 
