@@ -15,6 +15,7 @@ from inference.engines import DEVICES, ENGINES, PRECISIONS, Choice, open_engine
 from inference.files import OutputError, make_writable, write_atomically
 from inference.metrics import Metrics, measure
 from inference.partitions import partition_files
+from inference.reduce import NO_MESSAGES
 from inference.results import Predictions, course_keys
 from inference.sources import FileSource, Source, file_partitions
 
@@ -97,6 +98,9 @@ def predict(given: argparse.Namespace) -> Outcome:
             "result_path": str(given.output),
             "data_path": str(given.data),
             "download_time (seconds)": source.waited,
+            "s3_num_requests": 0,
+            "s3_total_time": 0.0,
+            "fmi": NO_MESSAGES,
             "total_time (seconds)": time.perf_counter() - started,
             "refused_partitions": [str(error) for error in source.refused],
             "metrics": metrics.as_dict(),

@@ -15,20 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.environment import RankEnvironment, threads
-from inference.reduce import Alone, World, world_metrics
+from inference.reduce import NO_MESSAGES, Alone, World, world_metrics
 
 if TYPE_CHECKING:
     from inference.engine import Engine, Run
     from inference.results import Predictions
     from inference.sources import CountedS3, Source
     from inference.stored import Work
-
-NO_MESSAGES: Mapping[str, Any] = {
-    "setup_seconds": 0.0,
-    "bytes_sent": 0,
-    "bytes_received": 0,
-    "operations": {},
-}
 
 
 @dataclass

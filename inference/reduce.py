@@ -1,12 +1,20 @@
 """Metrics of a whole world, exact: what every rank found, combined with FMI messages."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
 from inference.metrics import Metrics, Residuals, from_sums, nmad
 
 ROOT = 0
+NO_MESSAGES: Mapping[str, Any] = {
+    "setup_seconds": 0.0,
+    "bytes_sent": 0,
+    "bytes_received": 0,
+    "operations": {},
+}
+"""What `fmi.Communicator.stats` says where nothing was sent."""
 
 
 class World(Protocol):

@@ -53,6 +53,29 @@ def test_predicts_a_file(data: Path, tmp_path: Path) -> None:
     assert result["R2"] > 0.85
     assert (result["num_samples"], result["num_batches"], result["batch_size"]) == (300, 3, 128)
     assert (tmp_path / "out/inference.png").stat().st_size > 5_000
+    # What reads a rank's result reads this one too.
+    assert (result["s3_num_requests"], result["s3_total_time"], result["fmi"]["bytes_sent"]) == (0, 0.0, 0)
+
+
+def test_what_pip_installs_predicts_without_the_repository(data: Path, tmp_path: Path) -> None:
+    commands = ("egg_info", "--egg-base", str(tmp_path), "build_py", "--build-lib", str(tmp_path / "site"))
+    subprocess.run(
+        [sys.executable, "setup.py", "--quiet", *commands],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        timeout=100,
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "inference.predict", "--data", str(data), "--output", str(tmp_path / "out")],
+        cwd=tmp_path / "site",  # comes before everything that is installed
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "300 samples" in done.stdout
 
 
 def test_predicts_a_folder_of_partitions(survey: Galaxies, tmp_path: Path) -> None:
