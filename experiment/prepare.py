@@ -77,18 +77,18 @@ def prepare(source: Source, options: Options, delivery: Delivery, reporter: Repo
 
 
 def _check_split(summary: Mapping[str, object], delivery: Delivery) -> None:
-    """Raise DeliveryError when what is there was split in another way.
+    """Raise DeliveryError when what is there was split in another way, or is an experiment's.
 
     Until the last of its partitions is written over, galaxies of one split's test part would be in the
     other's training part.
     """
-    if summary["split"] is None:
-        return
     for place, content in delivery.held(SUMMARY):
         try:
             earlier = dict(json.loads(content))
         except (ValueError, TypeError):
             raise DeliveryError(f"{place} is of something else: choose another place") from None
+        if summary["split"] is None:
+            continue
         other = [name for name in _OF_A_SPLIT if earlier.get(name) != summary[name]]
         if other:
             was = ", ".join(f"{name} {earlier.get(name)}" for name in other)

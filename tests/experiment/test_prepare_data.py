@@ -102,11 +102,13 @@ def test_another_split_is_not_written_over_the_one_that_is_there(
     assert run(*arguments) == 0
 
 
+@pytest.mark.parametrize("split", [["none"], [70, 15, 15]])
 def test_a_summary_of_something_else_is_not_written_over(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, split: list[object], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "summary.json").write_text("[1, 2]")
-    assert run("--data", data, "--output", tmp_path) == 1
+    assert run("--data", data, "--output", tmp_path, "--split", *split) == 1
+    assert (tmp_path / "summary.json").read_text() == "[1, 2]"
     assert "summary.json is of something else" in " ".join(capsys.readouterr().out.split())
 
 
