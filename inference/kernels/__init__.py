@@ -2,6 +2,7 @@
 
 import ctypes
 import enum
+import hashlib
 import sysconfig
 from functools import lru_cache
 from pathlib import Path
@@ -103,6 +104,11 @@ def _library() -> ctypes.CDLL:
         raise MissingError(
             f"{LIBRARY}: cannot be loaded ({error}); pip install -e . compiles it again."
         ) from error
+    if not _of_these_sources(library):
+        raise MissingError(
+            f"{LIBRARY}: was compiled from other sources than those beside it; "
+            "pip install -e . compiles it again."
+        )
     array = np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS")
     library.astromae_predict.argtypes = [
         ctypes.POINTER(Shape),
@@ -114,3 +120,14 @@ def _library() -> ctypes.CDLL:
         array,
     ]
     return library
+
+
+def _of_these_sources(library: ctypes.CDLL) -> bool:
+    """Whether the sources are still those; after a `git pull` what packs the weights may have changed too."""
+    if not hasattr(library, "astromae_sources"):
+        return False
+    library.astromae_sources.restype = ctypes.c_char_p
+    compiled = library.astromae_sources().decode()
+    sources = sorted(Path(__file__).parent.glob("*.[ch]"))
+    checksum = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    return not (compiled and sources) or compiled == checksum

@@ -242,6 +242,13 @@ EXPORT int astromae_predict(const struct shape *s, const float *weights, long si
 
 enum processor { TOO_OLD, MEASURED, NOT_MEASURED };
 
+#ifndef SOURCES
+#define SOURCES "" /* compiled by hand: whoever did knows of what */
+#endif
+
+/* Which sources this was compiled from: setup.py's checksum of them. */
+EXPORT const char *astromae_sources(void) { return SOURCES; }
+
 #ifdef __x86_64__
 #include <cpuid.h>
 

@@ -1,5 +1,6 @@
 """The native engine: what only it can get wrong, and what it says when it cannot be used."""
 
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -171,6 +172,32 @@ def test_kernels_of_another_system_are_left_alone(
     assert open_engine(tiny, Choice(device="cpu", threads=8)).name == "onnx"
     with pytest.raises(ModelError, match=r"_astromae\.so: cannot be loaded .* compiles it again"):
         open_engine(tiny, Choice("native", "cpu", threads=8))
+
+
+@needs_kernels
+@pytest.mark.parametrize("changed", [False, True])
+def test_kernels_of_other_sources_are_left_alone(tiny: Path, tmp_path: Path, changed: bool) -> None:
+    """Such as after a `git pull`, before anything is compiled again."""
+    package = Path(kernels.__file__).parents[1]
+    shutil.copytree(package, tmp_path / "inference", ignore=shutil.ignore_patterns("__pycache__"))
+    if changed:
+        with (tmp_path / "inference" / "kernels" / "vector.h").open("a") as source:
+            source.write("/* changed */\n")
+    code = (
+        "import sys; from pathlib import Path; from inference.engines import *\n"
+        "try: print(open_engine(Path(sys.argv[1]), Choice('native')).name)\n"
+        "except ModelError as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tiny],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        cwd=tmp_path,
+    )
+    said = "was compiled from other sources than those beside it; pip install -e . compiles it again.\n"
+    assert done.stdout.endswith(said if changed else "native\n")
 
 
 @needs_kernels
