@@ -91,7 +91,8 @@ def colours(galaxies: Galaxies, path: Path) -> None:
         axis.scatter(galaxies.redshift, measured[:, number], s=2, color="0.55", alpha=0.5, linewidths=0)
         for kind, name in enumerate(spectra.TYPES):
             axis.plot(grid, lines[:, kind, number], label=name, linewidth=1.5)
-        low, high = np.percentile(measured[:, number], [1, 99])
+        most = np.percentile(measured[:, number], [1, 99])
+        low, high = min(most[0], lines[:, :, number].min()), max(most[1], lines[:, :, number].max())
         axis.set(ylabel=" - ".join(spectra.BANDS[number : number + 2]), ylim=(low - 0.2, high + 0.2))
     axes[0].legend(fontsize=8, ncols=2, frameon=False)
     axes[4].scatter(galaxies.redshift, galaxies.magnitude[:, 2], s=2, color="0.55", alpha=0.5, linewidths=0)

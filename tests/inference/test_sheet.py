@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from inference import sheet
 from inference.galaxies import Galaxies
@@ -42,3 +43,17 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
     (tmp_path / "taken").write_text("")
     assert sheet.main(["--output", str(tmp_path / "taken"), "--count", "300"]) == 1
     assert capsys.readouterr().err == f"error: cannot write into {tmp_path / 'taken'}: File exists\n"
+
+
+def test_the_types_lines_are_within_their_panels(
+    survey: Galaxies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    sheet.colours(survey, tmp_path / "colours.png")
+    for axis in drawn[0].axes[:4]:
+        low, high = axis.get_ylim()
+        values = np.concatenate([np.asarray(line.get_ydata()) for line in axis.lines])
+        assert len(axis.lines) == 4
+        assert low < values.min()
+        assert values.max() < high
