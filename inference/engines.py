@@ -138,7 +138,11 @@ def _onnx(model: Path, choice: Choice) -> "OnnxEngine":
 
     threads = choice.threads or usable_cores()
     if model.suffix == exported.SUFFIX:
-        return OnnxEngine(model, threads)
+        engine = OnnxEngine(model, threads)
+        heads = engine.metadata.get(exported.HEADS_KEY)
+        if choice.heads is not None and heads is not None and heads != str(choice.heads):
+            raise ModelError(f"{model}: was exported with {heads} heads; --heads needs the checkpoint.")
+        return engine
     if found := _exported(model, choice, threads):
         return found
     if not _installed("onnx"):

@@ -344,6 +344,10 @@ def test_an_export_with_other_heads_is_used_only_where_they_are_asked_for(tmp_pa
             for name in ("onnx", "torch")
         )
         np.testing.assert_allclose(found, expected, atol=TOLERANCE)
+    with pytest.raises(
+        ModelError, match=r"model\.onnx: was exported with 4 heads; --heads needs the checkpoint"
+    ):
+        open_engine(exported.exported_path(path), Choice(heads=2))
 
 
 def test_auto_takes_torch_where_the_export_is_of_another_checkpoint(
