@@ -89,10 +89,11 @@ def _pretrain(given: argparse.Namespace) -> int:
 
 def _train(given: argparse.Namespace) -> int:
     _claim(given, MODEL)
+    torch.manual_seed(given.seed)
+    pretrained = load_encoder(given.encoder)  # first: galaxies take a while to make
     recipe, galaxies = _recipe(given, FINE_TUNING), _parts(given)
-    torch.manual_seed(recipe.seed)
-    model, normalisation, pretraining = load_encoder(given.encoder, Normalisation.of(galaxies.train))
-    task = FineTuning(model, normalisation, galaxies, recipe.device)
+    normalisation = replace(Normalisation.of(galaxies.train), image_scale=pretrained.image_scale)
+    task = FineTuning(pretrained.model, normalisation, galaxies, recipe.device)
     # Galaxies are put through the encoder once, at the beginning: a run cannot go on with another one.
     origin = galaxies.origin | {"encoder": fingerprint(given.encoder)}
     fit = Fit(task, recipe, given.output, origin)
@@ -102,7 +103,7 @@ def _train(given: argparse.Namespace) -> int:
     shift = calibrate(trained, parts.with_redshift(galaxies.validation, "validation"))
     metrics = evaluate(trained, galaxies.test)
     training = galaxies.origin | {
-        "pretraining": pretraining,
+        "pretraining": pretrained.history,
         "fine_tuning": recipe.as_dict() | {"best_epoch": fit.best_epoch.number},
         "normalisation (folded into the weights)": normalisation.as_dict(),
         "calibration (folded into the weights)": shift,

@@ -1,7 +1,7 @@
 """Fine-tuning: everything but the encoder learns redshifts, from what the encoder says and on its own."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -88,10 +88,19 @@ def turn(image: Tensor, random: torch.Generator) -> Tensor:
     return turned.flip(3) if mirror % 2 else turned
 
 
-def load_encoder(
-    path: Path, normalisation: Normalisation
-) -> tuple[AstroMAE, Normalisation, dict[str, object]]:
-    """A network with a pretrained encoder and fresh other parts, the scales it expects, and its history.
+@dataclass(frozen=True)
+class Pretrained:
+    """A network with a pretrained encoder and fresh other parts, the scale of images [5] that it expects, and
+    how it was trained.
+    """
+
+    model: AstroMAE
+    image_scale: Tensor
+    history: dict[str, object]
+
+
+def load_encoder(path: Path) -> Pretrained:
+    """Read what `scripts/pretrain.py` wrote; the other parts' first values are torch's next random numbers.
 
     Raises ModelError with one sentence when the file is not an encoder that `scripts/pretrain.py` wrote.
     """
@@ -108,4 +117,4 @@ def load_encoder(
         raise ModelError(f"{path}: its weights are not those of the encoder that its metadata describe.")
     model.load_state_dict(weights, strict=False)
     scale = torch.tensor(json.loads(metadata["image_scale"]))
-    return model, replace(normalisation, image_scale=scale), json.loads(metadata["training"])
+    return Pretrained(model, scale, json.loads(metadata["training"]))

@@ -222,6 +222,9 @@ def test_a_missing_encoder_is_one_sentence(
 ) -> None:
     assert train(data, tmp_path / "none.safetensors", tmp_path) == 1
     assert "not a readable safetensors file" in capsys.readouterr().err
+    nothing = [str(tmp_path / "none.safetensors"), "--output", str(tmp_path / "out")]
+    assert commands.train(["--encoder", *nothing, "--device", "cpu"]) == 1
+    assert capsys.readouterr().out == "", "no galaxies were made for it"
 
 
 @pytest.mark.parametrize(
