@@ -31,8 +31,12 @@ def _bars(axes: Axes, bars: Sequence[tuple[str, float]], title: str) -> None:
     labels = [label.replace(", ", ",\n", 1) for label, _ in bars]
     colours = [OURS if label.startswith("ours") else THEIRS for label, _ in bars]
     drawn = axes.barh(labels, [value for _, value in bars], color=colours)
-    axes.bar_label(drawn, fmt="%.3g", fontsize=8, label_type="center")
+    axes.bar_label(drawn, fmt=_number, fontsize=8, label_type="center")
     axes.invert_yaxis()
     axes.set_title(title, fontsize=10)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
