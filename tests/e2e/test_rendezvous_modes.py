@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import psutil
@@ -54,14 +55,19 @@ class Server:
 
     def processes(self) -> list[psutil.Process]:
         """The processes of the running server; two, as one supervises the other."""
-        tasks = [task["pid"] for task in self.stack.cloud.admin("status")["tasks"] if task["running"]]
-        return [psutil.Process(pid) for pid in tasks]
+        found = []
+        for task in self.stack.cloud.admin("status")["tasks"]:
+            if task["running"]:
+                with suppress(psutil.NoSuchProcess):  # it may end between the two looks
+                    found.append(psutil.Process(task["pid"]))
+        return found
 
     def end(self, *, kindly: bool) -> None:
         """End the server as its idle time does (exit status 0), or as a crash."""
         for supervisor in self.processes():
-            for child in supervisor.children():
-                child.terminate() if kindly else child.kill()
+            with suppress(psutil.NoSuchProcess):
+                for child in supervisor.children():
+                    child.terminate() if kindly else child.kill()
 
     def rest(self) -> None:
         """Bring the service to where nothing runs."""
