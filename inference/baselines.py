@@ -16,7 +16,9 @@ import numpy.typing as npt
 
 from inference import checkpoint, synthetic
 from inference.config import ModelError
+from inference.extra import install
 from inference.galaxies import Galaxies
+from inference.interrupted import run_command
 from inference.metrics import Metrics, measure
 from inference.predict import DEFAULT_MODEL
 from inference.training.evaluation import evaluate
@@ -124,8 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
         if given.json:
             given.json.write_text(json.dumps(found, indent=2) + "\n")
     except ImportError as error:
-        hint = "install it with: .venv/bin/pip install -c constraints.txt -e '.[train]'"
-        print(f"error: {error}; {hint}", file=sys.stderr)
+        print(f"error: {error}; install it with: {install('train')}", file=sys.stderr)
         return 1
     except (ModelError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -134,7 +135,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_command(main)

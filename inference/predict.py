@@ -13,6 +13,7 @@ from inference.config import DEFAULT_BATCH_SIZE, ModelError
 from inference.data_error import DataError
 from inference.engines import DEVICES, ENGINES, PRECISIONS, Choice, open_engine
 from inference.files import OutputError, make_writable, write_atomically
+from inference.interrupted import run_command
 from inference.metrics import Metrics, measure
 from inference.partitions import partition_files
 from inference.reduce import NO_MESSAGES
@@ -146,7 +147,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_command(main)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from inference import population, spectra, synthetic
 from inference.galaxies import Galaxies
+from inference.interrupted import run_command
 
 Array = npt.NDArray[np.float64]
 
@@ -128,7 +129,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_command(main)

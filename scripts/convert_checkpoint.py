@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 from inference.config import ModelError
+from inference.extra import install
+from inference.interrupted import run_command
 
 SUFFIX = ".safetensors"
 EXAMPLE = """\
@@ -75,15 +77,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:  # of --export, after the checkpoint has been written
-        print(
-            f"error: {error}; install it with: .venv/bin/pip install -c constraints.txt -e '.[export]'",
-            file=sys.stderr,
-        )
+        print(f"error: {error}; install it with: {install('export')}", file=sys.stderr)
         return 1
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_command(main)

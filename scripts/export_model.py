@@ -6,6 +6,8 @@ from pathlib import Path
 
 from inference.config import ModelError
 from inference.exported import SUFFIX, exported_path
+from inference.extra import install
+from inference.interrupted import run_command
 
 EXAMPLE = """\
 example:
@@ -34,10 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        print(
-            f"error: {error}; install it with: .venv/bin/pip install -c constraints.txt -e '.[export]'",
-            file=sys.stderr,
-        )
+        print(f"error: {error}; install it with: {install('export')}", file=sys.stderr)
         return 1
     except OSError as error:
         # A full disk gives no name.
@@ -48,7 +47,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_command(main)

@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from inference.data_error import DataError
+from inference.interrupted import run_command
 from inference.partitions import SUFFIXES, write, write_partitions
 from inference.synthetic import SAMPLE_SEED, SAMPLE_SIZE, sample_set
 
@@ -48,7 +49,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_command(main)

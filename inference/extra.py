@@ -12,7 +12,9 @@ def need(module: str, kind: str) -> Any:  # noqa: ANN401 - a module
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         library = module.partition(".")[0]
-        raise DataError(
-            f"{kind} are read with {library}, which is missing: "
-            ".venv/bin/pip install -c constraints.txt -e '.[data]'"
-        ) from error
+        raise DataError(f"{kind} are read with {library}, which is missing: {install('data')}") from error
+
+
+def install(extra: str) -> str:
+    """The command that installs an extra of this project, in the versions that it is tested with."""
+    return f".venv/bin/pip install -c constraints.txt -e '.[{extra}]'"
