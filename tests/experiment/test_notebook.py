@@ -30,32 +30,25 @@ def results(tmp_path: Path) -> Path:
     return summary.folder
 
 
-def run(tmp_path: Path, results: Path, *, says: str = "") -> nbformat.NotebookNode | None:
-    """The notebook with its output, executed by a kernel of this interpreter; None where it fails."""
-    done = tmp_path / "done.ipynb"
+def execute(results: Path, done: Path) -> subprocess.CompletedProcess[str]:
+    """Execute the notebook by a kernel of this interpreter, and write it with its output."""
     script = (
         "import sys, nbformat\nfrom nbclient import NotebookClient\n"
         "notebook = nbformat.read(sys.argv[1], 4)\n"
         "client = NotebookClient(notebook, timeout=120, resources={'metadata': {'path': sys.argv[3]}})\n"
         "client.execute()\nnbformat.write(notebook, sys.argv[2])\n"
     )
-    folders = {
-        name: str(tmp_path / name) for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR")
-    }
+    names = ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR")
+    folders = {name: str(done.with_name(name)) for name in names}
     environment = {**os.environ, **folders, "COSMIC_RESULTS": str(results), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", script, str(NOTEBOOK), str(done), str(NOTEBOOK.parent)]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
-    if says:
-        assert ended.returncode != 0
-        assert says in ended.stderr
-        return None
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    return nbformat.read(done, 4)  # type: ignore[no-untyped-call, no-any-return]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
 
 
 def test_it_runs_and_draws(tmp_path: Path, results: Path) -> None:
-    done = run(tmp_path, results)
-    assert done is not None
+    ended = execute(results, tmp_path / "done.ipynb")
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    done = nbformat.read(tmp_path / "done.ipynb", 4)  # type: ignore[no-untyped-call]
     cells = [cell for cell in done.cells if cell.cell_type == "code"]
     outputs = [output for cell in cells for output in cell.outputs]
     drawn = [output for output in outputs if "image/png" in output.get("data", {})]
@@ -74,7 +67,9 @@ def test_runs_without_predictions_are_a_sentence(tmp_path: Path) -> None:
     summary = Summary(tmp_path / "hello")
     summary.prepare()
     summary.add(RunRecord(rows.row("hello-w4-1"), [], None))
-    run(tmp_path, summary.folder, says="hello has no run that succeeded and predicted: set COSMIC_RESULTS")
+    ended = execute(summary.folder, tmp_path / "done.ipynb")
+    assert ended.returncode != 0
+    assert "hello has no run that succeeded and predicted: set COSMIC_RESULTS" in ended.stderr
 
 
 def test_it_is_kept_without_output_and_without_paths_of_a_machine() -> None:

@@ -1,11 +1,15 @@
 """What several tests of inference share: a small survey, made once."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import settings
 
-from inference import synthetic
+from inference import checkpoint, synthetic
+from inference.export import export
 from inference.galaxies import Galaxies
+from tests.inference.test_model import TINY, scrambled
 
 # How long an example takes says more about what else the machine does than about the code.
 settings.register_profile("inference", deadline=None)
@@ -21,3 +25,12 @@ def one_thread() -> None:
 @pytest.fixture(scope="session")
 def survey() -> Galaxies:
     return synthetic.sample(1024, seed=77)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small checkpoint, exported."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.safetensors"
+    checkpoint.save(scrambled(TINY), path, {})
+    export(path)
+    return path
