@@ -20,12 +20,12 @@ from rich import box
 from rich.table import Table
 from scipy.stats import mannwhitneyu
 
-from experiment import page
 from experiment.command import guarded
 from experiment.console import Reporter
 from experiment.errors import ResultsError
 from experiment.groups import Row, Setting, by_setting, short_names, usable
 from experiment.intervals import Estimate, median, pooled_ratio, ratio
+from experiment.page import Page, picture
 from experiment.pictures import save
 from experiment.pictures.canvas import BLUE, DARK, GREY, ORANGE, Cell, Picture, canvas
 from experiment.results import open_results
@@ -220,17 +220,14 @@ def _write(
     images = save(drawn, folder)
     missing = [f"Settings of A alone: {comparisons[0].only_a}, of B alone: {comparisons[0].only_b}."]
     path = folder / "compare.html"
-    path.write_text(
-        page.page(
-            "Comparison of two sweeps",
-            [
-                page.header("Two sweeps beside each other", f"A: {names[0]} · B: {names[1]}"),
-                page.paragraphs([*map(told, comparisons), *missing, *notes], soft=False),
-                *(page.picture(one, images[one.name].read_bytes()) for one in drawn),
-            ],
-        ),
-        encoding="utf-8",
+    page = Page(
+        "Comparison of two sweeps",
+        "Two sweeps beside each other",
+        f"A: {names[0]} · B: {names[1]}",
+        lead=[*map(told, comparisons), *missing, *notes],
+        sections=[picture(one, images[one.name].read_bytes()) for one in drawn],
     )
+    path.write_text(page.html(), encoding="utf-8")
     with (folder / "compare.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["measure", *HEAD])

@@ -86,11 +86,6 @@ def gb_seconds(billed_ms: float, memory_mb: float) -> float:
     return billed_ms / 1000 * memory_mb / 1024
 
 
-def lambda_compute(billed_ms: float, memory_mb: float, gb_second: float) -> float:
-    """USD for a function's time: billed milliseconds at a memory size."""
-    return gb_seconds(billed_ms, memory_mb) * gb_second
-
-
 def rendezvous_seconds(duration_s: float, *, on_demand: bool, idle_s: float = 0.0) -> float:
     """Seconds of the rendezvous task that one execution on its own is billed for.
 

@@ -1,21 +1,24 @@
 """Medians with confidence intervals, and ratios of medians, by the bootstrap.
 
-The percentile bootstrap (Efron, 1979): draw as many values as there are, with replacement, many times, and
-take the middle 95 % of the medians. With two or three runs that is hardly more than their range, which is
+The percentile bootstrap (Efron, 1979) draws as many values as there are, with replacement, many times, and
+takes the middle 95 % of the medians. With two or three runs that is hardly more than their range, which is
 honest: so few runs do not say more. One run has no interval.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 
 DRAWS = 4000
 LEVEL = 0.95
 _SEED = 20_261  # the same results give the same report
+
+Sample = Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -38,41 +41,36 @@ class Estimate:
         return self.value - self.low, self.high - self.value
 
 
-def median(values: Sequence[float]) -> Estimate:
+def median(values: Sample) -> Estimate:
     """The median of at least one value."""
-    found = np.asarray(values, dtype=float)
-    return _estimate(float(np.median(found)), _medians(found, np.random.default_rng(_SEED)), len(found))
+    return _estimate([values], np.median)
 
 
-def ratio(numerator: Sequence[float], denominator: Sequence[float]) -> Estimate:
+def ratio(numerator: Sample, denominator: Sample) -> Estimate:
     """Median of the first by median of the second; both need at least one value, the second above zero."""
-    top, bottom = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
-    drawn = np.random.default_rng(_SEED)
-    ratios = _medians(top, drawn) / _medians(bottom, drawn)
-    return _estimate(float(np.median(top) / np.median(bottom)), ratios, min(len(top), len(bottom)))
+    return pooled_ratio([(numerator, denominator)])
 
 
-def pooled_ratio(pairs: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Estimate:
+def pooled_ratio(pairs: Sequence[tuple[Sample, Sample]]) -> Estimate:
     """The geometric mean of the ratios of several pairs of samples; each sample is drawn from on its own."""
-    drawn = np.random.default_rng(_SEED)
-    logs = np.zeros(DRAWS)
-    value = 0.0
-    for top, bottom in pairs:
-        first, second = np.asarray(top, dtype=float), np.asarray(bottom, dtype=float)
-        logs += np.log(_medians(first, drawn) / _medians(second, drawn)) / len(pairs)
-        value += float(np.log(np.median(first) / np.median(second))) / len(pairs)
-    runs = min(min(len(top), len(bottom)) for top, bottom in pairs)
-    return _estimate(float(np.exp(value)), np.exp(logs), runs)
+
+    def mean(*samples: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
+        logs = [np.log(np.median(sample, axis=axis)) for sample in samples]
+        return np.asarray(np.exp((sum(logs[0::2]) - sum(logs[1::2])) / len(pairs)))
+
+    return _estimate([sample for pair in pairs for sample in pair], mean)
 
 
-def _medians(values: npt.NDArray[np.float64], drawn: np.random.Generator) -> npt.NDArray[np.float64]:
-    picks = drawn.integers(0, len(values), (DRAWS, len(values)))
-    return np.asarray(np.median(values[picks], axis=1))
-
-
-def _estimate(value: float, resampled: npt.NDArray[np.float64], runs: int) -> Estimate:
+def _estimate(samples: Sequence[Sample], statistic: Callable[..., npt.NDArray[np.float64]]) -> Estimate:
+    """``statistic`` of the samples, and of each drawn from many times."""
+    value = float(statistic(*map(np.asarray, samples), axis=-1))
+    runs = min(len(sample) for sample in samples)
     if runs < 2:  # of a ratio too, however many runs the other side has: this side's noise is not known
         return Estimate(value, value, value, runs)
-    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    # Rounding in a division must not put the value itself outside.
+    # SciPy loads its statistics here, at their first use: most of a second that no other command waits for.
+    drawn = scipy.stats.bootstrap(
+        samples, statistic, n_resamples=DRAWS, confidence_level=LEVEL, method="percentile", rng=_SEED
+    )
+    low, high = drawn.confidence_interval
+    # Rounding must not put the value itself outside.
     return Estimate(value, min(value, float(low)), max(value, float(high)), runs)

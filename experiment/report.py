@@ -12,7 +12,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from experiment import page
 from experiment.alternatives import course, ec2
 from experiment.command import guarded, positive
 from experiment.console import Reporter
@@ -20,6 +19,7 @@ from experiment.errors import ModelError
 from experiment.groups import by_setting, short_names, usable
 from experiment.intervals import median as estimate
 from experiment.observations import fitted
+from experiment.page import Page, Section, Table, picture
 from experiment.pictures import pictures, save
 from experiment.pictures.canvas import Cell, Picture
 from experiment.prices import HOURS_A_MONTH, Prices, load_prices
@@ -66,26 +66,23 @@ def model_of(rows: Rows, ranks: Rows) -> ScalingModel | None:
 
 
 def render(
-    rows: Rows, drawn: Sequence[tuple[Picture, bytes]], prices: Prices, more: Sequence[str] = ()
+    rows: Rows, drawn: Sequence[tuple[Picture, bytes]], prices: Prices, more: Sequence[Section] = ()
 ) -> str:
     """The page for these rows, with pictures and their PNG, and ``more`` sections."""
     started = min((str(row["started_at"]) for row in rows), default="")
     targets = sorted({_TARGETS.get(row["target"], str(row["target"])) for row in rows})
     line = f"{', '.join(targets)} · first run {started[:16].replace('T', ' ')} UTC"
-    return page.page(
-        "Experiment report",
-        [
-            page.header("Serverless inference: experiment report", line),
-            page.tiles(_numbers(rows)),
-            _failures(rows),
-            _medians(rows),
-            *(page.picture(one, png) for one, png in drawn),
-            _bill(rows),
-            _cost_notes(rows, prices),
-            *more,
-            page.section("Runs", page.table(_RUN_COLUMNS, map(_run_line, rows))),
-        ],
-    )
+    sections = [
+        *_failures(rows),
+        *_medians(rows),
+        *(picture(one, png) for one, png in drawn),
+        *_bill(rows),
+        _cost_notes(rows, prices),
+        *more,
+        Section("Runs", table=Table(_RUN_COLUMNS, [_run_line(row) for row in rows])),
+    ]
+    title = "Serverless inference: experiment report"
+    return Page("Experiment report", title, line, _numbers(rows), sections=sections).html()
 
 
 def _numbers(rows: Rows) -> list[tuple[str, str]]:
@@ -111,20 +108,20 @@ def _numbers(rows: Rows) -> list[tuple[str, str]]:
     return numbers
 
 
-def _failures(rows: Rows) -> str:
-    parts = []
+def _failures(rows: Rows) -> list[Section]:
+    found = []
     for row in rows:
         if row["status"] != "succeeded":
             first, _, rest = str(row["error"] or "no reason given").partition("\n")
-            parts.append(page.failure(str(row["run_id"]), first, rest))
-    return page.section("What failed", "".join(parts)) if parts else ""
+            found.append((str(row["run_id"]), first, rest))
+    return [Section("What failed", failures=found)] if found else []
 
 
-def _medians(rows: Rows) -> str:
+def _medians(rows: Rows) -> list[Section]:
     """One line a setting: how often, how long, how sure, cold and warm apart, what it cost."""
     groups = by_setting(usable(rows))
     if not groups:
-        return ""
+        return []
     body: list[list[Cell]] = []
     for name, group in zip(short_names(list(groups)), groups.values(), strict=True):
         time = estimate([row["duration_s"] for row in group])
@@ -148,7 +145,7 @@ def _medians(rows: Rows) -> str:
         "hardly say more than their range, one run has none. A run counts as cold when any of its functions "
         "started cold."
     ]
-    return page.section("Medians by setting", page.table(head, body) + page.paragraphs(notes))
+    return [Section("Medians by setting", table=Table(head, body), notes=notes)]
 
 
 def _median(values: Sequence[float]) -> float | None:
@@ -170,11 +167,11 @@ def _run_line(row: Mapping[str, Any]) -> list[Cell]:
     ]
 
 
-def _bill(rows: Rows) -> str:
+def _bill(rows: Rows) -> list[Section]:
     """Of the runs that succeeded the one that cost most, line by line, and the same work elsewhere."""
     good = [row for row in usable(rows) if row["cost_lines"]]
     if not good:
-        return ""
+        return []
     row = max(good, key=lambda found: found["cost_usd"])
     body: list[list[Cell]] = [_bill_line(line) for line in row["cost_lines"]]
     body.append([f"{row['run_id']}, all lines", None, None, None, row["cost_usd"]])
@@ -185,7 +182,7 @@ def _bill(rows: Rows) -> str:
         "Of the runs that succeeded. Below the sum: the same work on EC2, and by the course's figures where "
         "it had this partition size."
     )
-    return page.section("The dearest run, line by line", page.table(head, body) + page.paragraphs([note]))
+    return [Section("The dearest run, line by line", table=Table(head, body), notes=[note])]
 
 
 def _bill_line(line: Mapping[str, Any]) -> list[Cell]:
@@ -193,7 +190,7 @@ def _bill_line(line: Mapping[str, Any]) -> list[Cell]:
     return [line["what"], line["quantity"], line["unit"], price, line["amount_usd"]]
 
 
-def _cost_notes(rows: Rows, prices: Prices) -> str:
+def _cost_notes(rows: Rows, prices: Prices) -> Section:
     taken = sorted({f"{row['region']} as of {row['prices_as_of']}" for row in rows})
     notes = [f"Prices of {' and '.join(taken)}, in US dollars, without the free tier."] if taken else []
     if any(row["status"] != "succeeded" for row in rows):
@@ -208,7 +205,7 @@ def _cost_notes(rows: Rows, prices: Prices) -> str:
         f"costs ${prices.rendezvous_hour * HOURS_A_MONTH:.2f} a month in {prices.region}, used or not: make "
         "destroy ends it."
     )
-    return page.section("What the cost counts", page.paragraphs(notes))
+    return Section("What the cost counts", notes=notes)
 
 
 def _prices(rows: Rows, region: str | None) -> Prices:

@@ -26,6 +26,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
+import scipy
 
 from experiment.errors import ModelError
 
@@ -205,9 +206,6 @@ def fit(
 
 
 def _solve(observations: Iterable[Observation], prior: Mapping[str, float]) -> dict[str, float]:
-    # Half of SciPy and most of a second, which a command that forecasts nothing should not wait for.
-    from scipy.optimize import nnls  # noqa: PLC0415
-
     rows, values = [], []
     for item in observations:
         features = item.settings.features()
@@ -221,7 +219,8 @@ def _solve(observations: Iterable[Observation], prior: Mapping[str, float]) -> d
     known = np.array([prior[term] for term in TERMS])
     scale[scale == 0] = 1.0
     pull = _PRIOR_WEIGHT * np.eye(len(TERMS))
-    solved, _ = nnls(
+    # SciPy loads half of itself here, at its first use: most of a second that no other command waits for.
+    solved, _ = scipy.optimize.nnls(
         np.vstack([matrix / scale, pull]), np.concatenate([values, _PRIOR_WEIGHT * known * scale])
     )
     return dict(zip(TERMS, (solved / scale).tolist(), strict=True))

@@ -177,14 +177,14 @@ def _rests_on(model: ScalingModel) -> str:
     return f"{for_aws(model).source}; {how_sure}"
 
 
-def simulation_section(model: ScalingModel | None, prices: Prices, limits: Sequence[int]) -> str:
+def simulation_section(model: ScalingModel | None, prices: Prices, limits: Sequence[int]) -> page.Section:
     """The report's section: predicted from the published figures, and from own runs where they are enough."""
     models, works = _models(model), [Work(gigabytes) for gigabytes in WORKLOADS_GB]
-    return page.section(
+    return page.Section(
         "Simulation: larger work on AWS",
-        page.paragraphs(["Predicted, not measured, but for the lines that say so."], soft=False)
-        + page.table(HEAD, lines(models, works, limits, prices))
-        + page.paragraphs(notes(models, works[0], prices)),
+        lead=["Predicted, not measured, but for the lines that say so."],
+        table=page.Table(HEAD, lines(models, works, limits, prices)),
+        notes=notes(models, works[0], prices),
     )
 
 

@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import python_terraform
+from python_terraform import IsFlagged
+
 from experiment.errors import TerraformError
 
 Progress = Callable[[int, int | None, str], None]
@@ -133,7 +136,7 @@ def cli_environment(
 class _Watch:
     """What the JSON lines of a running command said so far."""
 
-    progress: Progress
+    progress: Progress = lambda *_: None
     done: int = 0
     total: int | None = None
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL_LINES))
@@ -174,6 +177,96 @@ def _sentence(diagnostic: Mapping[str, Any]) -> str:
     return f"{place['filename']}, line {place['start']['line']}: {said}" if place else said
 
 
+class _CommandLine(python_terraform.Terraform):
+    """python-terraform's commands, run so that their output can be followed and Ctrl-C loses no state.
+
+    Its own ``cmd`` gives the output when all is over, in this process's environment and process group: no
+    progress, and in a terminal Ctrl-C would interrupt Terraform beside us.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        executable: str,
+        environment: dict[str, str],
+        log: Path,
+        say: Callable[[str], None],
+    ) -> None:
+        super().__init__(str(root), terraform_bin_path=executable)
+        self.environment = environment
+        self.log = log
+        self.say = say
+
+    def read_state_file(self, *_: object) -> None:
+        """Leave the state to Terraform, which knows where it is."""
+
+    def cmd(
+        self, cmd: str, *args: str, watch: _Watch | None = None, **options: object
+    ) -> tuple[int, str, str]:
+        """Run a command; with ``watch``, that gets each line as it comes.
+
+        Gives what python-terraform's own gives: exit status, output, errors. Raises :class:`TerraformError`
+        when the command fails.
+        """
+        program, *arguments = self.generate_cmd_string(cmd, *args, **options)
+        command = [program, f"-chdir={self.working_dir}", *arguments]
+        return self._collect(command, cmd) if watch is None else self._follow(command, cmd, watch)
+
+    def _collect(self, command: Sequence[str], name: str) -> tuple[int, str, str]:
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise TerraformError(f"terraform {name} failed: {_last_lines(done.stderr)}")
+        return done.returncode, done.stdout, done.stderr
+
+    def _follow(self, command: Sequence[str], name: str, watch: _Watch) -> tuple[int, str, str]:
+        with closing(self._lines(command)) as lines:
+            for line in lines:
+                watch.read(line)
+        if self._returncode:
+            reason = "\n".join(watch.errors) or "\n".join(watch.tail)
+            raise TerraformError(f"terraform {name} failed (all of its output: {self.log}):\n{reason}")
+        return self._returncode, "\n".join(watch.tail), ""
+
+    def _lines(self, command: Sequence[str]) -> Generator[str, None, None]:
+        """Run a command and give its output line by line; on Ctrl-C let Terraform finish writing its state.
+
+        It runs in a session of its own, so that it gets exactly one interrupt however ours came: a second one
+        makes it drop everything, state included.
+        """
+        with self.log.open("a") as log:
+            log.write(f"$ terraform {' '.join(command[2:])}\n")
+            with subprocess.Popen(
+                command,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            ) as process:
+                try:
+                    for line in process.stdout or ():
+                        log.write(line)
+                        yield line
+                    self._returncode = process.wait()
+                finally:
+                    self._end(process)
+
+    def _end(self, process: subprocess.Popen[str]) -> None:
+        """Interrupt a command that still runs and wait for it; kill it when that takes too long or once more
+        Ctrl-C says so.
+        """
+        if process.poll() is not None:
+            return
+        process.send_signal(signal.SIGINT)
+        self.say("Waiting for Terraform to finish what it has begun (Ctrl-C once more kills it) ...")
+        try:
+            process.communicate(timeout=60)
+        except (KeyboardInterrupt, subprocess.TimeoutExpired):
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
 class Terraform:
     """The root module under ``root`` with one state.
 
@@ -195,7 +288,6 @@ class Terraform:
         self.root = root
         self.state = state
         self.log = log
-        self.say = say
         self.executable = find_executable(environment)
         self.environment = {
             # Go's own choice, 100, spends a fifth of an apply on freeing what is soon read again: the
@@ -210,113 +302,56 @@ class Terraform:
             data_dir.mkdir(parents=True, exist_ok=True)
             self.environment["TF_DATA_DIR"] = str(data_dir)
         log.parent.mkdir(parents=True, exist_ok=True)
+        self._cli = _CommandLine(root, self.executable, self.environment, log, say)
 
     def init(self) -> None:
         """Install the providers and modules that the root module names."""
-        self._run(["init", "-input=false", "-no-color"], lambda *_: None)
+        # python-terraform would ask for a reconfiguration, which forgets the backend that holds the state.
+        self._cli.init(reconfigure=None, backend=None, var=None, watch=_Watch())
 
     def apply(self, variables: Mapping[str, object], progress: Progress) -> None:
         """Bring the target to what the root module says; ``variables`` override every other source."""
-        self._run(["apply", "-auto-approve", *self._options(variables)], progress)
+        self._cli.apply(skip_plan=True, watch=_Watch(progress), **self._options(variables))
 
     def destroy(self, variables: Mapping[str, object], progress: Progress) -> None:
         """Remove everything that the state knows."""
-        self._run(["destroy", "-auto-approve", *self._options(variables)], progress)
+        # Terraform has no -force any more.
+        options = self._options(variables)
+        self._cli.destroy(force=None, auto_approve=IsFlagged, watch=_Watch(progress), **options)
 
     def pending_changes(self, variables: Mapping[str, object]) -> list[str]:
         """Addresses of the resources that an apply would change; empty when there is no drift."""
-        return self._run(["plan", *self._options(variables)], lambda *_: None).planned
+        watch = _Watch()
+        self._cli.plan(detailed_exitcode=None, watch=watch, **self._options(variables))
+        return watch.planned
 
     def output(self) -> dict[str, Any]:
         """The root module's outputs, name → value; empty when nothing is applied."""
-        found = self._read(["output", "-json", "-no-color", *self._state_option()])
+        found = self._cli.output(no_color=IsFlagged, state=self.state)
         return {name: item["value"] for name, item in found.items()}
 
     def resources(self) -> list[dict[str, Any]]:
         """What the state holds, data sources included, as ``terraform show -json`` describes each; needs
         :meth:`init`.
         """
-        found = self._read(["show", "-json", "-no-color", *([] if self.state is None else [str(self.state)])])
-        modules = [found.get("values", {}).get("root_module", {})]
+        state = [] if self.state is None else [str(self.state)]
+        _, shown, _ = self._cli.cmd("show", *state, json=IsFlagged, no_color=IsFlagged)
+        modules = [json.loads(shown).get("values", {}).get("root_module", {})]
         for module in modules:
             modules += module.get("child_modules", [])
         return [resource for module in modules for resource in module.get("resources", [])]
 
-    def _read(self, command: list[str]) -> dict[str, Any]:
-        """The JSON object that a command prints; empty when it prints nothing."""
-        done = subprocess.run(
-            self._command(command), env=self.environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise TerraformError(f"terraform {command[0]} failed: {_last_lines(done.stderr)}")
-        found: dict[str, Any] = json.loads(done.stdout or "{}")
-        return found
-
-    def _options(self, variables: Mapping[str, object]) -> list[str]:
-        options = ["-input=false", "-json", *self._state_option()]
+    def _options(self, variables: Mapping[str, object]) -> dict[str, object]:
+        """What apply, destroy and plan have in common."""
+        file = self.log.parent / "variables.tfvars.json"
         if variables:
-            path = self.log.parent / "variables.tfvars.json"
-            path.write_text(json.dumps(variables, indent=2) + "\n")
-            options.append(f"-var-file={path}")
-        return options
-
-    def _state_option(self) -> list[str]:
-        return [] if self.state is None else [f"-state={self.state}"]
-
-    def _command(self, arguments: Sequence[str]) -> list[str]:
-        return [self.executable, f"-chdir={self.root}", *arguments]
-
-    def _run(self, arguments: Sequence[str], progress: Progress) -> _Watch:
-        watch = _Watch(progress)
-        with closing(self._lines(arguments)) as lines:
-            for line in lines:
-                watch.read(line)
-        if self._returncode:
-            reason = "\n".join(watch.errors) or "\n".join(watch.tail)
-            raise TerraformError(
-                f"terraform {arguments[0]} failed (all of its output: {self.log}):\n{reason}"
-            )
-        return watch
-
-    def _lines(self, arguments: Sequence[str]) -> Generator[str, None, None]:
-        """Run a command and give its output line by line; on Ctrl-C let Terraform finish writing its state.
-
-        It runs in a session of its own, so that it gets exactly one interrupt however ours came: a second one
-        makes it drop everything, state included.
-        """
-        with self.log.open("a") as log:
-            log.write(f"$ terraform {' '.join(arguments)}\n")
-            with subprocess.Popen(
-                self._command(arguments),
-                env=self.environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            ) as process:
-                try:
-                    assert process.stdout is not None  # noqa: S101 - for the type checker: stdout=PIPE
-                    for line in process.stdout:
-                        log.write(line)
-                        yield line
-                    self._returncode = process.wait()
-                finally:
-                    self._end(process)
-
-    def _end(self, process: subprocess.Popen[str]) -> None:
-        """Interrupt a command that still runs and wait for it; kill it when that takes too long or once more
-        Ctrl-C says so.
-        """
-        if process.poll() is not None:
-            return
-        process.send_signal(signal.SIGINT)
-        self.say("Waiting for Terraform to finish what it has begun (Ctrl-C once more kills it) ...")
-        try:
-            process.communicate(timeout=60)
-        except (KeyboardInterrupt, subprocess.TimeoutExpired):
-            with contextlib.suppress(ProcessLookupError):  # it has just ended
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            file.write_text(json.dumps(variables, indent=2) + "\n")
+        return {
+            "json": IsFlagged,
+            "state": self.state,
+            "var": None,
+            "var_file": file if variables else None,
+        }
 
 
 def _last_lines(text: str, count: int = _TAIL_LINES) -> str:

@@ -11,9 +11,6 @@ from fmi.segments import SEGMENT_BYTES, receive_beside, receive_segments, segmen
 from fmi.stage import Stage
 from fmi.values import Array
 
-# Up to here there is but one segment, and nothing to do side by side.
-CHAIN_BYTES = SEGMENT_BYTES
-
 
 def is_chain_faster(size: int, nbytes: int) -> bool:
     """Whether the chain takes fewer turns than a binomial tree in which every rank forwards the whole.

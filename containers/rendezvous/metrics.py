@@ -1,6 +1,8 @@
 """What the server counts, and the Prometheus text format.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+
+By hand, so that the image has the standard library only; prometheus_client reads it in the tests.
 """
 
 from __future__ import annotations

@@ -42,28 +42,16 @@ run "each_of_these_is_refused" {
   module { source = "./modules/function" }
 
   variables {
-    name                 = "a function"
-    description          = "A description of a function has at most two hundred and fifty-six characters, and as AWS would only tell so in the middle of an apply, a longer one is refused right away, before anything is planned. This is such a longer one, as you will find when you count its characters."
-    handler              = "handler"
-    architecture         = "amd64"
-    memory_mb            = 64
-    timeout_s            = 0
-    ephemeral_storage_mb = 20000
-    reserved_concurrency = -2
-    policy               = "none"
-    log_retention_days   = 2
+    name        = "a function"
+    description = "A description of a function has at most two hundred and fifty-six characters, and as AWS would only tell so in the middle of an apply, a longer one is refused right away, before anything is planned. This is such a longer one, as you will find when you count its characters."
+    handler     = "handler"
+    policy      = "none"
   }
 
   expect_failures = [
     var.name,
     var.description,
     var.handler,
-    var.architecture,
-    var.memory_mb,
-    var.timeout_s,
-    var.ephemeral_storage_mb,
-    var.reserved_concurrency,
     var.policy,
-    var.log_retention_days,
   ]
 }

@@ -116,26 +116,7 @@ run "prebuilt" {
   }
 }
 
-run "each_of_these_is_refused" {
-  command = plan
-  module { source = "./modules/registry" }
-
-  variables {
-    name_prefix        = "test-"
-    builder            = "kaniko"
-    architecture       = "arm"
-    log_retention_days = 4
-  }
-
-  expect_failures = [
-    var.name_prefix,
-    var.builder,
-    var.architecture,
-    var.log_retention_days,
-  ]
-}
-
-run "one_image_refuses" {
+run "one_image_has_no_builder_called_prebuilt" {
   command = plan
   module { source = "./modules/image" }
 
@@ -144,11 +125,7 @@ run "one_image_refuses" {
     root           = ".."
     repository_url = "123456789012.dkr.ecr.us-east-1.amazonaws.com/test/executor"
     builder        = "prebuilt"
-    architecture   = "arm"
   }
 
-  expect_failures = [
-    var.builder,
-    var.architecture,
-  ]
+  expect_failures = [var.builder]
 }

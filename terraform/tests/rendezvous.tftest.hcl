@@ -71,27 +71,9 @@ run "always_on" {
   }
 }
 
-run "each_of_these_is_refused" {
+run "a_network_too_small_for_two_subnets" {
   command = plan
   module { source = "./modules/rendezvous" }
-
-  variables {
-    name_prefix        = "Team"
-    architecture       = "amd64"
-    port               = 22
-    mode               = "sometimes"
-    vpc_cidr           = "10.0.0.0/32"
-    log_retention_days = 2
-    log_level          = "TRACE"
-  }
-
-  expect_failures = [
-    var.name_prefix,
-    var.architecture,
-    var.port,
-    var.mode,
-    var.vpc_cidr,
-    var.log_retention_days,
-    var.log_level,
-  ]
+  variables { vpc_cidr = "10.0.0.0/32" }
+  expect_failures = [var.vpc_cidr]
 }

@@ -66,14 +66,12 @@ run "each_of_these_is_refused" {
   module { source = "./modules/storage" }
 
   variables {
-    name                  = "My.Bucket"
-    place                 = { asked = "us-east-1 of account 2", made = "us-east-1 of account 1" }
-    result_retention_days = 0.5
+    name  = "My.Bucket"
+    place = { asked = "us-east-1 of account 2", made = "us-east-1 of account 1" }
   }
 
   expect_failures = [
     var.name,
     var.place,
-    var.result_retention_days,
   ]
 }

@@ -54,6 +54,72 @@ run "each_of_these_is_refused" {
   ]
 }
 
+run "as_is_each_of_these" {
+  command = plan
+
+  variables {
+    name_prefix                   = "-"
+    architecture                  = "riscv"
+    executor_memory_mb            = 64
+    executor_timeout_s            = 0
+    executor_ephemeral_storage_mb = 20000
+    reserved_concurrency          = 1.5
+    extra_buckets                 = ["theirs/data"]
+    world_attempts                = 0
+    result_retention_days         = 0.5
+    log_retention_days            = -1
+    log_level                     = "debug"
+    rendezvous_port               = 22
+    budget_usd                    = 0
+  }
+
+  expect_failures = [
+    var.name_prefix,
+    var.architecture,
+    var.executor_memory_mb,
+    var.executor_timeout_s,
+    var.executor_ephemeral_storage_mb,
+    var.reserved_concurrency,
+    var.extra_buckets,
+    var.world_attempts,
+    var.result_retention_days,
+    var.log_retention_days,
+    var.log_level,
+    var.rendezvous_port,
+    var.budget_usd,
+  ]
+}
+
+run "a_prefix_that_ends_with_a_hyphen" {
+  command = plan
+  variables { name_prefix = "test-" }
+  expect_failures = [var.name_prefix]
+}
+
+run "an_empty_prefix" {
+  command = plan
+  variables { name_prefix = "" }
+  expect_failures = [var.name_prefix]
+}
+
+run "a_prefix_that_starts_with_a_digit" {
+  command = plan
+  variables { name_prefix = "2-teams" }
+  expect_failures = [var.name_prefix]
+}
+
+run "a_negative_concurrency" {
+  command = plan
+  variables { reserved_concurrency = -2 }
+  expect_failures = [var.reserved_concurrency]
+}
+
+run "a_budget_needs_somebody_to_warn" {
+  command = plan
+  variables { budget_usd = 20 }
+  expect_failures = [var.budget_email]
+}
+
 run "too_long_for_the_names_made_of_it" {
   command = plan
 

@@ -1,4 +1,4 @@
-# The state machine: its own role, and what it refuses.
+# The state machine: its own role.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -44,21 +44,9 @@ run "own_machine_only" {
   }
 }
 
-run "each_of_these_is_refused" {
+run "a_bucket_by_name" {
   command = plan
   module { source = "./modules/workflow" }
-
-  variables {
-    name_prefix        = ""
-    bucket_arn         = "own"
-    attempts           = 0
-    log_retention_days = 0
-  }
-
-  expect_failures = [
-    var.name_prefix,
-    var.bucket_arn,
-    var.attempts,
-    var.log_retention_days,
-  ]
+  variables { bucket_arn = "own" }
+  expect_failures = [var.bucket_arn]
 }

@@ -10,7 +10,7 @@ from experiment.cost import (
     ITEMS,
     Usage,
     breakdown,
-    lambda_compute,
+    gb_seconds,
     lines,
     rendezvous,
     rendezvous_seconds,
@@ -67,7 +67,7 @@ def test_team_3_three_executions() -> None:
     [(517, 6.55, 2.8, "0.16"), (259, 11.8, 4.0, "0.20"), (173, 17.6, 5.9, "0.30"), (130, 25, 7.0, "0.38")],
 )
 def test_cai_paper_partitions(requests: int, seconds: float, memory_gb: float, cost: str) -> None:
-    assert f"{requests * lambda_compute(seconds * 1000, memory_gb * 1024, ROUNDED):.2f}" == cost
+    assert f"{requests * gb_seconds(seconds * 1000, memory_gb * 1024) * ROUNDED:.2f}" == cost
 
 
 def test_the_breakdown_sums_to_the_total_and_names_everything() -> None:

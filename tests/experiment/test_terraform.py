@@ -144,6 +144,26 @@ def test_apply_reports_progress_and_keeps_the_whole_output(tmp_path: Path) -> No
     assert '"image_tag": "t"' in (made.log.parent / "variables.tfvars.json").read_text()
 
 
+def test_init_keeps_the_backend_and_destroy_has_no_option_that_terraform_lost(tmp_path: Path) -> None:
+    made = terraform(tmp_path, "")
+    made.init()
+    made.destroy({}, lambda *_: None)
+    init, destroy = (set(line.split()[3:]) for line in made.log.read_text().splitlines())
+    assert init == {"-no-color", "-input=false"}
+    assert destroy == {
+        "-auto-approve",
+        "-json",
+        "-no-color",
+        "-input=false",
+        f"-state={tmp_path / 'x.tfstate'}",
+    }
+
+
+def test_a_state_that_is_not_asked_for_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "terraform.tfstate").write_text("cut sho")
+    assert terraform(tmp_path, "print('{}')").output() == {}
+
+
 def test_a_failure_tells_terraforms_own_errors(tmp_path: Path) -> None:
     made = terraform(
         tmp_path,

@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fmi
-from fmi.chain import CHAIN_BYTES
 from fmi.collectives import LARGE_BYTES
 from fmi.reductions import LARGE_BYTES as REDUCED_BYTES
+from fmi.segments import SEGMENT_BYTES
 from tests.fmi.array_kinds import Array, Wrapped
 from tests.fmi.worlds import World
 
 SIZES = [1, 2, 3, 4, 5, 8]
 # One share below and above every size at which an algorithm gives way to another.
 ELEMENTS = sorted(
-    {limit // 8 + more for limit in (LARGE_BYTES, REDUCED_BYTES, CHAIN_BYTES) for more in (-1, 3)}
+    {limit // 8 + more for limit in (LARGE_BYTES, REDUCED_BYTES, SEGMENT_BYTES) for more in (-1, 3)}
 )
 
 
@@ -62,7 +62,7 @@ def test_sizes_around_every_change_of_algorithm(kept_worlds: dict[int, World], n
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("n", [1, CHAIN_BYTES // 16 + 1])
+@pytest.mark.parametrize("n", [1, SEGMENT_BYTES // 16 + 1])
 @pytest.mark.parametrize("associative", [True, False])
 def test_functions_that_do_not_commute_keep_rank_order(
     kept_worlds: dict[int, World], size: int, n: int, associative: bool

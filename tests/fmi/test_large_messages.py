@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fmi
-from fmi.chain import CHAIN_BYTES
 from fmi.segments import SEGMENT_BYTES
 from fmi.values import Value
 from tests.fmi.worlds import World
@@ -16,9 +15,8 @@ from tests.fmi.worlds import World
 SUM = fmi.func(fmi.op.sum)
 SIZES = [1, 2, 3, 4, 5, 6, 7, 8]
 SEGMENT = SEGMENT_BYTES // 8
-CHAIN = CHAIN_BYTES // 8
 # Around each change of algorithm and each border of a segment, and numbers that nothing divides evenly.
-COUNTS = [CHAIN - 1, CHAIN, CHAIN + 1, 3 * SEGMENT + 5, 1_000_003]
+COUNTS = [SEGMENT - 1, SEGMENT, SEGMENT + 1, 3 * SEGMENT + 5, 1_000_003]
 
 
 def doubles(n: int) -> fmi.types:

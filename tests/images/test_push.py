@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from experiment.ports import free_port
-from experiment.terraform import cli_environment, find_executable
+from experiment.terraform import cli_environment
 from tests.localcloud.conftest import wait_for
+from tests.terraform.workspace import terraform_test
 
 from .conftest import ROOT, docker
 
@@ -72,40 +73,35 @@ class Deployment:
         for name in ("containers", "fmi"):
             shutil.copytree(ROOT / name, self.tree / name)
         self.registry = registry
-        self._work = folder / "work"
-        self._work.mkdir()
-        (self._work / "main.tf").write_text(_ROOT_MODULE % ROOT)
+        work = folder / "work"
+        work.mkdir()
+        (work / "main.tf").write_text(_ROOT_MODULE % ROOT)
         arguments = dict(
             argument.split("=", 1) for argument in os.environ.get("COSMIC_BUILD_ARGS", "").split()
         )
         base = {name: value for name, value in arguments.items() if name == "BASE_IMAGE"}
-        (self._work / "terraform.tfvars.json").write_text(
+        (work / "terraform.tfvars.json").write_text(
             json.dumps(
                 {"repository_url": f"{registry}/x/rendezvous", "root": str(self.tree), "build_args": base}
             )
         )
-        self._environment = cli_environment(os.environ, folder / "cli") | {"CHECKPOINT_DISABLE": "1"}
-        self._terraform("init", "-input=false")
+        environment = cli_environment(os.environ, folder / "cli") | {"CHECKPOINT_DISABLE": "1"}
+        self._terraform = terraform_test(work, environment)
+        self._terraform.init()
 
     def apply(self) -> str:
         """Apply and say what Terraform says."""
-        return self._terraform("apply", "-auto-approve", "-input=false")
+        said: str = self._terraform.apply()
+        return said
 
     def output(self, name: str) -> object:
         """One of the outputs."""
-        return json.loads(self._terraform("output", "-json", name))
+        value: object = self._terraform.output()[name]
+        return value
 
     def manifest(self, tag: object) -> bytes | None:
         """The image's manifest in the registry; None where there is none."""
         return _get(f"http://{self.registry}/v2/x/rendezvous/manifests/{tag}")
-
-    def _terraform(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [find_executable(), arguments[0], "-no-color", *arguments[1:]],
-            cwd=self._work, env=self._environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -175,19 +171,9 @@ output "files" {{ value = module.image.files }}
     work = tmp_path / "work"
     work.mkdir()
     (work / "main.tf").write_text(code)
-    environment = cli_environment(os.environ, tmp_path / "cli")
-    for arguments in (["init", "-input=false"], ["plan", "-out=plan"]):
-        subprocess.run(
-            [find_executable(), *arguments], cwd=work, env=environment, check=True, capture_output=True
-        )
-    shown = subprocess.run(
-        [find_executable(), "show", "-json", "plan"],
-        cwd=work,
-        env=environment,
-        check=True,
-        capture_output=True,
-    )
-    assert json.loads(shown.stdout)["planned_values"]["outputs"]["files"]["value"] == sent
+    terraform = terraform_test(work, cli_environment(os.environ, tmp_path / "cli"))
+    terraform.init()
+    assert terraform.plan(output=True).outputs["files"] == sent
 
 
 def test_no_engine_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from tftest import TerraformTest
 
 from tests.terraform.provider import running_provider
-from tests.terraform.workspace import Workspace
+from tests.terraform.workspace import make_workspace
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    made = Workspace(tmp_path_factory.mktemp("terraform"))
-    with running_provider(made.data_dir, made.environment) as variable:
-        made.environment |= variable
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TerraformTest]:
+    made = make_workspace(tmp_path_factory.mktemp("terraform"))
+    with running_provider(Path(made.tfdir) / ".terraform", made.env) as variable:
+        made.env |= variable
         yield made

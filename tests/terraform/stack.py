@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tftest import TerraformTest
+
 from experiment import images
 from experiment.ports import free_port
 from experiment.terraform import Terraform, cli_environment
 from localcloud import EmbeddedAWS
-
-ROOT = Path(__file__).parents[2]
+from tests.terraform.workspace import ROOT, terraform_test
 
 # A boto3 client; not all services have types here.
 Client = Any
@@ -68,7 +68,7 @@ class Stack:
     def apply_part(self, *addresses: str) -> None:
         """Make only these resources and modules, with what they need."""
         self.terraform.init()
-        self._run("apply", "-auto-approve", *(f"-target={address}" for address in addresses))
+        self._tftest.apply(targets=addresses, **self._options())
 
     def provide_images(self, ecr: Client) -> None:
         """Put the images that CodeBuild would build into their repositories: the embedded AWS builds none.
@@ -76,13 +76,13 @@ class Stack:
         Terraform then finds that they are there already, by the tags that name their content.
         """
         self.terraform.init()
-        plan = self.terraform.log.parent / "images.tfplan"
-        self._run("plan", "-target=module.registry.module.image", f"-out={plan}")
+        target = "module.registry.module.image"
+        plan = self._tftest.plan(output=True, targets=[target], **self._options())
+        images_planned = plan.modules["module.registry"].child_modules
         tags = {
-            each["address"]: each["values"]["input"]
-            for each in _resources(
-                json.loads(self._run("show", "-json", str(plan)))["planned_values"]["root_module"]
-            )
+            address: each["values"]["input"]
+            for address, module in images_planned.items()
+            for each in module.resources.values()
             if each["type"] == "terraform_data"
         }
         self.apply_part("module.registry.aws_ecr_repository.this")
@@ -100,41 +100,24 @@ class Stack:
 
     def resources(self) -> Iterator[Json]:
         """All managed resources of the state, as `terraform show -json` describes them."""
-        shown = self._run("show", "-json", str(self.terraform.state))
-        yield from _resources(json.loads(shown)["values"]["root_module"])
+        yield from (each for each in self.terraform.resources() if each["mode"] == "managed")
 
-    def _run(self, command: str, *arguments: str) -> str:
-        """A command that Terraform (the class) does not have; what it prints."""
-        options = []
-        if command != "show":
-            options = ["-input=false", f"-state={self.terraform.state}"]
-            options += [f"-var={name}={_value(value)}" for name, value in self.variables.items()]
-        done = subprocess.run(
-            [self.terraform.executable, command, *options, *arguments],
-            cwd=self.terraform.root,
-            env=self.terraform.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+    @property
+    def _tftest(self) -> TerraformTest:
+        """For what Terraform (the class) has not: parts, and plans to read."""
+        return terraform_test(self.terraform.root, self.terraform.environment)
+
+    def _options(self) -> dict[str, str]:
+        # In a file, because tftest would write True and None where Terraform reads true and null.
+        file = self.terraform.log.parent / "tftest.tfvars.json"
+        file.write_text(json.dumps(self.variables))
+        return {"tf_var_file": str(file), "state": str(self.terraform.state)}
 
 
 def put_image(ecr: Client, repository: str, tag: str) -> None:
     """An image without layers."""
     manifest = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}
     ecr.put_image(repositoryName=repository, imageTag=tag, imageManifest=json.dumps({**manifest, "tag": tag}))
-
-
-def _value(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _resources(module: Json) -> Iterator[Json]:
-    yield from (each for each in module.get("resources", []) if each["mode"] == "managed")
-    for child in module.get("child_modules", []):
-        yield from _resources(child)
 
 
 def make_stack(cloud: EmbeddedAWS, folder: Path, variables: dict[str, object]) -> Stack:

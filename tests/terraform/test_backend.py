@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from tftest import TerraformTestError
 
 from experiment.local_root import local_root
-from experiment.terraform import Terraform, cli_environment, find_executable
+from experiment.terraform import Terraform, cli_environment
 from localcloud import EmbeddedAWS
-from tests.terraform.workspace import ROOT
+from tests.terraform.workspace import ROOT, terraform_test
 
 EXAMPLE = ROOT / "terraform" / "examples" / "s3-backend" / "backend.tf"
 BUCKET = "a-bucket-of-your-own"
@@ -48,16 +48,9 @@ def test_the_state_is_in_s3_and_locked(cloud: EmbeddedAWS, tmp_path: Path) -> No
     root.mkdir()
     shutil.copy(EXAMPLE, root)
     (root / "main.tf").write_text(CONTENT)
-    environment = cli_environment({**os.environ, **cloud.environment()}, tmp_path / "cli")
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [find_executable(), *arguments, "-input=false", "-no-color"]
-        return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
-
-    # On AWS the bucket has a host name of its own.
-    assert run("init", "-backend-config=use_path_style=true").returncode == 0
-    done = run("apply", "-auto-approve")
-    assert done.returncode == 0, done.stderr
+    terraform = terraform_test(root, cli_environment({**os.environ, **cloud.environment()}, tmp_path / "cli"))
+    terraform.init(init_vars={"use_path_style": "true"})  # on AWS the bucket has a host name of its own
+    terraform.apply()
     assert [item["Key"] for item in s3(cloud).list_objects_v2(Bucket=BUCKET)["Contents"]] == [KEY]
     assert not (root / "terraform.tfstate").exists()
 
@@ -71,10 +64,10 @@ def test_the_state_is_in_s3_and_locked(cloud: EmbeddedAWS, tmp_path: Path) -> No
         "Path": f"{BUCKET}/{KEY}",
     }
     s3(cloud).put_object(Bucket=BUCKET, Key=f"{KEY}.tflock", Body=json.dumps(lock).encode())
-    refused = run("apply", "-auto-approve", "-replace=terraform_data.this")
-    assert refused.returncode == 1
-    assert "Error acquiring the state lock" in refused.stderr
-    assert "a-colleague" in refused.stderr
+    with pytest.raises(TerraformTestError) as refused:
+        terraform.execute_command("apply", "-auto-approve", "-no-color", "-replace=terraform_data.this")
+    assert "Error acquiring the state lock" in refused.value.cmd_error
+    assert "a-colleague" in refused.value.cmd_error
 
 
 def test_the_local_target_keeps_out_of_the_state_of_an_account(tmp_path: Path) -> None:

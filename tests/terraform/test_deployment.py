@@ -16,7 +16,8 @@ from tests.localcloud.conftest import wait_for
 from tests.terraform import permissions
 from tests.terraform.inventory import client, list_everything
 from tests.terraform.provider import VARIABLE, running_provider
-from tests.terraform.stack import EVERYTHING, PLAIN, ROOT, Json, Stack, make_stack
+from tests.terraform.stack import EVERYTHING, PLAIN, Json, Stack, make_stack
+from tests.terraform.workspace import ROOT
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it imports pkg_resources, which is deprecated

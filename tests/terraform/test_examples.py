@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tftest import TerraformTest
 
-from tests.terraform.workspace import ROOT, Workspace
+from tests.terraform.workspace import ROOT, succeed
 
 EXAMPLES = sorted((ROOT / "terraform" / "examples").glob("*.tfvars"))
 
@@ -16,5 +17,6 @@ def test_there_is_one_for_each_situation() -> None:
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda path: path.stem)
-def test_it_is_planned(workspace: Workspace, file: Path) -> None:
-    workspace.run("test", "-no-color", "-filter=tests/examples.tftest.hcl", f"-var-file=examples/{file.name}")
+def test_it_is_planned(workspace: TerraformTest, file: Path) -> None:
+    arguments = ("-no-color", "-filter=tests/examples.tftest.hcl", f"-var-file=examples/{file.name}")
+    succeed(workspace, "test", *arguments)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import pytest
+from tftest import TerraformTest
 
-from tests.terraform.workspace import ROOT, Workspace
-
-
-def test_everything_is_formatted(workspace: Workspace) -> None:
-    workspace.run("fmt", "-check", "-recursive", "-diff", "-no-color")
+from tests.terraform.workspace import ROOT, succeed
 
 
-def test_configuration_is_valid(workspace: Workspace) -> None:
-    workspace.run("validate", "-no-color")
+def test_everything_is_formatted(workspace: TerraformTest) -> None:
+    succeed(workspace, "fmt", "-check", "-recursive", "-diff", "-no-color")
+
+
+def test_configuration_is_valid(workspace: TerraformTest) -> None:
+    succeed(workspace, "validate", "-no-color")
 
 
 @pytest.mark.parametrize(
     "file", sorted(path.name for path in (ROOT / "terraform" / "tests").glob("*.tftest.hcl"))
 )
-def test_terraform_test(workspace: Workspace, file: str) -> None:
-    workspace.run("test", "-no-color", f"-filter=tests/{file}")
+def test_terraform_test(workspace: TerraformTest, file: str) -> None:
+    succeed(workspace, "test", "-no-color", f"-filter=tests/{file}")
 
 
 def test_every_module_has_the_usual_files() -> None:

@@ -26,11 +26,6 @@ variable "architecture" {
   description = "Processor architecture to build for: x86_64 or arm64."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = contains(["x86_64", "arm64"], var.architecture)
-    error_message = "architecture has to be x86_64 or arm64."
-  }
 }
 
 variable "build_args" {

@@ -2,11 +2,6 @@ variable "name_prefix" {
   description = "Start of every name."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.name_prefix))
-    error_message = "name_prefix has to be 2 to 20 lower case letters, digits and hyphens, starting with a letter and not ending with a hyphen."
-  }
 }
 
 variable "region" {
@@ -49,27 +44,12 @@ variable "budget_usd" {
   description = "USD a month at which to warn by e-mail; null for no budget."
   type        = number
   default     = null
-
-  validation {
-    condition     = var.budget_usd == null || try(var.budget_usd > 0, false)
-    error_message = "budget_usd has to be more than 0."
-  }
 }
 
 variable "budget_email" {
   description = "Who is warned."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.budget_email == null || can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", var.budget_email))
-    error_message = "budget_email has to be an e-mail address."
-  }
-
-  validation {
-    condition     = (var.budget_email == null) == (var.budget_usd == null)
-    error_message = "budget_usd and budget_email belong together: set both or neither."
-  }
 }
 
 variable "budget_tag_only" {

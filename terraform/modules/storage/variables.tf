@@ -32,9 +32,4 @@ variable "result_retention_days" {
   type        = number
   default     = 90
   nullable    = false
-
-  validation {
-    condition     = var.result_retention_days >= 1 && floor(var.result_retention_days) == var.result_retention_days
-    error_message = "result_retention_days has to be a whole number of at least 1."
-  }
 }

@@ -2,11 +2,6 @@ variable "name_prefix" {
   description = "Start of every name."
   type        = string
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,18}[a-z0-9]$", var.name_prefix))
-    error_message = "name_prefix has to be 2 to 20 lower case letters, digits and hyphens, starting with a letter and not ending with a hyphen."
-  }
 }
 
 variable "definition" {
@@ -47,11 +42,6 @@ variable "attempts" {
   description = "Most attempts at a world whose ranks are lost to the platform."
   type        = number
   nullable    = false
-
-  validation {
-    condition     = var.attempts >= 1 && floor(var.attempts) == var.attempts
-    error_message = "attempts has to be a whole number of at least 1."
-  }
 }
 
 variable "initialize_timeout_s" {
@@ -82,11 +72,6 @@ variable "log_retention_days" {
   description = "Days that the log is kept."
   type        = number
   nullable    = false
-
-  validation {
-    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
-    error_message = "log_retention_days has to be a period that CloudWatch offers: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, …"
-  }
 }
 
 variable "region" {
