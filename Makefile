@@ -63,10 +63,11 @@ test: $(VENV)/.ready-dev ## every test; ARGS="tests/fmi -k reduce", WORKERS=0 fo
 test-images: $(VENV)/.ready-dev ## build both container images in Docker and test them; ARGS="-k world"
 	@exec .ci/images $(ARGS)
 
-lint: $(VENV)/.ready-dev ## ruff, mypy in strict mode, terraform fmt
+lint: $(VENV)/.ready-dev ## ruff, mypy in strict mode, which package may import which, terraform fmt
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(VENV)/bin/lint-imports --no-cache
 	$(TERRAFORM) fmt -check -recursive terraform
 	$(PY) scripts/terraform_docs.py --check
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC
 from functools import cached_property
 from typing import Any
@@ -21,33 +20,13 @@ from experiment.plan import number
 from experiment.prices import Prices
 from experiment.rendezvous_log import rendezvous_between
 from experiment.rows import SCHEMA_VERSION, Rendezvous, RunRow
+from experiment.run_record import PREDICTION_SCHEMA, RunRecord, flatten
 from experiment.runs import Finished
 from experiment.targets import Target
 from experiment.usage import usage
 
-PREDICTION_SCHEMA = pa.schema(
-    [
-        ("run_id", pa.string()),
-        ("object_id", pa.int64()),
-        ("z_true", pa.float64()),
-        ("z_pred", pa.float64()),
-        ("rank", pa.int32()),
-    ]
-)
 _NOT_IN_CSV = ("traceback", "output_tail", "request_id")
 _MEGABYTE = 1e6
-
-
-@dataclass
-class RunRecord:
-    """One run: its row of ``summary.json``, its rows of ``ranks.csv``, its predictions, and what its ranks
-    printed, by rank.
-    """
-
-    row: RunRow
-    ranks: list[dict[str, Any]] = field(default_factory=list)
-    predictions: pa.Table | None = None
-    output: dict[int, list[str]] = field(default_factory=dict)
 
 
 def collect(
@@ -255,17 +234,6 @@ def _killed(failure: Mapping[str, Any]) -> dict[str, Any]:
     if not failure:
         return {}
     return {"status": "failed", "error_type": failure.get("Error"), "error_message": failure.get("Cause")}
-
-
-def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested objects as one level with dotted names; lists as JSON text."""
-    flat: dict[str, Any] = {}
-    for key, item in value.items():
-        if isinstance(item, Mapping):
-            flat |= flatten(item, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = json.dumps(item) if isinstance(item, list) else item
-    return flat
 
 
 def _predictions(run_id: str, tables: Iterable[pa.Table]) -> pa.Table | None:

@@ -9,7 +9,7 @@ from typing import Any
 from experiment.groups import usable
 from experiment.published import FMI_TOTAL_S, INFERENCE, PARTITIONS, S3_BYTES_PER_S, SWEEP_BATCHES, WHOLE_SET
 from experiment.scaling_model import TOTAL, Observation, ScalingModel, Settings, fit
-from inference.environment import usable_cores
+from inference.cores import usable_cores
 
 _MODEL_PARTS = {
     "start": ("init", "start", "summarize", "other"),

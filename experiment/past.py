@@ -7,11 +7,12 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from experiment.collect import RunRecord, collect
+from experiment.collect import collect
 from experiment.console import Reporter
 from experiment.deployment import Deployment
 from experiment.errors import ResultsError, TargetError
 from experiment.prices import load_prices
+from experiment.run_record import RunRecord
 from experiment.runs import Runner
 from experiment.summary import Summary
 from experiment.targets import Target

@@ -22,8 +22,7 @@ from experiment.history import Timings, request_ids, timings
 from experiment.interrupts import undisturbed
 from experiment.payloads import mode_of
 from experiment.plan import RunSpec, number
-from experiment.progress import SweepProgress
-from experiment.ranks import MapWatch
+from experiment.ranks import MapWatch, RankStates
 from experiment.running import running
 from experiment.targets import Target
 
@@ -139,19 +138,19 @@ class FunctionMemory:
 
 
 class Runner:
-    """Makes executions on one prepared target."""
+    """Makes executions on one prepared target; `on_ranks` is told the ranks' states at every look."""
 
     def __init__(
         self,
         target: Target,
         deployment: Deployment,
         reporter: Reporter,
-        progress: SweepProgress | None = None,
+        on_ranks: Callable[[RankStates], None] | None = None,
     ) -> None:
         self._target = target
         self._deployment = deployment
         self._reporter = reporter
-        self._progress = progress
+        self._on_ranks = on_ranks
         self._sfn = target.clients.stepfunctions
         self._refused: set[str] = set()
 
@@ -220,8 +219,8 @@ class Runner:
         while True:
             found = dict(self._sfn.describe_execution(executionArn=arn))
             states = ranks.look()
-            if states is not None and self._progress is not None:
-                self._progress.ranks(states)
+            if states is not None and self._on_ranks is not None:
+                self._on_ranks(states)
             if (states is not None and states.failed > failed) or found["status"] == "FAILED":
                 failed = states.failed if states else failed
                 failing.look()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from experiment.budget import DEFAULT_BUDGET_USD, Spending, agree, plan_line, plan_table
-from experiment.collect import RunRecord, collect
+from experiment.collect import collect
 from experiment.console import Reporter
 from experiment.deployment import Deployment
 from experiment.errors import ResultsError, TargetError
@@ -22,12 +22,13 @@ from experiment.prices import Prices, load_prices
 from experiment.progress import SweepProgress
 from experiment.report import write_report
 from experiment.rows import RunRow
+from experiment.run_record import RunRecord
 from experiment.runs import Execution, FunctionMemory, Runner, new_execution_id
 from experiment.summary import Summary
 from experiment.sweep_record import SweepRecord
 from experiment.table import runs_table
 from experiment.targets import Target
-from inference.environment import usable_cores
+from inference.cores import usable_cores
 
 _RANKS_SHOWN = 8
 _LINES_SHOWN = 10
@@ -171,7 +172,7 @@ class _Session:
             FunctionMemory(self.target, self.deployment, self.reporter.say) as memory,
             SweepProgress(self.reporter, seconds, free=free) as progress,
         ):
-            runner = Runner(self.target, self.deployment, self.reporter, progress)
+            runner = Runner(self.target, self.deployment, self.reporter, progress.ranks)
             for spec, prediction in predicted.runs:
                 spending.check(spec, prediction.cost_usd)
                 name = new_execution_id(spec)

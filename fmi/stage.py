@@ -1,21 +1,42 @@
-"""What a collective operation needs to talk: a channel and the call that its messages belong to."""
+"""What a collective operation needs to talk: what carries its messages, and the call that they belong to."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from fmi.channel import Channel
 from fmi.frames import Call
 from fmi.values import Array
+
+
+class Messages(Protocol):
+    """What collective operations use of a channel; `fmi.channel.Channel` describes the methods."""
+
+    crowded: bool
+
+    def post(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> None:
+        """Start sending."""
+
+    def flush(self) -> None:
+        """Wait until everything posted is on its way."""
+
+    def receive(self, peer: int, call: Call, into: memoryview) -> int:
+        """Wait for a message that fills the buffer; returns its form."""
+
+    def prepare(self, peer: int, call: Call, into: memoryview) -> None:
+        """The next `receive` from this peer will be into this buffer."""
+
+    def take(self, peer: int, call: Call) -> tuple[int, memoryview]:
+        """Wait for a message of any length; its form and its payload."""
 
 
 @dataclass(slots=True)
 class Stage:
     """One call of one collective on one rank."""
 
-    channel: Channel
+    channel: Messages
     call: Call
     rank: int
     size: int

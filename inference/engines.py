@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from inference import exported, kernels, weights_file
 from inference.config import IMAGE, MissingError, ModelError
+from inference.cores import usable_cores
 from inference.engine import Engine
-from inference.environment import usable_cores
 
 if TYPE_CHECKING:
     from inference.native_engine import NativeEngine

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from inference.config import DEFAULT_BATCH_SIZE
+from inference.cores import usable_cores
 
 MEMORY_OF_ONE_CPU_MB = 1769
 """Memory at which Lambda gives a function one whole virtual CPU (AWS Lambda developer guide)."""
@@ -87,13 +88,6 @@ def threads(world_size: int, variables: Mapping[str, str] = os.environ, cores: i
     if memory.isdigit():
         return max(1, min(cores, -(-int(memory) // MEMORY_OF_ONE_CPU_MB)))
     return cores
-
-
-def usable_cores() -> int:
-    """Processor cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):  # absent on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _text(variables: Mapping[str, str], name: str) -> str:

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and folders that are known to take them before the work."""
+"""Files that are written whole or not at all, that are kept when damaged, and folders known to take them."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -38,3 +38,11 @@ def make_writable(folder: Path) -> None:
         raise OutputError(
             f"cannot write into {folder} ({error.strerror or error}): choose another --output."
         ) from error
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file to the first free ``<name>.damaged-<n>`` beside it; returns its new path."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    return path.rename(aside)

@@ -18,9 +18,9 @@ from torch.utils.data import TensorDataset
 
 from benchmarks.inference import course, flops
 from benchmarks.inference.material import Material
+from inference.cores import usable_cores
 from inference.engine import Engine, predict
 from inference.engines import Choice, open_engine
-from inference.environment import usable_cores
 
 MATRIX = 2048
 """Rows and columns of the matrices whose product is the machine's limit."""

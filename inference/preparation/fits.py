@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from inference.data_error import DataError
 from inference.dataset import SIZE, crop
-from inference.extra import need
 from inference.galaxies import Galaxies
 from inference.preparation.blocks import Block, Reason, as_type, whole_numbers
+from inference.preparation.libraries import need
 
 Array = npt.NDArray[Any]
 

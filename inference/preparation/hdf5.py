@@ -6,8 +6,8 @@ from typing import Any
 
 from inference.columns import NAMES, Columns
 from inference.data_error import DataError
-from inference.extra import need
 from inference.preparation.blocks import Block, block
+from inference.preparation.libraries import need
 
 ROWS = 1024
 """Rows that are read at a time: 21 MB of 32 x 32 images, 84 MB of 64 x 64 ones."""

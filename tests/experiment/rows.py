@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pyarrow as pa
 
-from experiment.collect import PREDICTION_SCHEMA, RunRecord
 from experiment.rows import SCHEMA_VERSION, RunRow
+from experiment.run_record import PREDICTION_SCHEMA, RunRecord
 
 BREAKDOWN = {
     "lambda_compute": 0.001,

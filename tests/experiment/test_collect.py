@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from experiment.collect import collect, flatten
+from experiment.collect import collect
 from experiment.prices import load_prices
 from experiment.rows import ROW_KEYS
+from experiment.run_record import flatten
 from experiment.runs import Runner
 from tests.experiment.executions import EXECUTION, PAYLOAD, SPEC, history, report, succeeded
 from tests.experiment.fakes import DEPLOYMENT, STARTED, FakeTarget, quiet

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from experiment.collect import RunRecord
+from experiment.run_record import RunRecord
 from experiment.summary import Summary
 from tests.experiment import rows
 from tests.experiment.sweeps import sweep

@@ -17,12 +17,12 @@ import pytest
 from rich.console import Console
 
 from experiment import report
-from experiment.collect import RunRecord
 from experiment.pictures import pictures
 from experiment.pictures.timeline import rank_spans
 from experiment.prices import load_prices
 from experiment.report import render, write_report
 from experiment.rows import CostLine, RunRow
+from experiment.run_record import RunRecord
 from experiment.summary import Summary
 from experiment.table import runs_table, shown
 from tests.experiment import rows
