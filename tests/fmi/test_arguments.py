@@ -88,9 +88,10 @@ def test_wrong_constructions_are_refused(make: Callable[[], object], kind: type[
 
 
 def test_a_custom_function_with_a_wrong_result_is_told(world: Callable[..., World]) -> None:
-    shorten = fmi.func(fmi.op.custom, lambda a, b: a + b)  # joins the lists
-    errors = world(2).errors(lambda comm: comm.allreduce([1, 2], shorten, TWO_INTS))
-    assert any(isinstance(error, ValueError) and "custom function" in str(error) for error in errors)
+    pairs = fmi.func(fmi.op.custom, lambda a, b: [a, b])
+    errors = world(2).errors(lambda comm: comm.allreduce([1, 2], pairs, TWO_INTS))
+    assert any(isinstance(error, TypeError) and "custom function" in str(error) for error in errors)
+    assert any("two numbers" in str(error) for error in errors)
 
 
 def test_values_of_related_types_are_taken(kept_worlds: dict[int, World]) -> None:
