@@ -116,6 +116,18 @@ class Rendezvous:
             note = abort.pack(TOKEN_BYTES - 1)
             yield from self._ask(sock, encode_v2_request(pair.name, note, FLAG_ABORT), V2_RESPONSE_BYTES)
 
+    def heed_note(self, pair: Pair) -> Task[None]:
+        """Wait for a note under the pair's name, which nobody else waits under; version 1 has none.
+
+        Raises:
+            PeerFailure: somebody left one.
+        """
+        if self.protocol == 1:
+            return
+        with (yield from self._connect()) as sock:
+            # The same token always: another communicator of this rank takes the place of this one.
+            yield from self._pair(sock, pair, encode_v2_request(pair.name, pair.name[: TOKEN_BYTES - 1]))
+
     def ring(self, bell: bytes, rank: int) -> Task[None]:
         """Tell the rank that listens to the bell that `rank` waits for it; version 1 has no way to."""
         if self.protocol == 1:
