@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import math
 import socket
 import time
 import uuid
@@ -16,9 +17,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fmi.config import Config
-from fmi.errors import Timeout
 from fmi.pairing import AttemptFailed, Pair, Refused, handshake
-from fmi.rendezvous import Meeting, Rendezvous, Unreachable, bound_socket
+from fmi.patience import Unreachable
+from fmi.rendezvous import Meeting, Rendezvous, bound_socket
 from fmi.tasks import READ, WRITE, Ready, Running, Task, Wait, combine
 from fmi.wire import Address
 
@@ -40,26 +41,29 @@ def connect(
     `on_failure` is told why an attempt came to nothing.
 
     Raises:
-        Timeout: the rendezvous server was out of reach for the set-up limit.
+        RendezvousError: no rendezvous server has ever answered.
+        Timeout: one has, and then was out of reach for the set-up limit.
         PeerFailure: the peer left a note that it failed.
         MismatchError: the peer has another world size.
     """
     token = str(uuid.uuid4()).encode()
     pause = FIRST_PAUSE_S
-    away_since: float | None = None
+    away_since, missed = math.inf, 0
     while True:
+        asked = time.monotonic()
         try:
             meeting = yield from rendezvous.meet(pair, token)
-            pause, away_since = FIRST_PAUSE_S, None
+            pause, away_since, missed = FIRST_PAUSE_S, math.inf, 0
             with meeting.connection:
                 return (yield from _punch(meeting, pair, config))
         except AttemptFailed as failure:
             log.info("rank %d: pairing with rank %d again: %s", pair.rank, pair.peer, failure)
             on_failure(str(failure))
-            now = time.monotonic()
-            away_since = (away_since or now) if isinstance(failure, Unreachable) else None
-            if away_since is not None and now - away_since > config.setup_s:
-                raise Timeout(f"{failure}, for {config.setup_s:g} s") from failure
+            if isinstance(failure, Unreachable):
+                away_since, missed = min(away_since, asked), missed + 1
+                rendezvous.patience.check(failure, away_since, missed, config.setup_s)
+            else:
+                away_since, missed = math.inf, 0
         yield Wait({}, time.monotonic() + pause)
         pause = min(pause * 2, LAST_PAUSE_S)
 
