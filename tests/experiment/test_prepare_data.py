@@ -17,13 +17,14 @@ import pytest
 import torch
 from moto.server import ThreadedMotoServer
 
+from cosmic_fmi.cli.models import data as prepare_data
+from experiment.places import REPOSITORY
 from inference import synthetic
 from inference.dataset import read
 from inference.galaxies import Galaxies
 from inference.partitions import partition_files, write
-from scripts import prepare_data
 
-SCRIPT = Path(prepare_data.__file__)
+SCRIPT = REPOSITORY / "scripts" / "prepare_data.py"
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from cosmic_fmi.cli.experiments import prices as refresh_prices
 from experiment.price_list import QUERIES, Query
 from experiment.prices import PRICES, UNITS, load_prices
-from scripts import refresh_prices
 
 PREFIX = {"us-east-1": "", "eu-central-1": "EUC1-"}
 

@@ -10,6 +10,7 @@ import pytest
 from moto import mock_aws
 from rich.console import Console
 
+from cosmic_fmi.cli.experiments import destroy
 from experiment.aws_target import AwsTarget
 from experiment.console import Reporter
 from experiment.deployment import Deployment
@@ -17,7 +18,6 @@ from experiment.errors import PreflightError, TargetError
 from experiment.fingerprint import fingerprint
 from experiment.local_target import LocalTarget
 from localcloud.embedded import EmbeddedAWS
-from scripts import destroy
 from tests.experiment.test_terraform import stand_in
 
 OUTPUTS = {

@@ -13,10 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cosmic_fmi.cli.experiments import run as run_experiment
+from cosmic_fmi.cli.experiments import tune
 from experiment import simulate
 from experiment.errors import ModelError
 from experiment.observations import fitted, published
 from experiment.pictures import pictures
+from experiment.places import REPOSITORY
 from experiment.prediction import TIME_LIMIT_S, predict
 from experiment.prices import load_prices
 from experiment.published import WHOLE_SET
@@ -25,7 +28,6 @@ from experiment.simulate import Work, for_aws
 from experiment.summary import Summary
 from experiment.tuned import outcome, write_outcome
 from experiment.tuning import GOALS, Choices, Goal, Wish, memory_needed, propose, within, worlds_up_to
-from scripts import run_experiment, tune
 from tests.experiment import rows
 from tests.experiment.sweeps import SYSTEM, sweep
 
@@ -133,7 +135,7 @@ def test_what_is_run_is_what_was_predicted_and_the_next_commands_work(
     assert asked[0].files == [20]
     assert json.loads((folder / "tuning.json").read_text())["settings"]["partitions"] == 20
     commands = [shlex.split(line) for line in printed.splitlines() if line.startswith(("Next: ", "then: "))]
-    scripts = Path(tune.__file__).resolve().parent
+    scripts = REPOSITORY / "scripts"
     assert all(sys.executable in words for words in commands)  # as text, what was told can be run
     around, again = (
         words[words.index(f"{scripts}/{name}.py") + 1 :]

@@ -1,0 +1,176 @@
+"""Propose the best setting for a piece of work, run it, and show how far the prediction was off."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from cosmic_fmi.cli.experiments import run as run_experiment
+from experiment.command import argument, guarded, positive
+from experiment.console import Reporter
+from experiment.groups import Row, usable
+from experiment.numbers import amount
+from experiment.observations import fitted, published
+from experiment.places import REPOSITORY
+from experiment.prediction import Prediction
+from experiment.prices import load_prices
+from experiment.results import open_results
+from experiment.scaling_model import ScalingModel
+from experiment.tuned import outcome, outcome_table, proposals, write_outcome
+from experiment.tuning import (
+    BATCHES,
+    GOALS,
+    MEMORIES_MB,
+    SAFE_MEMORY_MB,
+    Choices,
+    Wish,
+    memory_needed,
+    propose,
+    within,
+    worlds_up_to,
+)
+from experiment.upload import partitions_for
+from inference.synthetic import SAMPLE_SIZE
+
+_LOCAL_MEMORY_MB = 3008  # of the deployment; the embedded AWS is no faster with more
+_WORLDS = {"local": 8, "aws": 32}
+
+EXAMPLES = """\
+examples:
+  tune.py --dry-run                            the balanced setting for the sample, by published figures
+  tune.py --from results/sweep --goal cost --deadline 60
+  tune.py --target aws --from results/sweep --goal time --budget 0.05 --max-world 100
+  tune.py --target aws --payload mine.json --galaxies 51130 --partitions 10 --goal balanced
+
+exit status: 0 done, 1 nothing meets the wishes or a run failed, 2 bad arguments, 130 interrupted
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of this script."""
+    made = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument(
+        "--goal", choices=GOALS, default="balanced", help="balanced: least time x cost (default: balanced)"
+    )
+    made.add_argument(
+        "--deadline", type=argument(amount), metavar="S", help="seconds that an execution may take"
+    )
+    made.add_argument(
+        "--budget", type=argument(amount), metavar="USD", help="dollars that an execution may cost"
+    )
+    made.add_argument("--target", choices=("local", "aws"), default="local", help="default: local")
+    made.add_argument(
+        "--from",
+        dest="results",
+        type=Path,
+        metavar="DIR",
+        help="results to predict from (default: published)",
+    )
+    made.add_argument(
+        "--max-world", type=positive, metavar="N", help="most functions at once (default: local 8, aws 32)"
+    )
+    made.add_argument("--payload", type=Path, metavar="FILE.json", help="own work instead of the sample")
+    made.add_argument("--galaxies", type=positive, metavar="N", help="galaxies of the payload's data")
+    made.add_argument("--partitions", type=positive, metavar="N", help="files of the payload's data")
+    made.add_argument(
+        "--region", default="us-east-1", help="whose prices to predict with (default: us-east-1)"
+    )
+    made.add_argument("--runs", type=positive, default=3, metavar="K", help="repetitions (default: 3)")
+    made.add_argument("--output", type=Path, metavar="DIR", help="default: results/tune-<date>-<time>")
+    made.add_argument("--yes", action="store_true", help="do not ask before spending")
+    made.add_argument("--dry-run", action="store_true", help="only propose")
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Tune with these arguments; returns the exit status."""
+    made = parser()
+    arguments = made.parse_args(argv)
+    if bool(arguments.payload) != bool(arguments.galaxies) or bool(arguments.payload) != bool(
+        arguments.partitions
+    ):
+        made.error("--payload, --galaxies and --partitions belong together: the model has to know the data")
+    reporter = Reporter()
+
+    def work() -> int:
+        model, best = _proposal(arguments, reporter)
+        if arguments.dry_run:
+            return 0
+        output = arguments.output or Path("results") / f"tune-{datetime.now():%Y%m%d-%H%M%S}"
+        status = run_experiment.main(_command(arguments, best, output, [best.settings.world_size]))
+        if status:
+            return status
+        found = outcome(best, open_results(output).rows)
+        if found is None:
+            reporter.say("No run has the proposed setting: the payload names another.", "red")
+            return 1
+        reporter.console.print(outcome_table(found))
+        write_outcome(found, model.source, output / "tuning.json")
+        around = output.with_name(f"{output.name}-around")
+        sweep = _command(arguments, best, around, _worlds_around(best))
+        reporter.say(f"Next: measure around it: {_command_line('run_experiment.py', sweep)}")
+        again = ["--target", arguments.target, "--from", str(around)]
+        reporter.say(f"then: {_command_line('tune.py', again)}")
+        return 0
+
+    return guarded(work, reporter)
+
+
+def _proposal(arguments: argparse.Namespace, reporter: Reporter) -> tuple[ScalingModel, Prediction]:
+    limit = arguments.max_world or _WORLDS[arguments.target]
+    galaxies, partitions = arguments.galaxies or SAMPLE_SIZE, arguments.partitions or partitions_for(limit)
+    model, least = published(), SAFE_MEMORY_MB
+    rows: list[Row] = []
+    if arguments.results:
+        results = open_results(arguments.results)
+        rows = [row for row in usable(results.rows) if row["target"] == arguments.target]
+        model, least = fitted(rows, results.ranks), memory_needed(results.ranks)
+    local = arguments.target == "local"
+    memories = [_LOCAL_MEMORY_MB] if local else [size for size in MEMORIES_MB if size >= least]
+    choices = Choices(
+        within(worlds_up_to(min(limit, partitions)), (row["world_size"] for row in rows)),
+        memories or [MEMORIES_MB[-1]],
+        within(BATCHES, (row["batch_size"] for row in rows if row["batch_size"])),
+    )
+    wish = Wish(arguments.goal, arguments.deadline, arguments.budget)
+    found = propose(model, (galaxies, partitions), choices, wish, load_prices(arguments.region))
+    reporter.say(
+        f"{galaxies:,} galaxies in {partitions} partitions, predicted from {model.source}; {model.error}."
+    )
+    reporter.console.print(proposals(found))
+    return model, found[0]
+
+
+def _worlds_around(best: Prediction) -> list[int]:
+    """World sizes to compare the proposed one with: a model needs more than one setting."""
+    settings = best.settings
+    most = settings.partitions or settings.world_size
+    return sorted({max(1, settings.world_size // 2), settings.world_size, min(most, 2 * settings.world_size)})
+
+
+def _command_line(script: str, arguments: Sequence[str]) -> str:
+    """What to type to run a script as this one runs: it is not executable, and `python` may be another."""
+    here = Path.cwd()
+    words = [Path(sys.executable), REPOSITORY / "scripts" / script]
+    return shlex.join(
+        [*(str(word.relative_to(here) if word.is_relative_to(here) else word) for word in words), *arguments]
+    )
+
+
+def _command(
+    arguments: argparse.Namespace, best: Prediction, output: Path, worlds: Sequence[int]
+) -> list[str]:
+    settings = best.settings
+    command = ["--target", arguments.target, "--runs", str(arguments.runs), "--output", str(output)]
+    command += ["--world-size", *map(str, worlds), "--batch-size", str(settings.batch_size)]
+    # The sample is cut for the largest world of a sweep, unless it is told what the prediction was for.
+    command += [] if arguments.payload else ["--files", str(settings.partitions)]
+    command += [] if arguments.target == "local" else ["--memory", str(settings.memory_mb)]
+    command += ["--yes"] if arguments.yes else []
+    return command + (["--payload", str(arguments.payload)] if arguments.payload else [])
