@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""See cosmic_fmi.cli.experiments.logs."""
+"""The same as `cosmic-fmi logs`."""
 
 import sys
 
-from cosmic_fmi.cli.experiments.logs import main
+try:
+    from cosmic_fmi.cli import main
+except ModuleNotFoundError:
+    sys.exit("cosmic-fmi is not installed here: run `make setup`, then use .venv/bin/python")
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["logs", *sys.argv[1:]]))

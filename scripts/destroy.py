@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""See cosmic_fmi.cli.experiments.destroy."""
+"""The same as `cosmic-fmi destroy`."""
 
 import sys
 
-from cosmic_fmi.cli.experiments.destroy import main
+try:
+    from cosmic_fmi.cli import main
+except ModuleNotFoundError:
+    sys.exit("cosmic-fmi is not installed here: run `make setup`, then use .venv/bin/python")
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["destroy", *sys.argv[1:]]))

@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
-"""See cosmic_fmi.cli.models.sample."""
+"""The same as `cosmic-fmi sample`."""
 
-from cosmic_fmi.cli.models.sample import main
-from inference.interrupted import run_command
+import sys
+
+try:
+    from cosmic_fmi.cli import main
+except ModuleNotFoundError:
+    sys.exit("cosmic-fmi is not installed here: run `make setup`, then use .venv/bin/python")
 
 if __name__ == "__main__":
-    run_command(main)
+    sys.exit(main(["sample", *sys.argv[1:]]))

@@ -1,4 +1,4 @@
-"""scripts/refresh_prices.py against a local HTTP endpoint that answers as the Pricing API does."""
+"""`cosmic-fmi prices` against a local HTTP endpoint that answers as the Pricing API does."""
 
 from __future__ import annotations
 

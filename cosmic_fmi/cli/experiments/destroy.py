@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from experiment.aws_target import AwsTarget
-from experiment.command import guarded
-from experiment.console import Reporter
-from experiment.local_target import LocalTarget
+from cosmic_fmi.cli.arguments import new_parser
+from cosmic_fmi.cli.loading import loading
+
+EXAMPLES = """\
+examples:
+  cosmic-fmi destroy                  the embedded AWS
+  cosmic-fmi destroy --target aws     everything that is deployed in your account
+"""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line of this script."""
-    made = argparse.ArgumentParser(description=__doc__)
+    """The arguments of `cosmic-fmi destroy`."""
+    made = new_parser("destroy", __doc__, EXAMPLES)
     made.add_argument(
         "--target", choices=("local", "aws"), default="local", help="what to take down (default: local)"
     )
@@ -24,6 +28,12 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Destroy with these arguments; returns the exit status."""
     arguments = parser().parse_args(argv)
+    with loading():
+        from experiment.aws_target import AwsTarget
+        from experiment.command import guarded
+        from experiment.console import Reporter
+        from experiment.local_target import LocalTarget
+
     reporter = Reporter()
 
     def local() -> int:

@@ -6,33 +6,30 @@ import argparse
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from experiment.aws_target import AwsTarget
-from experiment.command import guarded, positive
-from experiment.console import Reporter
-from experiment.errors import TargetError
-from experiment.local_target import LocalTarget
-from experiment.past import collect_past, execution_names
-from experiment.table import runs_table
-from experiment.targets import Target
+from cosmic_fmi.cli.arguments import new_parser, positive
+from cosmic_fmi.cli.loading import loading
+
+if TYPE_CHECKING:
+    from experiment.console import Reporter
+    from experiment.targets import Target
 
 EXAMPLES = """\
 examples:
-  collect_logs.py                                   the latest execution on the embedded AWS
-  collect_logs.py --target aws --latest 5 --output results/yesterday
-  collect_logs.py --execution w4-b512-1-20261121T100000-a1b2c3 arn:aws:states:...:execution:cosmic-world:mine
-  collect_logs.py --list
+  cosmic-fmi logs                                   the latest execution on the embedded AWS
+  cosmic-fmi logs --target aws --latest 5 --output results/yesterday
+  cosmic-fmi logs --execution w4-b512-1-20261121T100000-a1b2c3 arn:aws:states:...:execution:cosmic-world:mine
+  cosmic-fmi logs --list
 
-It writes the same files as run_experiment.py (docs/experiments.md), and logs/<run>/<rank>.log.
+It writes the same files as cosmic-fmi run (docs/experiments.md), and logs/<run>/<rank>.log.
 exit status: 0 every REPORT line was found, 1 something is missing, 2 bad arguments, 130 interrupted
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line of this script."""
-    made = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """The arguments of `cosmic-fmi logs`."""
+    made = new_parser("logs", __doc__, EXAMPLES)
     made.add_argument("--target", choices=("local", "aws"), default="local", help="default: local")
     which = made.add_mutually_exclusive_group()
     which.add_argument("--execution", nargs="+", default=[], metavar="NAME", help="names or ARNs")
@@ -45,12 +42,23 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run with these arguments; returns the exit status."""
     arguments = parser().parse_args(argv)
+    with loading():
+        from experiment.aws_target import AwsTarget
+        from experiment.command import guarded
+        from experiment.console import Reporter
+        from experiment.local_target import LocalTarget
+
     reporter = Reporter()
     target: Target = LocalTarget() if arguments.target == "local" else AwsTarget()
     return guarded(lambda: _collect(arguments, target, reporter), reporter)
 
 
 def _collect(arguments: argparse.Namespace, target: Target, reporter: Reporter) -> int:
+    from experiment.errors import TargetError
+    from experiment.local_target import LocalTarget
+    from experiment.past import collect_past, execution_names
+    from experiment.table import runs_table
+
     if isinstance(target, LocalTarget) and not target.running:
         raise TargetError(
             "the embedded AWS is not running, and it forgets its executions when it stops: what `make run` "

@@ -8,29 +8,31 @@ import argparse
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from cosmic_fmi.cli.arguments import argument, memory_size, new_parser, positive
 from cosmic_fmi.cli.experiments.sweep_arguments import axes_of, sweep_of
-from experiment.aws_target import AwsTarget
-from experiment.budget import DEFAULT_BUDGET_USD
-from experiment.command import argument, guarded, memory_size, positive
-from experiment.console import Mode, Reporter
+from cosmic_fmi.cli.loading import loading
 from experiment.errors import ExperimentError
-from experiment.local_target import LocalTarget
 from experiment.numbers import amount, count_from_0
-from experiment.sweep import Options, dry_run, run
-from experiment.targets import Target
+from experiment.plan import DEFAULT_BUDGET_USD
+
+if TYPE_CHECKING:
+    from experiment.console import Mode
+    from experiment.sweep import Options
+    from experiment.targets import Target
 
 EXAMPLES = """\
 examples:
-  run_experiment.py                                   worlds of 1, 2 and 4 functions on the embedded AWS
-  run_experiment.py --world-size 8 --batch-size 256
-  run_experiment.py --target aws --world-size 32 --preflight               would a run find all it needs?
-  run_experiment.py --target aws --world-size 2 4 8 16 32 --runs 3 --warm-up 1 --output results/sweep
-  run_experiment.py --resume --output results/sweep   go on where it stopped; the settings are in there
-  run_experiment.py --memory 2048 4096 10240 --world-size 4 --dry-run      what would it take and cost?
-  run_experiment.py --target aws --sweep examples/sweep.yaml --budget 5
-  run_experiment.py --script hello.py --world-size 4  a script of your own; shows what each rank printed
-  run_experiment.py --payload my-input.json           an execution input of your own
+  cosmic-fmi run                                   worlds of 1, 2 and 4 functions on the embedded AWS
+  cosmic-fmi run --world-size 8 --batch-size 256
+  cosmic-fmi run --target aws --world-size 32 --preflight               would a run find all it needs?
+  cosmic-fmi run --target aws --world-size 2 4 8 16 32 --runs 3 --warm-up 1 --output results/sweep
+  cosmic-fmi run --resume --output results/sweep   go on where it stopped; the settings are in there
+  cosmic-fmi run --memory 2048 4096 10240 --world-size 4 --dry-run      what would it take and cost?
+  cosmic-fmi run --target aws --sweep examples/sweep.yaml --budget 5
+  cosmic-fmi run --script hello.py --world-size 4  a script of your own; shows what each rank printed
+  cosmic-fmi run --payload my-input.json           an execution input of your own
 
 docs/experiments.md explains sweeps and every file that is written, docs/cost.md the cost line by line.
 exit status: 0 every run succeeded, 1 one failed, 2 bad arguments, 130 interrupted
@@ -38,10 +40,8 @@ exit status: 0 every run succeeded, 1 one failed, 2 bad arguments, 130 interrupt
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line of this script."""
-    made = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """The arguments of `cosmic-fmi run`."""
+    made = new_parser("run", __doc__, EXAMPLES)
     made.add_argument(
         "--target", choices=("local", "aws"), default="local", help="where to run (default: local)"
     )
@@ -108,6 +108,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     made = parser()
     arguments = made.parse_args(argv)
     _check(made, arguments)
+    with loading():
+        from experiment.aws_target import AwsTarget
+        from experiment.command import guarded
+        from experiment.console import Reporter
+        from experiment.local_target import LocalTarget
+        from experiment.sweep import dry_run, run
+
     mode: Mode = "json" if arguments.json_lines else "quiet" if arguments.quiet else "people"
     reporter = Reporter(mode=mode)
 
@@ -152,6 +159,8 @@ def _check(made: argparse.ArgumentParser, arguments: argparse.Namespace) -> None
 
 def options_of(arguments: argparse.Namespace) -> Options:
     """What the arguments ask for. Raises ExperimentError for a sweep file or record that cannot be used."""
+    from experiment.sweep import Options
+
     sweep = sweep_of(arguments)
     if sweep.target not in (None, arguments.target):
         raise ExperimentError(

@@ -8,53 +8,31 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from cosmic_fmi.cli.arguments import argument, new_parser, positive
 from cosmic_fmi.cli.experiments import run as run_experiment
-from experiment.command import argument, guarded, positive
-from experiment.console import Reporter
-from experiment.groups import Row, usable
+from cosmic_fmi.cli.loading import loading
 from experiment.numbers import amount
-from experiment.observations import fitted, published
-from experiment.places import REPOSITORY
-from experiment.prediction import Prediction
-from experiment.prices import load_prices
-from experiment.results import open_results
-from experiment.scaling_model import ScalingModel
-from experiment.tuned import outcome, outcome_table, proposals, write_outcome
-from experiment.tuning import (
-    BATCHES,
-    GOALS,
-    MEMORIES_MB,
-    SAFE_MEMORY_MB,
-    Choices,
-    Wish,
-    memory_needed,
-    propose,
-    within,
-    worlds_up_to,
-)
-from experiment.upload import partitions_for
-from inference.synthetic import SAMPLE_SIZE
+from experiment.tuning import GOALS
 
-_LOCAL_MEMORY_MB = 3008  # of the deployment; the embedded AWS is no faster with more
-_WORLDS = {"local": 8, "aws": 32}
+if TYPE_CHECKING:
+    from experiment.prediction import Prediction
 
 EXAMPLES = """\
 examples:
-  tune.py --dry-run                            the balanced setting for the sample, by published figures
-  tune.py --from results/sweep --goal cost --deadline 60
-  tune.py --target aws --from results/sweep --goal time --budget 0.05 --max-world 100
-  tune.py --target aws --payload mine.json --galaxies 51130 --partitions 10 --goal balanced
+  cosmic-fmi tune --dry-run      the balanced setting for the sample, by published figures
+  cosmic-fmi tune --from results/sweep --goal cost --deadline 60
+  cosmic-fmi tune --target aws --from results/sweep --goal time --budget 0.05 --max-world 100
+  cosmic-fmi tune --target aws --payload mine.json --galaxies 51130 --partitions 10 --goal balanced
 
 exit status: 0 done, 1 nothing meets the wishes or a run failed, 2 bad arguments, 130 interrupted
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line of this script."""
-    made = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """The arguments of `cosmic-fmi tune`."""
+    made = new_parser("tune", __doc__, EXAMPLES)
     made.add_argument(
         "--goal", choices=GOALS, default="balanced", help="balanced: least time x cost (default: balanced)"
     )
@@ -96,10 +74,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.partitions
     ):
         made.error("--payload, --galaxies and --partitions belong together: the model has to know the data")
+    with loading():
+        from experiment.command import guarded
+        from experiment.console import Reporter
+        from experiment.proposal import Task, proposal
+        from experiment.results import open_results
+        from experiment.tuned import outcome, outcome_table, write_outcome
+        from experiment.tuning import Wish
+
     reporter = Reporter()
+    task = Task(
+        arguments.target,
+        arguments.results,
+        arguments.max_world,
+        arguments.galaxies,
+        arguments.partitions,
+        arguments.region,
+    )
 
     def work() -> int:
-        model, best = _proposal(arguments, reporter)
+        wish = Wish(arguments.goal, arguments.deadline, arguments.budget)
+        model, best = proposal(task, wish, reporter)
         if arguments.dry_run:
             return 0
         output = arguments.output or Path("results") / f"tune-{datetime.now():%Y%m%d-%H%M%S}"
@@ -114,37 +109,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_outcome(found, model.source, output / "tuning.json")
         around = output.with_name(f"{output.name}-around")
         sweep = _command(arguments, best, around, _worlds_around(best))
-        reporter.say(f"Next: measure around it: {_command_line('run_experiment.py', sweep)}")
+        reporter.say(f"Next: measure around it: {_command_line('run', sweep)}")
         again = ["--target", arguments.target, "--from", str(around)]
-        reporter.say(f"then: {_command_line('tune.py', again)}")
+        reporter.say(f"then: {_command_line('tune', again)}")
         return 0
 
     return guarded(work, reporter)
-
-
-def _proposal(arguments: argparse.Namespace, reporter: Reporter) -> tuple[ScalingModel, Prediction]:
-    limit = arguments.max_world or _WORLDS[arguments.target]
-    galaxies, partitions = arguments.galaxies or SAMPLE_SIZE, arguments.partitions or partitions_for(limit)
-    model, least = published(), SAFE_MEMORY_MB
-    rows: list[Row] = []
-    if arguments.results:
-        results = open_results(arguments.results)
-        rows = [row for row in usable(results.rows) if row["target"] == arguments.target]
-        model, least = fitted(rows, results.ranks), memory_needed(results.ranks)
-    local = arguments.target == "local"
-    memories = [_LOCAL_MEMORY_MB] if local else [size for size in MEMORIES_MB if size >= least]
-    choices = Choices(
-        within(worlds_up_to(min(limit, partitions)), (row["world_size"] for row in rows)),
-        memories or [MEMORIES_MB[-1]],
-        within(BATCHES, (row["batch_size"] for row in rows if row["batch_size"])),
-    )
-    wish = Wish(arguments.goal, arguments.deadline, arguments.budget)
-    found = propose(model, (galaxies, partitions), choices, wish, load_prices(arguments.region))
-    reporter.say(
-        f"{galaxies:,} galaxies in {partitions} partitions, predicted from {model.source}; {model.error}."
-    )
-    reporter.console.print(proposals(found))
-    return model, found[0]
 
 
 def _worlds_around(best: Prediction) -> list[int]:
@@ -154,13 +124,11 @@ def _worlds_around(best: Prediction) -> list[int]:
     return sorted({max(1, settings.world_size // 2), settings.world_size, min(most, 2 * settings.world_size)})
 
 
-def _command_line(script: str, arguments: Sequence[str]) -> str:
-    """What to type to run a script as this one runs: it is not executable, and `python` may be another."""
-    here = Path.cwd()
-    words = [Path(sys.executable), REPOSITORY / "scripts" / script]
-    return shlex.join(
-        [*(str(word.relative_to(here) if word.is_relative_to(here) else word) for word in words), *arguments]
-    )
+def _command_line(name: str, arguments: Sequence[str]) -> str:
+    """What to type in this folder for another command: it is beside this Python, and may not be on PATH."""
+    here, installed = Path.cwd(), Path(sys.executable).with_name("cosmic-fmi")
+    shown = installed.relative_to(here) if installed.is_relative_to(here) else installed
+    return shlex.join([str(shown), name, *arguments])
 
 
 def _command(

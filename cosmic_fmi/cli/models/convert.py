@@ -1,45 +1,52 @@
 """Turn a pickled AstroMAE (a whole model, inside DataParallel or not, or a state dict) into safetensors."""
 
+from __future__ import annotations
+
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from cosmic_fmi.cli.arguments import new_parser
+from cosmic_fmi.cli.loading import loading
 from inference.config import ModelError
 from inference.extra import install
 
 SUFFIX = ".safetensors"
 EXAMPLE = """\
 example:
-  python scripts/convert_checkpoint.py Mixed_Inception.pt --trust
-  python -m inference.predict --model Mixed_Inception.safetensors --data sample.pt
+  cosmic-fmi convert Mixed_Inception.pt --trust
+  cosmic-fmi predict --model Mixed_Inception.safetensors --data sample.pt
 
-The code that made the model is not needed. Without --trust the script only says what the file refers to.
+The code that made the model is not needed. Without --trust this only says what the file refers to.
 """
 
 
-def arguments_from(arguments: list[str] | None) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("model", type=Path, help="what torch.save wrote")
-    parser.add_argument("--output", type=Path, help="the .safetensors file to write (beside the model)")
-    parser.add_argument("--heads", type=int, help="attention heads, where the file does not say")
-    parser.add_argument(
-        "--trust", action="store_true", help="read the pickle, once you know where it is from"
-    )
-    parser.add_argument("--export", action="store_true", help="write the ONNX model beside it too")
-    given = parser.parse_args(arguments)
+def parser() -> argparse.ArgumentParser:
+    """The arguments of `cosmic-fmi convert`."""
+    made = new_parser("convert", __doc__, EXAMPLE)
+    made.add_argument("model", type=Path, help="what torch.save wrote")
+    made.add_argument("--output", type=Path, help="the .safetensors file to write (beside the model)")
+    made.add_argument("--heads", type=int, help="attention heads, where the file does not say")
+    made.add_argument("--trust", action="store_true", help="read the pickle, once you know where it is from")
+    made.add_argument("--export", action="store_true", help="write the ONNX model beside it too")
+    return made
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    made = parser()
+    given = made.parse_args(argv)
     target = given.output or given.model.with_suffix(SUFFIX)
     if target.suffix != SUFFIX or target.absolute() == given.model.absolute():
-        parser.error(f"--output {target} must end in {SUFFIX} and not be the model itself")
+        made.error(f"--output {target} must end in {SUFFIX} and not be the model itself")
     return given
 
 
 def convert(given: argparse.Namespace) -> int:
     """Say what is in the file and, if it is trusted, convert it. Raises ModelError when it is unusable."""
-    from inference import checkpoint, pickled_model  # noqa: PLC0415 - seconds that --help should not take
-    from inference.config import config_from_shapes  # noqa: PLC0415
+    with loading():
+        from inference import checkpoint, pickled_model
+        from inference.config import config_from_shapes
 
     print(f"{given.model} is a pickle that refers to\n{pickled_model.names(given.model)}", flush=True)
     if not given.trust:
@@ -61,15 +68,15 @@ def convert(given: argparse.Namespace) -> int:
         f"{config.depth} blocks, {heads} heads, kernel {config.kernel}"
     )
     if given.export:
-        from inference.export import export  # noqa: PLC0415
+        from inference.export import export
 
         print(export(target))
     return 0
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 1 after one sentence on stderr when the file is not trusted or not usable."""
-    given = arguments_from(arguments)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Convert; returns 1 after one sentence on stderr when the file is not trusted or not usable."""
+    given = _parse(argv)
     try:
         return convert(given)
     except (ModelError, OSError) as error:

@@ -1,29 +1,29 @@
-"""Check and clean galaxies, split them, cut them into partitions, and bring those to a folder or to S3."""
+"""`cosmic-fmi data prepare`: from raw galaxies to partitions in a folder or in S3."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from experiment.command import guarded
-from experiment.console import Reporter
-from experiment.delivery import Delivery
-from experiment.errors import DeliveryError
-from experiment.prepare import Destination, prepare
-from inference.data_error import DataError
+from cosmic_fmi.cli.loading import loading
 from inference.preparation.cut import LARGEST, parse_size
-from inference.preparation.prepare import Options
-from inference.preparation.scale import MagnitudeScale
-from inference.preparation.sources import open_sources
 
+if TYPE_CHECKING:
+    from experiment.console import Reporter
+    from inference.preparation.prepare import Options
+
+SUMMARY = (
+    "Check and clean galaxies, split them, cut them into partitions, and bring those to a folder or to S3."
+)
 EXAMPLES = """\
 examples:
-  prepare_data.py --data sample.pt --output prepared --size 25MB
-  prepare_data.py --data survey.h5 --output prepared --size 25MB 100MB --split 80 10 10 --seed 7
-  prepare_data.py --data cutouts/ --table catalogue.csv --output prepared --size 10MB
-  prepare_data.py --data sample.pt --split none --upload Data --size 25MB       the deployment's bucket
-  prepare_data.py --data sample.pt --upload s3://mine/scaling --target aws --size 25MB --repeat-to 1TB
+  cosmic-fmi data prepare --data sample.pt --output prepared --size 25MB
+  cosmic-fmi data prepare --data survey.h5 --output prepared --size 25MB 100MB --split 80 10 10 --seed 7
+  cosmic-fmi data prepare --data cutouts/ --table catalogue.csv --output prepared --size 10MB
+  cosmic-fmi data prepare --data sample.pt --split none --upload Data --size 25MB      the deployment's bucket
+  cosmic-fmi data prepare --data sample.pt --upload s3://mine/scaling --target aws --size 25MB --repeat-to 1TB
 
 formats: .pt (course), .safetensors, .npz, .h5, or a folder of them; a folder of FITS cutouts with --table.
 docs/data.md has the formats, the rules by which galaxies are dropped, and what is written.
@@ -33,10 +33,27 @@ after an interruption, and what is there already is skipped.
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line of this script."""
+    """The arguments of `cosmic-fmi data`: those of `prepare`, and that word before them."""
     made = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="cosmic-fmi data",
+        description="Galaxies for experiments and training.",
+        epilog="example: cosmic-fmi data prepare --data sample.pt --output prepared --size 25MB",
     )
+    commands = made.add_subparsers(metavar="prepare", required=True)
+    _add_arguments(
+        commands.add_parser(
+            "prepare",
+            help="check, clean, split and cut galaxies",
+            description=SUMMARY,
+            epilog=EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    )
+    return made
+
+
+def _add_arguments(made: argparse.ArgumentParser) -> None:
+    made.set_defaults(parser=made)
     made.add_argument("--data", type=Path, nargs="+", required=True, metavar="PATH", help="files or folders")
     made.add_argument(
         "--table", type=Path, metavar="FILE", help="FITS or CSV table of the FITS cutouts in --data"
@@ -70,7 +87,6 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--repeat-to", type=size, metavar="SIZE", help="repeat the galaxies up to this size")
     made.add_argument("--keep-outliers", action="store_true", help="do not drop outliers")
-    return made
 
 
 def size(text: str) -> tuple[str, int]:
@@ -101,22 +117,29 @@ def shares(made: argparse.ArgumentParser, given: Sequence[str]) -> tuple[float, 
     return found
 
 
-def options(made: argparse.ArgumentParser, given: argparse.Namespace) -> Options:
-    """What to make; exits with status 2 when the arguments do not fit together."""
+def _check(made: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    """Mistakes that the parser cannot see end with exit status 2."""
     if given.output is None and given.upload is None:
         made.error("give --output, --upload or both: otherwise the result goes nowhere")
     too_large = next((text for text, bytes_ in given.size if bytes_ > LARGEST), None)
     if too_large:
         made.error(f"--size {too_large}: a partition is at most 4GB")
-    split = None if given.repeat_to else shares(made, given.split)
-    if given.normalise == "train" and split is None:
+    given.shares = None if given.repeat_to else shares(made, given.split)
+    if given.normalise == "train" and given.shares is None:
         made.error(
             "--normalise without a split needs the normalisation.json of the training data: give its path"
         )
+
+
+def options(given: argparse.Namespace) -> Options:
+    """What to make. Raises DataError where the file of --normalise cannot be used."""
+    from inference.preparation.prepare import Options
+    from inference.preparation.scale import MagnitudeScale
+
     return Options(
         sizes=list(dict.fromkeys(given.size)),
         suffix=f".{given.format}",
-        shares=split,
+        shares=given.shares,
         seed=given.seed,
         normalise=given.normalise is not None,
         scale=None if given.normalise in (None, "train") else MagnitudeScale.read(Path(given.normalise)),
@@ -125,9 +148,14 @@ def options(made: argparse.ArgumentParser, given: argparse.Namespace) -> Options
     )
 
 
-def deliver(given: argparse.Namespace, wanted: Options, reporter: Reporter) -> None:
+def deliver(given: argparse.Namespace, reporter: Reporter) -> None:
     """Prepare the data and bring it where it is to go."""
-    source = open_sources(given.data, given.table)
+    with loading():
+        from experiment.delivery import Delivery
+        from experiment.prepare import Destination, prepare
+        from inference.preparation.sources import open_sources
+
+    wanted, source = options(given), open_sources(given.data, given.table)
     if given.upload is None:
         prepare(source, wanted, Delivery(given.output, None), reporter)
         return
@@ -137,13 +165,19 @@ def deliver(given: argparse.Namespace, wanted: Options, reporter: Reporter) -> N
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Prepare with these arguments; returns the exit status."""
-    made = parser()
-    given = made.parse_args(argv)
+    given = parser().parse_args(argv)
+    _check(given.parser, given)
+    with loading():
+        from experiment.command import guarded
+        from experiment.console import Reporter
+        from experiment.errors import DeliveryError
+        from inference.data_error import DataError
+
     reporter = Reporter()
 
     def work() -> int:
         try:
-            deliver(given, options(made, given), reporter)
+            deliver(given, reporter)
         except DataError as error:
             raise DeliveryError(str(error)) from error
         return 0

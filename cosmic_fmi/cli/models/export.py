@@ -1,34 +1,44 @@
 """Write a checkpoint as an ONNX model beside it, for inference without torch."""
 
+from __future__ import annotations
+
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from cosmic_fmi.cli.arguments import new_parser
+from cosmic_fmi.cli.loading import loading
 from inference.config import ModelError
 from inference.exported import SUFFIX, exported_path
 from inference.extra import install
 
 EXAMPLE = """\
 example:
-  python scripts/export_model.py inference/bundle/Fine_Tune_Model/astromae-small.safetensors
+  cosmic-fmi export inference/bundle/Fine_Tune_Model/astromae-small.safetensors
 
 writes astromae-small.onnx and astromae-small.onnx.data; onnxruntime needs both, side by side.
 """
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 1 after one sentence on stderr when the checkpoint is unusable."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("checkpoint", type=Path, help="a .safetensors checkpoint, or a .pt state dict")
-    parser.add_argument("--heads", type=int, help="attention heads, for a checkpoint that does not say")
-    parser.add_argument("--output", type=Path, help="the .onnx file to write (beside the checkpoint)")
-    given = parser.parse_args(arguments)
+def parser() -> argparse.ArgumentParser:
+    """The arguments of `cosmic-fmi export`."""
+    made = new_parser("export", __doc__, EXAMPLE)
+    made.add_argument("checkpoint", type=Path, help="a .safetensors checkpoint, or a .pt state dict")
+    made.add_argument("--heads", type=int, help="attention heads, for a checkpoint that does not say")
+    made.add_argument("--output", type=Path, help="the .onnx file to write (beside the checkpoint)")
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Export; returns 1 after one sentence on stderr when the checkpoint is unusable."""
+    made = parser()
+    given = made.parse_args(argv)
     if given.output is not None and given.output.suffix != SUFFIX:  # the checkpoint itself, for one
-        parser.error(f"--output {given.output} must end in {SUFFIX}")
+        made.error(f"--output {given.output} must end in {SUFFIX}")
     try:
-        from inference.export import export  # noqa: PLC0415 - seconds that --help should not take
+        with loading():
+            from inference.export import export
 
         print(export(given.checkpoint, given.heads, given.output))
     except ModelError as error:
