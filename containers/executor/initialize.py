@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, ParamValidationError
 
+from containers.executor.archive import Archive, look_into
 from containers.executor.clients import lambda_, s3
 from containers.executor.digest import digest
 from containers.executor.outcomes import COMBINED_NAME, attempt_folder, failure_key, outcome_key
@@ -39,11 +40,12 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     wanted = parse(event["input"])
     execution_id = event.get("execution_id") or event["execution_arn"].rpartition(":")[2]
     _check_bundle(wanted)
+    packages = _packages(wanted)
     _check_concurrency(wanted.world_size)
     files = _data_files(wanted)
     attempt = int(event.get("attempt", 1))
     folder = attempt_folder(execution_id, attempt)
-    ranks = _rank_events(wanted, execution_id, attempt, files)
+    ranks = _rank_events(wanted, execution_id, attempt, files, packages)
     items = [rank.to_json() for rank in ranks]
     _check_items(items)
     manifest_key = f"{folder}/ranks.json"
@@ -72,7 +74,11 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _rank_events(
-    wanted: ExecutionInput, execution_id: str, attempt: int, files: dict[str, str]
+    wanted: ExecutionInput,
+    execution_id: str,
+    attempt: int,
+    files: dict[str, str],
+    packages: Archive | None,
 ) -> list[RankEvent]:
     folder = attempt_folder(execution_id, attempt)
     # Fresh for every attempt: what is left of an earlier one can neither join this world nor disturb it.
@@ -100,6 +106,8 @@ def _rank_events(
             batch_size=wanted.batch_size,
             result_path=result_path,
             fmi=fmi,
+            requirements=wanted.requirements,
+            requirements_etag=None if packages is None else packages.etag,
         )
         for rank, share in enumerate(split(list(files), wanted.world_size))
     ]
@@ -121,6 +129,14 @@ def _check_bundle(wanted: ExecutionInput) -> None:
                 f"There is no object {key!r} in bucket {wanted.bucket!r}: "
                 'upload the data, or correct "data_path".'
             )
+
+
+def _packages(wanted: ExecutionInput) -> Archive | None:
+    """The archive of packages that the image lacks, once it is known to fit."""
+    if wanted.requirements is None:
+        return None
+    space = os.environ.get("EXECUTE_EPHEMERAL_STORAGE_MB")
+    return look_into(wanted.bucket, wanted.requirements, int(space) * 2**20 if space else None)
 
 
 def _check_items(items: list[dict[str, Any]]) -> None:

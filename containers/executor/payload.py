@@ -27,7 +27,8 @@ class ExecutionInput:
     ``script`` and ``data_path`` are paths below ``/tmp/`` where the bundle's object ``KEY`` appears as
     ``/tmp/KEY``. ``file_limit`` is the most data files to use, ``None`` for all. ``result_path`` is an S3
     prefix in ``bucket`` without slashes at its ends; ``None`` when the user asked for no results.
-    ``rendezvous`` is false for scripts whose ranks do not talk to each other.
+    ``rendezvous`` is false for scripts whose ranks do not talk to each other. ``requirements`` is the key in
+    ``bucket`` of an archive with the packages that the image lacks.
     """
 
     bucket: str
@@ -42,6 +43,7 @@ class ExecutionInput:
     batch_size: int | None
     result_path: str | None
     rendezvous: bool
+    requirements: str | None
 
     @property
     def script_key(self) -> str:
@@ -75,6 +77,7 @@ def parse(payload: object) -> ExecutionInput:
         batch_size=_whole_number(payload, "batch_size"),
         result_path=_key(payload, "result_path"),
         rendezvous=_truth(payload, "rendezvous", default=True),
+        requirements=_key(payload, "requirements"),
     )
 
 

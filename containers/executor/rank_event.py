@@ -28,6 +28,7 @@ class RankEvent:
 
     ``data_files`` are S3 keys in ``data_bucket``, in natural order, and ``data_version`` a digest of them and
     their contents. ``stored_result`` is true where an attempt that did not finish left a result of this rank.
+    ``requirements`` is the S3 key in ``bucket`` of an archive of packages, with the ETag that was checked.
     """
 
     rank: int
@@ -49,6 +50,8 @@ class RankEvent:
     batch_size: int | None
     result_path: str
     fmi: FMISettings
+    requirements: str | None = None
+    requirements_etag: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """An item of the manifest."""

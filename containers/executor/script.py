@@ -180,14 +180,17 @@ def _as_main(path: Path, bundle_root: Path) -> Iterator[None]:
         root.handlers[:] = log_handlers
         root.setLevel(log_level)
         logging.disable(logging_off)
-        _drop_modules_below(bundle_root)
-
-
-def _drop_modules_below(root: Path) -> None:
-    folder = root if root.is_dir() else root.parent
-    for name, module in list(sys.modules.items()):
-        if any(Path(place).is_relative_to(folder) for place in _places(module)):
+        for name in modules_below(bundle_root if bundle_root.is_dir() else bundle_root.parent):
             del sys.modules[name]
+
+
+def modules_below(folder: Path) -> dict[str, ModuleType]:
+    """The modules in this process that were loaded from below a folder, by name."""
+    return {
+        name: module
+        for name, module in list(sys.modules.items())
+        if any(Path(place).is_relative_to(folder) for place in _places(module))
+    }
 
 
 def _places(module: ModuleType) -> list[str]:

@@ -26,6 +26,7 @@ what follows from it.
 
 REASONS = {
     "FindBundleAndData": "lists bundle and data, to deal them out and to refuse an input that names nothing",
+    "ReadPackages": "reads what is in an archive of packages before any rank unpacks it",
     "WriteManifest": "writes which rank does what",
     "ReadAddress": "reads where the rendezvous server is",
     "StartServer": "has the server started for an execution",
