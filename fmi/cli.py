@@ -89,6 +89,8 @@ def main(argv: Sequence[str] | None = None, command: str = COMMAND) -> int:
         print(f"{_who(is_rank)}{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        if not is_rank:  # whoever started a rank says so, once for all of them
+            print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # whoever read this has what they wanted, as `| head -1` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
