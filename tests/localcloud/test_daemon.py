@@ -135,7 +135,7 @@ def test_only_who_has_the_key_is_obeyed(cloud: EmbeddedAWS) -> None:
     ]:
         answer = urllib3.request(method, f"{cloud.endpoint_url}{path}", headers=headers, body="{}")
         assert answer.status == 403
-        assert "localcloud status --env" in answer.data.decode()
+        assert "cosmic-fmi local status --env" in answer.data.decode()
         assert "Access-Control-Allow-Origin" not in answer.headers
     s3 = client(cloud, "s3")
     s3.create_bucket(Bucket="presigned")
