@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cosmic_fmi.cli.arguments import new_parser
 from cosmic_fmi.cli.loading import loading
 from inference.preparation.cut import LARGEST, parse_size
 
@@ -34,11 +35,8 @@ after an interruption, and what is there already is skipped.
 
 def parser() -> argparse.ArgumentParser:
     """The arguments of `cosmic-fmi data`: those of `prepare`, and that word before them."""
-    made = argparse.ArgumentParser(
-        prog="cosmic-fmi data",
-        description="Galaxies for experiments and training.",
-        epilog="example: cosmic-fmi data prepare --data sample.pt --output prepared --size 25MB",
-    )
+    example = "example: cosmic-fmi data prepare --data sample.pt --output prepared --size 25MB"
+    made = new_parser("data", "Galaxies for experiments and training.", example)
     commands = made.add_subparsers(metavar="prepare", required=True)
     _add_arguments(
         commands.add_parser(
