@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from containers.executor.clients import s3
-from containers.executor.payload import InputError
+from containers.executor.mistakes import InputError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _BLOCK = 256 * 1024
 _ENCRYPTED = 0x1
-_MADE_BY = "run_experiment.py --requirements makes one that fits"
+_MADE_BY = "`cosmic-fmi run --requirements` makes one that fits"
 _MODULE = re.compile(r"[^\W\d]\w*")
 
 
@@ -97,7 +97,7 @@ class _S3File(io.RawIOBase):
                 raise
             raise InputError(
                 f"There is no object {key!r} in bucket {bucket!r}: "
-                'correct "requirements", or run run_experiment.py --requirements, which uploads it.'
+                'correct "requirements", or use `cosmic-fmi run --requirements`, which uploads it.'
             ) from None
         self.size, self.etag = head["ContentLength"], head["ETag"]
 

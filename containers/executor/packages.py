@@ -17,7 +17,7 @@ import sysconfig
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +28,8 @@ from boto3.exceptions import RetriesExceededError
 from botocore.exceptions import ClientError
 
 from containers.executor import archive, bundle
+from containers.executor.bundle_modules import modules_below
 from containers.executor.clients import s3
-from containers.executor.script import modules_below
 
 
 class PackagesError(RuntimeError):
@@ -95,20 +95,21 @@ def forget() -> None:
 
 
 @contextmanager
-def importable(packages: Packages | None) -> Iterator[dict[str, str]]:
-    """Make packages importable for a while; yields the variables with which subprocesses find them, too.
+def importable(packages: Packages | None, variables: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Make packages importable for a while; yields the script's variables with a PYTHONPATH for subprocesses.
 
     They come before what the image has, and after the standard library and this program's own modules.
     """
     if packages is None:
-        yield {}
+        yield dict(variables)
         return
     folder = str(packages.folder)
     sys.path.insert(_place(), folder)
     sys.modules.update(packages.modules)
     importlib.invalidate_caches()
     try:
-        yield {"PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), folder]))}
+        before = variables.get("PYTHONPATH", os.environ.get("PYTHONPATH"))
+        yield {**variables, "PYTHONPATH": os.pathsep.join(filter(None, [before, folder]))}
     finally:
         packages.modules = modules_below(packages.folder)
         for name in packages.modules:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from containers.executor.partitions import course_form
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,9 @@ class RankEvent:
     ``data_files`` are S3 keys in ``data_bucket``, in natural order, and ``data_version`` a digest of them and
     their contents. ``stored_result`` is true where an attempt that did not finish left a result of this rank.
     ``requirements`` is the S3 key in ``bucket`` of an archive of packages, with the ETag that was checked.
+    ``variables`` and ``arguments`` are what the user gives to the script. ``payload_key`` is, in the state's
+    bucket, the execution's own :mod:`payload.json <containers.executor.course_payload>`; None without
+    partitions.
     """
 
     rank: int
@@ -50,6 +55,9 @@ class RankEvent:
     batch_size: int | None
     result_path: str
     fmi: FMISettings
+    variables: dict[str, str] = field(default_factory=dict)
+    arguments: list[str] = field(default_factory=list)
+    payload_key: str | None = None
     requirements: str | None = None
     requirements_etag: str | None = None
 
@@ -77,10 +85,12 @@ class RankEvent:
             "RANK": self.rank,
             "DATA_BUCKET": self.data_bucket,
             "DATA_PREFIX": self.data_prefix,
-            "DATA_PATH": self.data_path,
+            "DATA_PATH": self.data_path or _course_data_path(self.data_files),
             "DATA_FILES": json.dumps(self.data_files),
             "RESULT_PATH": self.result_path,
             "BATCH_SIZE": self.batch_size,
+            "PAYLOAD_BUCKET": self.state_bucket if self.payload_key else None,
+            "PAYLOAD_KEY": self.payload_key,
             "STORED_RESULT": 1 if self.stored_result else None,
             "EXECUTION_ID": self.execution_id,
             "FMI_COMM_NAME": self.fmi.comm_name,
@@ -89,3 +99,9 @@ class RankEvent:
             "RENDEZVOUS_PORT": self.fmi.rendezvous_port,
         }
         return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def _course_data_path(files: Sequence[str]) -> str | None:
+    """The course's DATA_PATH of a rank with partitions: a key, a JSON list of several, or none."""
+    value = course_form(files)
+    return json.dumps(value) if isinstance(value, list) else value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from containers.executor.archive import look_into, modules_of
-from containers.executor.payload import InputError
+from containers.executor.mistakes import InputError
 from tests.containers.executor.archives import KEY, archive, put
 from tests.containers.executor.conftest import BUCKET
 from tests.containers.executor.test_initialize import manifest, start, uploaded
@@ -32,6 +32,27 @@ def test_ranks_are_told_which_archive_was_checked(uploaded: S3Client, context: S
 def test_without_the_key_there_is_none(uploaded: S3Client, context: SimpleNamespace) -> None:
     [rank, *_] = manifest(uploaded, start(context, {**FOLDER, "bucket": BUCKET}))
     assert (rank["requirements"], rank["requirements_etag"]) == (None, None)
+
+
+def test_what_an_archive_has_is_not_missing(s3: S3Client, context: SimpleNamespace) -> None:
+    s3.put_object(Bucket=BUCKET, Key="run.py", Body=b"import no_such_sky, no_such_sun")
+    put(s3, {"no_such_sky/__init__.py": ""})
+    payload = {"bucket": BUCKET, "world_size": 1, "object_type": "script", "S3_object_name": "run.py"}
+    with pytest.raises(InputError, match=r"has: no_such_sun \(run.py\): give"):
+        start(context, {**payload, "requirements": KEY})
+    put(s3, {"no_such_sky/__init__.py": "", "no_such_sun.py": ""})
+    assert start(context, {**payload, "requirements": KEY})["world_size"] == 1
+
+
+def test_an_archive_that_is_missing_is_one_mistake_among_others(
+    s3: S3Client, context: SimpleNamespace
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key="run.py", Body=b"")
+    payload = {"bucket": BUCKET, "world_size": 5000, "object_type": "script", "S3_object_name": "run.py"}
+    with pytest.raises(InputError) as mistakes:
+        start(context, {**payload, "requirements": KEY})
+    assert str(mistakes.value).count(KEY) == 1
+    assert "5000" in str(mistakes.value)
 
 
 def test_only_the_directory_of_a_large_archive_is_read(s3: S3Client) -> None:

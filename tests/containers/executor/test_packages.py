@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import io
+import os
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -151,8 +152,8 @@ def test_a_full_disk_costs_old_bundles_and_then_says_what_to_raise(
 def test_the_import_path_is_as_before_whatever_happens(s3: S3Client) -> None:
     brought = bring(BUCKET, KEY, put(s3, SKY))
     before = list(sys.path)
-    with pytest.raises(ZeroDivisionError), importable(brought) as variables:
-        assert variables["PYTHONPATH"].endswith(str(brought and brought.folder))
+    with pytest.raises(ZeroDivisionError), importable(brought, {"PYTHONPATH": "own"}) as variables:
+        assert variables["PYTHONPATH"] == f"own{os.pathsep}{brought and brought.folder}"
         importlib.import_module("sky")
         raise ZeroDivisionError
     assert sys.path == before
