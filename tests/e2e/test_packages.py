@@ -16,7 +16,9 @@ from fmilib.fmi_operations import fmi_communicator
 rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
 comm = fmi_communicator(size, rank)
 total = comm.allreduce(sky.HEIGHT, fmi.func(fmi.op.sum), fmi.types(fmi.datatypes.int))
-child = subprocess.run([sys.executable, "-c", "import sky; print(sky.HEIGHT)"], capture_output=True, text=True)
+child = subprocess.run(
+    [sys.executable, "-c", "import sky; print(sky.HEIGHT)"], capture_output=True, text=True
+)
 print(f"rank {rank}: {total}, and {child.stdout.strip()} in a subprocess")
 """
 
