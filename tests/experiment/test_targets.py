@@ -11,6 +11,7 @@ from moto import mock_aws
 from rich.console import Console
 
 from cosmic_fmi.cli.experiments import destroy
+from experiment import aws_target
 from experiment.aws_target import AwsTarget
 from experiment.console import Reporter
 from experiment.deployment import Deployment
@@ -146,7 +147,7 @@ def test_an_empty_state_is_not_said_to_be_destroyed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], state: str
 ) -> None:
     target = aws_with(f"if 'show' in sys.argv: print({state!r})", tmp_path, monkeypatch)
-    monkeypatch.setattr(destroy, "AwsTarget", lambda: target)
+    monkeypatch.setattr(aws_target, "AwsTarget", lambda: target)
     assert destroy.main(["--target", "aws", "--yes"]) == 0
     printed = capsys.readouterr().out
     assert "another folder" in " ".join(printed.split())
