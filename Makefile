@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 PY     := $(VENV)/bin/python
+COSMIC := $(VENV)/bin/cosmic-fmi
 # Elsewhere on Linux the default torch build brings gigabytes of CUDA; this index has the CPU build:
 #   make run TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
@@ -47,7 +48,7 @@ $(VENV)/.ready-bench: $(VENV)/.ready
 	@touch $@
 
 run: setup ## the whole chain on the embedded AWS; ARGS="--world-size 8 --batch-size 256"
-	@exec $(PY) scripts/run_experiment.py --target $(TARGET) $(ARGS)
+	@exec $(COSMIC) run --target $(TARGET) $(ARGS)
 
 bench: bench-fmi bench-inference ## every benchmark; writes docs/benchmarks
 
@@ -92,7 +93,7 @@ deploy: setup ## terraform apply into your AWS account (shows the plan and asks 
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(TERRAFORM) -chdir=terraform apply $(ARGS)
 
 destroy: setup ## take everything down again: TARGET=local (default) or TARGET=aws
-	@exec $(PY) scripts/destroy.py --target $(TARGET) $(ARGS)
+	@exec $(COSMIC) destroy --target $(TARGET) $(ARGS)
 
 clean: ## forget the environment and the embedded AWS's state (destroy first)
 	rm -rf $(VENV) .venv-checkov .local inference/kernels/*.so

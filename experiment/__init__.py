@@ -1,5 +1,5 @@
-"""What the scripts share: targets, runs, logs, cost, summary and report of an experiment.
+"""What the commands of an experiment share: targets, runs, logs, cost, summary and report of an experiment.
 
-Dependencies point one way: ``scripts`` -> ``experiment`` -> (``localcloud`` or AWS). Nothing in here knows
-what the functions compute; it starts executions, watches them, and collects what they leave behind.
+Dependencies point one way: ``cosmic_fmi.cli`` -> ``experiment`` -> (``localcloud`` or AWS). Nothing here
+knows what the functions compute; it starts executions, watches them, and collects what they leave behind.
 """

@@ -1,55 +1,23 @@
-"""``python -m experiment.bill DIR``: each line of what a run costs, and the same work elsewhere."""
+"""Each line of what a run costs, and the same work elsewhere."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from experiment.alternatives import course, ec2, month
-from experiment.command import guarded
 from experiment.console import Reporter
 from experiment.cost import rendezvous
 from experiment.errors import ResultsError
 from experiment.prices import RENDEZVOUS_IDLE_S, load_prices
-from experiment.results import open_results
 from experiment.rows import CostLine, RunRow
 
-EXAMPLES = """\
-examples:
-  python -m experiment.bill results/sweep                 the run that cost most
-  python -m experiment.bill results/sweep w4-b512-1       this one
 
-docs/cost.md explains each line.
-"""
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run with these arguments; returns the exit status."""
-    made = argparse.ArgumentParser(
-        prog="python -m experiment.bill",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    made.add_argument("folder", type=Path, metavar="DIR", help="an experiment's output")
-    made.add_argument("run", nargs="?", metavar="RUN", help="its run_id")
-    arguments = made.parse_args(argv)
-    reporter = Reporter()
-
-    def work() -> int:
-        show(_row(open_results(arguments.folder).rows, arguments.run), reporter)
-        return 0
-
-    return guarded(work, reporter)
-
-
-def _row(rows: Sequence[RunRow], wanted: str | None) -> RunRow:
+def chosen(rows: Sequence[RunRow], wanted: str | None) -> RunRow:
+    """The run of this id, or the one that cost most. Raises ResultsError when there is none."""
     if not rows:
         raise ResultsError("there is no run in this folder yet")
     if wanted is None:
@@ -98,7 +66,3 @@ def _table(lines: Iterable[CostLine], total: float | None) -> Table:
             f"{line['amount_usd']:.8f}",
         )
     return table
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -17,8 +17,6 @@ from experiment.forecast import Forecast
 from experiment.plan import RunSpec
 from experiment.table import fixed
 
-DEFAULT_BUDGET_USD = 1.0
-
 
 def plan_table(forecast: Forecast) -> Table:
     """One line a run, in the order in which they would be made; the run's name has its setting."""

@@ -1,21 +1,16 @@
-"""What every script does around its work: errors as sentences, Ctrl-C without a traceback, exit statuses."""
+"""What every command does around its work: errors as sentences, Ctrl-C without a traceback, exit statuses."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
-from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from experiment import numbers
 from experiment.console import Reporter
 from experiment.errors import ExperimentError
 from experiment.interrupts import interruptible
-from experiment.numbers import count
 
 INTERRUPTED = 130
-T = TypeVar("T")
 
 
 def guarded(work: Callable[[], int], reporter: Reporter) -> int:
@@ -37,21 +32,3 @@ def guarded(work: Callable[[], int], reporter: Reporter) -> int:
         said = f"{error.filename or 'a file'}: {error.strerror}" if error.strerror else str(error)
         reporter.say(f"Error: {said}", "bold red", important=True)
     return 1
-
-
-def argument(read: Callable[[str], T]) -> Callable[[str], T]:
-    """``read`` as the type of an argument, with its ValueError's own words in the message."""
-
-    def wrapped(text: str) -> T:
-        try:
-            return read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
-
-    return wrapped
-
-
-positive = argument(count)
-"""An argument that must be a whole number of at least 1."""
-memory_size = argument(numbers.memory_size)
-"""A memory size that Lambda accepts, in MB."""

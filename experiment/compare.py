@@ -7,10 +7,8 @@ takes runs: four of each for one setting, five for up to six. The line over all 
 
 from __future__ import annotations
 
-import argparse
 import csv
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,7 @@ from rich import box
 from rich.table import Table
 from scipy.stats import mannwhitneyu
 
-from experiment.command import guarded
+from experiment import page
 from experiment.console import Reporter
 from experiment.errors import ResultsError
 from experiment.groups import Row, Setting, by_setting, short_names, usable
@@ -36,7 +34,6 @@ HEAD = ("setting", "runs", "A", "B", "B/A", "95 % from", "to", "p", "verdict")
 _FEWEST_TOGETHER = 3
 """Runs of each setting below which the interval over all settings says nothing: of one run it is a point, of
 two it leaves out 1 in every fourth comparison of equals."""
-EXAMPLE = "example: python -m experiment.compare results/before results/after"
 
 _PLACES = {"local": "the embedded AWS", "aws": "AWS in {region} ({architecture})"}
 
@@ -235,36 +232,22 @@ def _write(
     return path
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Compare two results folders; prints the tables and writes a page with pictures."""
-    made = argparse.ArgumentParser(
-        prog="python -m experiment.compare",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    made.add_argument("a", type=Path, metavar="A", help="results folder to compare with")
-    made.add_argument("b", type=Path, metavar="B", help="results folder to compare")
-    made.add_argument("--output", type=Path, metavar="DIR", help="default: results/<A>-against-<B>")
-    arguments = made.parse_args(argv)
-    reporter = Reporter()
+def compare_folders(folders: tuple[Path, Path], output: Path | None, reporter: Reporter) -> None:
+    """Show how the sweeps in two folders differ, and write a page with pictures.
 
-    def work() -> int:
-        first, second = open_results(arguments.a), open_results(arguments.b)
-        comparisons = [compare(first.rows, second.rows, measure) for measure in MEASURES]
-        name = f"{arguments.a.resolve().name}-against-{arguments.b.resolve().name}"
-        folder = arguments.output or Path("results") / name
-        notes = [note for note in [elsewhere(first.rows, second.rows)] if note]
-        path = _write(folder, (arguments.a, arguments.b), comparisons, notes)
-        for comparison in comparisons:
-            reporter.console.print(_table(comparison, reporter.console.width))
-            reporter.say(told(comparison), "bold")
-        for note in notes:
-            reporter.say(note, "yellow", important=True)
-        reporter.say(f"Page: {path}")
-        return 0
-
-    return guarded(work, reporter)
+    ``output`` None is results/<A>-against-<B>. Raises ResultsError where there is nothing to compare.
+    """
+    first, second = (open_results(folder) for folder in folders)
+    comparisons = [compare(first.rows, second.rows, measure) for measure in MEASURES]
+    name = "-against-".join(folder.resolve().name for folder in folders)
+    notes = [note for note in [elsewhere(first.rows, second.rows)] if note]
+    path = _write(output or Path("results") / name, folders, comparisons, notes)
+    for comparison in comparisons:
+        reporter.console.print(_table(comparison, reporter.console.width))
+        reporter.say(told(comparison), "bold")
+    for note in notes:
+        reporter.say(note, "yellow", important=True)
+    reporter.say(f"Page: {path}")
 
 
 def _table(comparison: Comparison, width: int) -> Table:
@@ -281,7 +264,3 @@ def _table(comparison: Comparison, width: int) -> Table:
     for line in body_of(comparison):
         table.add_row(*map(shown, line))
     return table
-
-
-if __name__ == "__main__":
-    sys.exit(main())

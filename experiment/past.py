@@ -65,7 +65,7 @@ def collect_past(
                     raise
                 raise ResultsError(
                     f"there is no execution {name!r} on this deployment (Step Functions keeps one for 90 "
-                    "days): see `collect_logs.py --list`"
+                    "days): see `cosmic-fmi logs --list`"
                 ) from error
             record = collect(target, deployment, finished, prices, order)
             row = record.row

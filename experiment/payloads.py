@@ -82,7 +82,7 @@ def with_overrides(payload: dict[str, Any], spec: RunSpec) -> dict[str, Any]:
             raise PayloadError(
                 f"the payload's data_prefix is {payload.get('data_prefix')!r}, which does not end in a size: "
                 'to sweep partition sizes it has to be a folder such as "Data/25MB" beside those of the '
-                "other sizes (scripts/prepare_data.py makes them)"
+                "other sizes (`cosmic-fmi data prepare` makes them)"
             )
         changed["data_prefix"] = f"{folder}/{spec.partition_mb:g}MB".lstrip("/")
     return changed

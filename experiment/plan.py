@@ -13,6 +13,8 @@ from experiment.errors import SweepError
 
 DEFAULT_WORLD_SIZES = (1, 2, 4)
 DEFAULT_BATCH_SIZE = 512
+DEFAULT_BUDGET_USD = 1.0
+"""Predicted cost up to which nobody is asked."""
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,7 @@ def check_account(clients: Clients, deployed: str) -> str:
             f"your credentials are of account {account}, but the deployment is in {deployed}: "
             + (
                 f"AWS_ENDPOINT_URL points at {endpoint}, go on in a shell without the variables of "
-                "`python -m localcloud status --env`."
+                "`cosmic-fmi local status --env`."
                 if endpoint
                 else "choose the profile of that account with AWS_PROFILE."
             )

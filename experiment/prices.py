@@ -1,7 +1,7 @@
 """What AWS charges for one unit of each thing, by region and architecture: ``prices.json``, dated, with
 sources.
 
-``scripts/refresh_prices.py`` writes the file anew from the AWS Pricing API.
+``cosmic-fmi prices`` writes the file anew from the AWS Pricing API.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def load_prices(region: str = "us-east-1", architecture: str = "x86_64", file: P
     if region not in regions:
         raise PriceError(
             f"there are no prices for the region {region!r} in {file.name} (it has {', '.join(regions)}): "
-            f"run scripts/refresh_prices.py --region {region}"
+            f"run `cosmic-fmi prices --region {region}`"
         )
     values = {}
     for name in UNITS:
@@ -70,7 +70,7 @@ def load_prices(region: str = "us-east-1", architecture: str = "x86_64", file: P
         if not isinstance(value, int | float):
             raise PriceError(
                 f"{file.name} has no price {name} for {architecture} in {region}: "
-                f"run scripts/refresh_prices.py --region {region}"
+                f"run `cosmic-fmi prices --region {region}`"
             )
         values[name] = float(value)
     as_of = str(regions[region].get("as_of", table["as_of"]))

@@ -1,20 +1,13 @@
-"""``report.html``: everything about an experiment in one file that needs nothing else.
-
-``python -m experiment.report DIR`` writes it anew, for example with the simulation of larger work.
-"""
+"""``report.html``: everything about an experiment in one file that needs nothing else."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from experiment.alternatives import course, ec2
-from experiment.command import guarded, positive
-from experiment.console import Reporter
 from experiment.errors import ModelError
 from experiment.groups import by_setting, short_names, usable
 from experiment.intervals import median as estimate
@@ -23,9 +16,8 @@ from experiment.page import Page, Section, Table, picture
 from experiment.pictures import pictures, save
 from experiment.pictures.canvas import Cell, Picture
 from experiment.prices import HOURS_A_MONTH, Prices, load_prices
-from experiment.results import open_results
 from experiment.scaling_model import ScalingModel
-from experiment.simulate import DEFAULT_LIMITS, simulation_section
+from experiment.simulate import simulation_section
 from experiment.summary import Summary
 from experiment.table import fixed, is_number
 from inference.files import write_atomically
@@ -208,45 +200,8 @@ def _cost_notes(rows: Rows, prices: Prices) -> Section:
     return Section("What the cost counts", notes=notes)
 
 
-def _prices(rows: Rows, region: str | None) -> Prices:
+def prices_for(rows: Rows, region: str | None) -> Prices:
     """The prices of a region, or of where the last run was."""
     if region:
         return load_prices(region)
     return load_prices(rows[-1]["region"], rows[-1]["architecture"]) if rows else load_prices()
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Write the report of a results folder anew."""
-    made = argparse.ArgumentParser(
-        prog="python -m experiment.report",
-        description=__doc__,
-        epilog="example: python -m experiment.report results/sweep --simulate 10 1000",
-    )
-    made.add_argument("folder", type=Path, metavar="DIR", help="an experiment's output folder")
-    made.add_argument(
-        "--simulate",
-        type=positive,
-        nargs="*",
-        metavar="N",
-        help="add what 12.6 GB and 1 TB would take with N functions at once (default: 10 and 1000)",
-    )
-    made.add_argument(
-        "--region",
-        help="whose prices the simulation takes (default: those that the runs were made in, as all else has)",
-    )
-    arguments = made.parse_args(argv)
-    reporter = Reporter()
-    limits = () if arguments.simulate is None else tuple(arguments.simulate) or DEFAULT_LIMITS
-
-    def work() -> int:
-        summary = open_results(arguments.folder)
-        with reporter.step("Writing the report"):
-            path = write_report(summary, _prices(summary.rows, arguments.region), limits)
-        reporter.say(f"Report: {path}", "bold")
-        return 0
-
-    return guarded(work, reporter)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,9 +5,7 @@ Everything here is predicted; what others measured stands beside it and is marke
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +13,6 @@ from pathlib import Path
 from rich.table import Table
 
 from experiment import page
-from experiment.command import guarded, memory_size, positive
 from experiment.console import Reporter
 from experiment.durations import duration
 from experiment.observations import fitted, published
@@ -26,22 +23,13 @@ from experiment.published import PARTITIONS, WHOLE_SET
 from experiment.results import open_results
 from experiment.scaling_model import GALAXY_BYTES, PARTS, ScalingModel, Settings
 from experiment.table import shown
+from experiment.workloads import WORKLOADS_GB
 
-DEFAULT_LIMITS = (10, 1000)
-"""Functions at once: of a new account, and of one that asked for more (Lambda quotas)."""
-WORKLOADS_GB = (12.6, 1000.0)
-MOST_GB = 10**9
 _MARGIN = 0.8
 """Part of Lambda's time limit that is planned with: the model may be off."""
 
 IMPOSSIBLE = "impossible"
 HEAD = ("work", "by", "functions", "executions", "time", "seconds", "cost $")
-EXAMPLES = """\
-examples:
-  python -m experiment.simulate                         12.6 GB and 1 TB, from the published figures
-  python -m experiment.simulate results/sweep           from the runs of this experiment
-  python -m experiment.simulate results/sweep --gigabytes 50 --concurrency 200 --memory 4096
-"""
 
 
 @dataclass(frozen=True)
@@ -192,56 +180,18 @@ def _models(own: ScalingModel | None) -> list[tuple[str, ScalingModel]]:
     return [("course's system", published()), *([("these runs", own)] if own else [])]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print the simulation."""
-    made = argparse.ArgumentParser(
-        prog="python -m experiment.simulate",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    made.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="results to predict from")
-    made.add_argument(
-        "--gigabytes",
-        type=float,
-        nargs="+",
-        default=list(WORKLOADS_GB),
-        metavar="GB",
-        help="default: 12.6 1000",
-    )
-    made.add_argument(
-        "--concurrency",
-        type=positive,
-        nargs="+",
-        default=list(DEFAULT_LIMITS),
-        metavar="N",
-        help="functions that the account may run at once (default: 10 1000)",
-    )
-    made.add_argument("--partition-mb", type=positive, default=25, metavar="MB", help="default: 25")
-    made.add_argument("--memory", type=memory_size, default=10_240, metavar="MB", help="default: 10240")
-    made.add_argument("--batch-size", type=positive, default=512, metavar="N", help="default: 512")
-    made.add_argument("--region", default="us-east-1", help="whose prices to take (default: us-east-1)")
-    arguments = made.parse_args(argv)
-    if not all(0 < gigabytes <= MOST_GB for gigabytes in arguments.gigabytes):
-        made.error(f"--gigabytes has to be above 0 and at most {MOST_GB:,}, an exabyte")
-    reporter = Reporter()
-
-    def work() -> int:
-        prices = load_prices(arguments.region)
-        own = None
-        if arguments.folder:
-            results = open_results(arguments.folder)
-            own = fitted(results.rows, results.ranks)
-        works = [
-            Work(gigabytes, arguments.partition_mb, arguments.memory, arguments.batch_size)
-            for gigabytes in arguments.gigabytes
-        ]
-        reporter.console.print(_table(lines(_models(own), works, arguments.concurrency, prices)))
-        for note in notes(_models(own), works[0], prices):
-            reporter.say(note, "dim")
-        return 0
-
-    return guarded(work, reporter)
+def show(
+    works: Sequence[Work], limits: Sequence[int], folder: Path | None, region: str, reporter: Reporter
+) -> None:
+    """Print the table, from the published figures and from the runs in ``folder`` where there is one."""
+    prices = load_prices(region)
+    own = None
+    if folder:
+        results = open_results(folder)
+        own = fitted(results.rows, results.ranks)
+    reporter.console.print(_table(lines(_models(own), works, limits, prices)))
+    for note in notes(_models(own), works[0], prices):
+        reporter.say(note, "dim")
 
 
 def _table(body: Iterable[Sequence[Cell]]) -> Table:
@@ -253,7 +203,3 @@ def _table(body: Iterable[Sequence[Cell]]) -> Table:
     for line in body:
         table.add_row(*(shown(line[index]) for index in kept))
     return table
-
-
-if __name__ == "__main__":
-    sys.exit(main())

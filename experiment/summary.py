@@ -53,7 +53,7 @@ class Summary:
             if not resume:
                 raise ResultsError(
                     f"{folder} holds results already: name another --output, or continue them with "
-                    "run_experiment.py --resume"
+                    "`cosmic-fmi run --resume`"
                 )
             self._load()
         elif not read_only:
@@ -65,7 +65,7 @@ class Summary:
         if found and not resume:
             raise ResultsError(
                 f"{self.folder} holds {', '.join(path.name for path in found)} without a summary.json: name "
-                "another --output, or set them aside with run_experiment.py --resume"
+                "another --output, or set them aside with `cosmic-fmi run --resume`"
             )
         for path in found:
             self._say(f"{path} belongs to no run that is known here, and is kept as {set_aside(path).name}.")

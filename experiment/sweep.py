@@ -1,4 +1,4 @@
-"""An experiment from its options to its report: what ``scripts/run_experiment.py`` does after parsing
+"""An experiment from its options to its report: what ``cosmic-fmi run`` does after parsing
 arguments.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from experiment.budget import DEFAULT_BUDGET_USD, Spending, agree, plan_line, plan_table
+from experiment.budget import Spending, agree, plan_line, plan_table
 from experiment.collect import collect
 from experiment.console import Reporter
 from experiment.deployment import Deployment
@@ -17,7 +17,7 @@ from experiment.forecast import Forecast, forecast, model_of
 from experiment.inputs import Input
 from experiment.interrupts import undisturbed
 from experiment.payloads import read_payload
-from experiment.plan import Plan, RunSpec, check_names, number, remaining
+from experiment.plan import DEFAULT_BUDGET_USD, Plan, RunSpec, check_names, number, remaining
 from experiment.prices import Prices, load_prices
 from experiment.progress import SweepProgress
 from experiment.report import write_report
@@ -165,6 +165,7 @@ class _Session:
             self.deployment.bucket,
             [spec.setting for spec in specs],
             self.reporter,
+            self.target.function_platform(self.deployment),
         )
         order = {spec.run_id: index for index, spec in enumerate(options.plan.runs())}
         seconds = {spec.run_id: prediction.seconds for spec, prediction in predicted.runs}
@@ -228,8 +229,8 @@ class _Session:
         if found < expected:
             self.reporter.say(
                 f"  {found} of {expected} REPORT lines found after {self.target.log_wait_s:.0f} s: the cost "
-                "lacks the others; scripts/collect_logs.py --execution "
-                f"{record.row['execution_id']} looks again.",
+                "lacks the others; `cosmic-fmi logs --execution "
+                f"{record.row['execution_id']}` looks again.",
                 "yellow",
                 important=True,
             )

@@ -1,4 +1,4 @@
-"""`python -m fmi`: see that a world works, how fast it is, and calibrate the model that chooses channels.
+"""See that a world works, how fast it is, and calibrate the model that chooses channels.
 
 Without RANK and WORLD_SIZE in the environment a world of processes is started on this machine, with a
 rendezvous server of its own. With them, as in a function, this process takes part as that rank.
@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from types import FrameType
 from typing import Any
@@ -23,13 +23,14 @@ from fmi.config import Config, load, parts, resolve
 from fmi.errors import ConfigError, FMIError
 from fmi.launch import rendezvous_server, run_ranks
 
+COMMAND = "python -m fmi"
 EXAMPLES = """examples:
-  python -m fmi hello --ranks 4
-  python -m fmi pingpong
-  python -m fmi bench --ranks 8
-  python -m fmi ring --channel Redis --set host=127.0.0.1
-  python -m fmi bench --channel S3 --set bucket_name=my-bucket
-  python -m fmi calibrate --config fmi.json --output fmi.json
+  {command} hello --ranks 4
+  {command} pingpong
+  {command} bench --ranks 8
+  {command} ring --channel Redis --set host=127.0.0.1
+  {command} bench --channel S3 --set bucket_name=my-bucket
+  {command} calibrate --config fmi.json --output fmi.json
 """
 PROGRAMS: dict[str, Callable[[Communicator], None]] = {
     "hello": smoke.hello,
@@ -40,41 +41,45 @@ PROGRAMS: dict[str, Callable[[Communicator], None]] = {
 INTERRUPTED = 130
 
 
-def parse(argv: list[str] | None) -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fmi",
+def parser(command: str = COMMAND) -> argparse.ArgumentParser:
+    """The arguments; ``command`` is what people type before them."""
+    made = argparse.ArgumentParser(
+        prog=command,
         description=__doc__,
-        epilog=EXAMPLES,
+        epilog=EXAMPLES.format(command=command),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("program", choices=[*PROGRAMS, "calibrate"], help="what to run")
-    parser.add_argument("--ranks", type=int, default=2, help="processes to start here (default 2)")
-    parser.add_argument("--config", default=os.environ.get("FMI_CONFIG") or None, help="an fmi.json")
-    parser.add_argument("--channel", help="enable this channel alone")
-    parser.add_argument(
+    made.add_argument("program", choices=[*PROGRAMS, "calibrate"], help="what to run")
+    made.add_argument("--ranks", type=int, default=2, help="processes to start here (default 2)")
+    made.add_argument("--config", default=os.environ.get("FMI_CONFIG") or None, help="an fmi.json")
+    made.add_argument("--channel", help="enable this channel alone")
+    made.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         help="a setting of --channel, such as host=..., bucket_name=... or endpoint_url=...",
     )
-    parser.add_argument("--output", help="calibrate: where to write (default: --config, or ./fmi.json)")
-    arguments = parser.parse_args(argv)
+    made.add_argument("--output", help="calibrate: where to write (default: --config, or ./fmi.json)")
+    return made
+
+
+def _parse(made: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    arguments = made.parse_args(argv)
     if arguments.ranks < 1:
-        parser.error("--ranks is at least 1")
+        made.error("--ranks is at least 1")
     if arguments.program in ("pingpong", "calibrate") and arguments.ranks < 2:
-        parser.error(f"{arguments.program} needs two ranks: --ranks 2")
+        made.error(f"{arguments.program} needs two ranks: --ranks 2")
     if arguments.set and not arguments.channel:
-        parser.error("--set needs --channel, whose settings it gives")
+        made.error("--set needs --channel, whose settings it gives")
     if any("=" not in each for each in arguments.set):
-        parser.error("--set takes NAME=VALUE")
+        made.error("--set takes NAME=VALUE")
     return arguments
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, command: str = COMMAND) -> int:
     """Exit status 0 when all went well, 1 when something failed, 2 for bad arguments, 130 after Ctrl-C."""
-    arguments = parse(argv)
+    arguments = _parse(parser(command), argv)
     is_rank = bool(os.environ.get("RANK") and os.environ.get("WORLD_SIZE"))
     signal.signal(signal.SIGTERM, _interrupt)  # so that what was started is ended, and the others are told
     try:
@@ -84,6 +89,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{_who(is_rank)}{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        if not is_rank:  # whoever started a rank says so, once for all of them
+            print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # whoever read this has what they wanted, as `| head -1` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
@@ -108,7 +115,7 @@ def _content(arguments: argparse.Namespace) -> dict[str, Any]:
     return content
 
 
-def _launch(arguments: argparse.Namespace, content: Mapping[str, Any], argv: list[str] | None) -> int:
+def _launch(arguments: argparse.Namespace, content: Mapping[str, Any], argv: Sequence[str] | None) -> int:
     ranks = 2 if arguments.program == "calibrate" else arguments.ranks
     with ExitStack() as stack:
         environment: dict[str, str] = {}

@@ -86,7 +86,7 @@ def _state_dict(path: Path) -> dict[str, Tensor]:
     # A damaged file can make the unpickler stumble in any way.
     except Exception as error:
         raise ModelError(
-            f"{path}: not a readable state dict; scripts/convert_checkpoint.py converts pickled models."
+            f"{path}: not a readable state dict; `cosmic-fmi convert` converts pickled models."
         ) from error
     return plain_names(loaded, path)
 

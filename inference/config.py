@@ -6,6 +6,11 @@ from dataclasses import asdict, dataclass
 DEFAULT_BATCH_SIZE = 512
 """Galaxies that go through the network at once, as in the course's runs."""
 
+ENGINES = ("auto", "native", "onnx", "torch")
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("fp32", "bf16", "fp16")
+"""What can be chosen for inference."""
+
 NORM_EPSILON = 1e-6
 """What the network's layer norms add to a variance."""
 

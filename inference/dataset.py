@@ -119,7 +119,7 @@ def _numbers(
         article = "an" if kind == "image" else "a"
         raise DataError(
             f"{name}: {describe(bad[0])} has {article} {kind} that is not a finite number "
-            f"({len(bad)} in all); scripts/prepare_data.py drops such galaxies."
+            f"({len(bad)} in all); `cosmic-fmi data prepare` drops such galaxies."
         )
     return numbers
 

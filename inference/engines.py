@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from inference.onnx_engine import OnnxEngine
     from inference.torch_engine import TorchEngine
 
-ENGINES = ("auto", "native", "onnx", "torch")
-DEVICES = ("auto", "cpu", "cuda")
-PRECISIONS = ("fp32", "bf16", "fp16")
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -148,7 +144,7 @@ def _onnx(model: Path, choice: Choice) -> "OnnxEngine":
     if not _installed("onnx"):
         raise MissingError(
             f"{model}: has no usable exported model beside it that was made from it; make one with "
-            "scripts/export_model.py where the package onnx is installed, or use --engine torch."
+            "`cosmic-fmi export` where the package onnx is installed, or use --engine torch."
         )
     from inference.export import export  # noqa: PLC0415
 

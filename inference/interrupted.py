@@ -8,8 +8,9 @@ INTERRUPTED = 130
 
 
 def run_command(main: Callable[[], int]) -> NoReturn:
-    """Exit with what the command returns, at Ctrl-C with 130, as a shell's own commands do."""
+    """Exit with what the command returns, at Ctrl-C with one line and 130, as a shell's own commands do."""
     try:
         sys.exit(main())
     except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
         sys.exit(INTERRUPTED)

@@ -48,7 +48,7 @@ class OnnxEngine:
             raise ModelError(f"{path}: onnxruntime cannot use this model ({reason}).") from error
         self._takes = {value.name: value.shape for value in self._session.get_inputs()}
         if sorted(self._takes) != ["image", "magnitude"]:
-            raise ModelError(f"{path}: is not a model that scripts/export_model.py wrote.")
+            raise ModelError(f"{path}: is not a model that `cosmic-fmi export` wrote.")
         self._check_weights(path)
         self._workers = Workers(partial(_run, self._session), threads, PIECE)
 

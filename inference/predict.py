@@ -1,45 +1,33 @@
 """Redshifts of the galaxies in a file, on this machine: `python -m inference.predict --help`."""
 
 import argparse
-import json
-import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from inference import engine, plots
-from inference.config import DEFAULT_BATCH_SIZE, ModelError
-from inference.data_error import DataError
-from inference.engines import DEVICES, ENGINES, PRECISIONS, Choice, open_engine
-from inference.files import OutputError, make_writable, write_atomically
+from inference.config import DEFAULT_BATCH_SIZE, DEVICES, ENGINES, PRECISIONS
 from inference.interrupted import run_command
-from inference.metrics import Metrics, measure
-from inference.partitions import partition_files
-from inference.reduce import NO_MESSAGES
-from inference.results import Predictions, course_keys
-from inference.sources import FileSource, Source, file_partitions
 
 DEFAULT_MODEL = Path(__file__).parent / "bundle" / "Fine_Tune_Model" / "astromae-small.safetensors"
+COMMAND = "python -m inference.predict"
 EXAMPLE = """\
 example:
-  python scripts/make_sample.py --output sample.pt
-  python -m inference.predict --data sample.pt --device cpu --output results
+  cosmic-fmi sample --output sample.pt
+  {command} --data sample.pt --device cpu --output results
 
 writes results/Results.json (timings and metrics under the course's names), results/predictions.parquet
 (object_id, z_true, z_pred, rank) and results/inference.png (predicted against true redshift).
 """
 
 
-def arguments_from(arguments: list[str] | None) -> argparse.Namespace:
-    """Parse the command line; exits with status 2 and a message when it is wrong."""
-    parser = argparse.ArgumentParser(
-        prog="python -m inference.predict",
+def parser(command: str = COMMAND) -> argparse.ArgumentParser:
+    """The arguments; `command` is what people type before them."""
+    made = argparse.ArgumentParser(
+        prog=command,
         description="Predict redshifts of galaxies with AstroMAE.",
-        epilog=EXAMPLE,
+        epilog=EXAMPLE.format(command=command),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
+    add = made.add_argument
     add("--data", type=Path, required=True, help="a .pt file, or a folder of partitions 1.pt, 2.pt, …")
     add("--model", type=Path, default=DEFAULT_MODEL, help="safetensors, state dict or .onnx (the small one)")
     add("--heads", type=int, help="attention heads, for a checkpoint that does not say")
@@ -49,101 +37,28 @@ def arguments_from(arguments: list[str] | None) -> argparse.Namespace:
     add("--threads", type=int, help="processor cores to use (all)")
     add("--batch-size", default=str(DEFAULT_BATCH_SIZE), help="galaxies, or auto to measure (%(default)s)")
     add("--output", type=Path, default=Path("results"), help="folder for the results (%(default)s)")
-    given = parser.parse_args(arguments)
+    return made
+
+
+def parse(arguments: Sequence[str] | None, command: str = COMMAND) -> argparse.Namespace:
+    """The arguments; exits with status 2 and a message when they are wrong."""
+    made = parser(command)
+    given = made.parse_args(arguments)
     if given.batch_size != "auto" and (not given.batch_size.isdecimal() or int(given.batch_size) < 1):
-        parser.error(f"--batch-size must be at least 1, or auto, not {given.batch_size}")
+        made.error(f"--batch-size must be at least 1, or auto, not {given.batch_size}")
     for name in ("heads", "threads"):
         if getattr(given, name) is not None and getattr(given, name) < 1:
-            parser.error(f"--{name} must be at least 1, not {getattr(given, name)}")
+            made.error(f"--{name} must be at least 1, not {getattr(given, name)}")
     return given
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a run found, and which partitions could not be used."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit status."""
+    given = parse(arguments)
+    # What takes long to import comes after what may be wrong with the arguments.
+    from inference.predict_files import run
 
-    metrics: Metrics
-    predictions: Predictions
-    refused: Sequence[DataError]
-
-
-def predict(given: argparse.Namespace) -> Outcome:
-    """Run the command that `arguments_from` understood.
-
-    Raises DataError, ModelError or OutputError with one sentence.
-    """
-    started = time.perf_counter()
-    chosen = Choice(given.engine, given.device, given.precision, given.threads, given.heads)
-    ready = open_engine(given.model, chosen)
-    source: Source = FileSource(given.data)
-    if given.data.is_dir():
-        source = file_partitions(partition_files(given.data))
-    batch_size = 0 if given.batch_size == "auto" else int(given.batch_size)
-    run, predictions = engine.Run(), Predictions.none()
-    for galaxies in source.parts():
-        make_writable(given.output)  # before the work, but not for data that cannot be used
-        batch_size = batch_size or engine.choose_batch_size(ready, galaxies)
-        part = engine.predict(ready, galaxies, batch_size)
-        predictions += Predictions.of(galaxies, part)
-        run += part
-        if given.data.is_dir():
-            print(f"{len(run.redshift):,} galaxies, {part.samples_per_second:.0f} a second", flush=True)
-        del galaxies  # while it lives, the next partition but one must not
-    metrics = measure(predictions.z_pred, predictions.z_true)
-    result = (
-        course_keys(run, batch_size, ready)
-        | predictions.report()
-        | {
-            "rank": 0,
-            "world_size": 1,
-            "result_path": str(given.output),
-            "data_path": str(given.data),
-            "download_time (seconds)": source.waited,
-            "s3_num_requests": 0,
-            "s3_total_time": 0.0,
-            "fmi": NO_MESSAGES,
-            "total_time (seconds)": time.perf_counter() - started,
-            "refused_partitions": [str(error) for error in source.refused],
-            "metrics": metrics.as_dict(),
-            **metrics.as_dict(),
-        }
-    )
-    _write(given.output, result, predictions, metrics)
-    return Outcome(metrics, predictions, source.refused)
-
-
-def _write(folder: Path, result: dict[str, object], predictions: Predictions, metrics: Metrics) -> None:
-    make_writable(folder)
-    last, picture = folder / "Results.json", folder / "inference.png"
-    for earlier in (last, picture):  # of an earlier run, which says nothing of these predictions
-        earlier.unlink(missing_ok=True)
-    write_atomically(folder / "predictions.parquet", predictions.parquet())
-    if metrics.num_samples:
-        plots.scatter(predictions.z_true, predictions.z_pred, metrics, picture)
-    write_atomically(last, (json.dumps(result, indent=2) + "\n").encode())
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 1 after one sentence on stderr for whatever of data, model or output is unusable.
-
-    Partitions that can be used are predicted also when others cannot.
-    """
-    given = arguments_from(arguments)
-    try:
-        outcome = predict(given)
-    except (DataError, ModelError, OutputError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.filename or given.output}: {error.strerror or error}.", file=sys.stderr)
-        return 1
-    print(f"{outcome.metrics}; results in {given.output}")
-    if failed := outcome.predictions.failed:
-        shown = ", ".join(str(one) for one in failed[:10]) + (", …" if len(failed) > 10 else "")
-        print(f"warning: no finite prediction for {len(failed)} galaxies: {shown}", file=sys.stderr)
-    for refusal in outcome.refused:
-        print(f"error: {refusal}", file=sys.stderr)
-    return 1 if outcome.refused else 0
+    return run(given)
 
 
 if __name__ == "__main__":

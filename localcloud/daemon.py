@@ -69,7 +69,7 @@ def _only_one(state_dir: Path) -> Iterator[None]:
                 lock.seek(0)
                 raise OSError(
                     f"another one (process {lock.read()}) runs with --state-dir {state_dir}; end it with: "
-                    f"python -m localcloud stop --state-dir {shlex.quote(str(state_dir))}"
+                    f"cosmic-fmi local stop --state-dir {shlex.quote(str(state_dir))}"
                 )
             time.sleep(0.1)
         lock.truncate(0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from localcloud import daemon_process
 from localcloud.state import LOG_FILE, DaemonState, lock_holder
 
 REGION = "us-east-1"
@@ -177,9 +177,9 @@ class EmbeddedAWS:
         return self._state
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "localcloud", "start", "--state-dir", str(self.state_dir)]
-        command += ["--code-root", str(self.code_root), "--port", str(self._port)]
-        command += ["--concurrency", str(self._concurrency), "--runtime", self._runtime]
+        command = daemon_process.command(
+            self.state_dir, self.code_root, self._port, self._concurrency, self._runtime
+        )
         search = [str(_PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in search if part)}
         with self.log_file.open("wb" if lock_holder(self.state_dir) is None else "ab") as log:

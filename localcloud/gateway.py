@@ -48,7 +48,7 @@ class Response:
 
 
 _REFUSED = "UnrecognizedClientException"
-_REFUSAL = "The access key id is not the embedded AWS's: take it from `python -m localcloud status --env`."
+_REFUSAL = "The access key id is not the embedded AWS's: take it from `cosmic-fmi local status --env`."
 _REFUSED_JSON = Response(
     HTTPStatus.FORBIDDEN,
     json.dumps({"__type": _REFUSED, "message": _REFUSAL}).encode(),

@@ -1,83 +1,12 @@
 #!/usr/bin/env python3
-"""Collect what past executions left: times, REPORT lines, results, cost, and what every rank printed."""
+"""The same as `cosmic-fmi logs`."""
 
-from __future__ import annotations
-
-import argparse
 import sys
-from collections.abc import Sequence
-from datetime import datetime
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # also from a clone that is not installed
-
-from experiment.aws_target import AwsTarget
-from experiment.command import guarded, positive
-from experiment.console import Reporter
-from experiment.errors import TargetError
-from experiment.local_target import LocalTarget
-from experiment.past import collect_past, execution_names
-from experiment.table import runs_table
-from experiment.targets import Target
-
-EXAMPLES = """\
-examples:
-  collect_logs.py                                   the latest execution on the embedded AWS
-  collect_logs.py --target aws --latest 5 --output results/yesterday
-  collect_logs.py --execution w4-b512-1-20261121T100000-a1b2c3 arn:aws:states:...:execution:cosmic-world:mine
-  collect_logs.py --list
-
-It writes the same files as run_experiment.py (docs/experiments.md), and logs/<run>/<rank>.log.
-exit status: 0 every REPORT line was found, 1 something is missing, 2 bad arguments, 130 interrupted
-"""
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line of this script."""
-    made = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    made.add_argument("--target", choices=("local", "aws"), default="local", help="default: local")
-    which = made.add_mutually_exclusive_group()
-    which.add_argument("--execution", nargs="+", default=[], metavar="NAME", help="names or ARNs")
-    which.add_argument("--latest", type=positive, default=1, metavar="K", help="the last K (default: 1)")
-    made.add_argument("--list", action="store_true", help="only say which executions there are")
-    made.add_argument("--output", type=Path, metavar="DIR", help="default: results/logs-<date>-<time>")
-    return made
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run with these arguments; returns the exit status."""
-    arguments = parser().parse_args(argv)
-    reporter = Reporter()
-    target: Target = LocalTarget() if arguments.target == "local" else AwsTarget()
-    return guarded(lambda: _collect(arguments, target, reporter), reporter)
-
-
-def _collect(arguments: argparse.Namespace, target: Target, reporter: Reporter) -> int:
-    if isinstance(target, LocalTarget) and not target.running:
-        raise TargetError(
-            "the embedded AWS is not running, and it forgets its executions when it stops: what `make run` "
-            "collected of them is below results/"
-        )
-    deployment = target.prepare(reporter)
-    if arguments.list:
-        for name in execution_names(target, deployment, [], 1000):
-            reporter.say(name)
-        return 0
-    names = execution_names(target, deployment, arguments.execution, arguments.latest)
-    output = arguments.output or Path("results") / f"logs-{datetime.now():%Y%m%d-%H%M%S}"
-    records = collect_past(target, names, deployment, output, reporter)
-    rows = [record.row for record in records]
-    reporter.show(runs_table(rows, reporter.console.width))
-    for row in rows:
-        reporter.say(
-            f"{row['run_id']}: {row['reports_found']} of {row['reports_expected']} REPORT lines found, "
-            f"{row['cold_starts']} cold and {row['warm_starts']} warm starts, ${row['cost_usd']:.6f}"
-        )
-    reporter.say(f"Written: {output}", "bold")
-    return 0 if all(row["reports_found"] == row["reports_expected"] for row in rows) else 1
-
+try:
+    from cosmic_fmi.cli import main
+except ModuleNotFoundError:
+    sys.exit("cosmic-fmi is not installed here: run `make setup`, then use .venv/bin/python")
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["logs", *sys.argv[1:]]))

@@ -1,85 +1,12 @@
-"""Turn a pickled AstroMAE (a whole model, inside DataParallel or not, or a state dict) into safetensors."""
+#!/usr/bin/env python3
+"""The same as `cosmic-fmi convert`."""
 
-import argparse
 import sys
-from pathlib import Path
 
-from inference.config import ModelError
-from inference.extra import install
-from inference.interrupted import run_command
-
-SUFFIX = ".safetensors"
-EXAMPLE = """\
-example:
-  python scripts/convert_checkpoint.py Mixed_Inception.pt --trust
-  python -m inference.predict --model Mixed_Inception.safetensors --data sample.pt
-
-The code that made the model is not needed. Without --trust the script only says what the file refers to.
-"""
-
-
-def arguments_from(arguments: list[str] | None) -> argparse.Namespace:
-    """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("model", type=Path, help="what torch.save wrote")
-    parser.add_argument("--output", type=Path, help="the .safetensors file to write (beside the model)")
-    parser.add_argument("--heads", type=int, help="attention heads, where the file does not say")
-    parser.add_argument(
-        "--trust", action="store_true", help="read the pickle, once you know where it is from"
-    )
-    parser.add_argument("--export", action="store_true", help="write the ONNX model beside it too")
-    given = parser.parse_args(arguments)
-    target = given.output or given.model.with_suffix(SUFFIX)
-    if target.suffix != SUFFIX or target.absolute() == given.model.absolute():
-        parser.error(f"--output {target} must end in {SUFFIX} and not be the model itself")
-    return given
-
-
-def convert(given: argparse.Namespace) -> int:
-    """Say what is in the file and, if it is trusted, convert it. Raises ModelError when it is unusable."""
-    from inference import checkpoint, pickled_model  # noqa: PLC0415 - seconds that --help should not take
-    from inference.config import config_from_shapes  # noqa: PLC0415
-
-    print(f"{given.model} is a pickle that refers to\n{pickled_model.names(given.model)}", flush=True)
-    if not given.trust:
-        print("error: nothing was read; add --trust if you know where the file is from.", file=sys.stderr)
-        return 1
-    found = pickled_model.load(given.model)
-    heads = given.heads or found.heads
-    if heads is None:
-        raise ModelError(f"{given.model}: does not say how many attention heads it has; give --heads.")
-    try:
-        config = config_from_shapes({name: tuple(w.shape) for name, w in found.weights.items()}, heads)
-        model = checkpoint.build(config, found.weights)
-    except ModelError as error:
-        raise ModelError(f"{given.model}: {error}") from error
-    target = given.output or given.model.with_suffix(".safetensors")
-    checkpoint.save(model, target, {"converted_from": given.model.name})
-    print(
-        f"{target}: {len(found.weights)} weights, "
-        f"{config.depth} blocks, {heads} heads, kernel {config.kernel}"
-    )
-    if given.export:
-        from inference.export import export  # noqa: PLC0415
-
-        print(export(target))
-    return 0
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Command line; returns 1 after one sentence on stderr when the file is not trusted or not usable."""
-    given = arguments_from(arguments)
-    try:
-        return convert(given)
-    except (ModelError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except ModuleNotFoundError as error:  # of --export, after the checkpoint has been written
-        print(f"error: {error}; install it with: {install('export')}", file=sys.stderr)
-        return 1
-
+try:
+    from cosmic_fmi.cli import main
+except ModuleNotFoundError:
+    sys.exit("cosmic-fmi is not installed here: run `make setup`, then use .venv/bin/python")
 
 if __name__ == "__main__":
-    run_command(main)
+    sys.exit(main(["convert", *sys.argv[1:]]))

@@ -1,11 +1,12 @@
-"""Pretrain AstroMAE's encoder: `python scripts/pretrain.py --help`."""
+#!/usr/bin/env python3
+"""The same as `cosmic-fmi pretrain`."""
 
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from inference.training.commands import pretrain
+try:
+    from cosmic_fmi.cli import main
+except ModuleNotFoundError:
+    sys.exit("cosmic-fmi is not installed here: run `make setup`, then use .venv/bin/python")
 
 if __name__ == "__main__":
-    sys.exit(pretrain())
+    sys.exit(main(["pretrain", *sys.argv[1:]]))

@@ -1,11 +1,12 @@
-"""Train AstroMAE with a pretrained, frozen encoder: `python scripts/train.py --help`."""
+#!/usr/bin/env python3
+"""The same as `cosmic-fmi train`."""
 
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from inference.training.commands import train
+try:
+    from cosmic_fmi.cli import main
+except ModuleNotFoundError:
+    sys.exit("cosmic-fmi is not installed here: run `make setup`, then use .venv/bin/python")
 
 if __name__ == "__main__":
-    sys.exit(train())
+    sys.exit(main(["train", *sys.argv[1:]]))

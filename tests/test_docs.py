@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cosmic_fmi.cli.catalogue import modules
 from experiment.places import REPOSITORY
 
 PAGES = [
@@ -16,6 +17,8 @@ PAGES = [
 ]
 LINK = re.compile(r"\]\((?!https?:)([^)\s#]*)(?:#([^)\s]+))?\)")
 COMMAND = re.compile(r"^(?:    |\$ )?([^`\s]*)python (-m [\w.]+|scripts/\w+\.py)", re.MULTILINE)
+CONSOLE = re.compile(r"^(?:    |\$ )(?:nice )?(\S*)cosmic-fmi ([\w-]+)", re.MULTILINE)
+NAMED = re.compile(r"`(?:\.venv/bin/)?cosmic-fmi ([\w-]+)")
 
 
 def anchors(page: Path) -> set[str]:
@@ -42,3 +45,13 @@ def test_commands_name_the_environment_and_what_there_is(page: Path) -> None:
         assert named.is_file() or named.with_suffix(".py").is_file() or (named / "__main__.py").is_file(), (
             what
         )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_the_console_command_has_what_pages_tell_people_to_type(page: Path) -> None:
+    text = page.read_text()
+    for environment, name in CONSOLE.findall(text):
+        assert environment == ".venv/bin/", name
+        assert name in modules() or name.startswith("--"), name
+    for name in NAMED.findall(text):
+        assert name in modules() or name.startswith("--"), name

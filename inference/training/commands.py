@@ -1,15 +1,14 @@
-"""The two commands of training, `scripts/pretrain.py` and `scripts/train.py`."""
+"""The work of `cosmic-fmi pretrain` and `cosmic-fmi train`, from parsed arguments to an exit status."""
 
 import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
 from inference import checkpoint
-from inference.config import SMALL, ModelConfig, ModelError
+from inference.config import ModelError
 from inference.data_error import DataError
 from inference.exported import fingerprint
 from inference.files import OutputError, make_writable
@@ -20,56 +19,18 @@ from inference.training.finetuning import FineTuning, load_encoder
 from inference.training.fitting import STATE, Fit
 from inference.training.normalisation import Normalisation
 from inference.training.pretraining import Pretraining
-from inference.training.recipe import FINE_TUNING, PRECISIONS, PRETRAINING, Recipe
-
-SIZES = {"small": SMALL, "published": ModelConfig()}
-GALAXIES = 16_384
-"""Synthetic galaxies that the shipped checkpoint was trained on."""
-
-MOST_SEED = 2**53
-"""An epoch's own seed is a thousand times as large, and has 64 bits."""
+from inference.training.recipe import ENCODER, FINE_TUNING, MODEL, PRETRAINING, SIZES, Recipe
 
 RESUMABLE = "the same command with --resume goes on after the last whole epoch."
 
-ENCODER, MODEL = "encoder.safetensors", "astromae.safetensors"
 
-PRETRAIN_EXAMPLE = f"""\
-example:
-  python scripts/pretrain.py --output results/pretrain
-
-writes {ENCODER}, curves.json, curves.png, and last.pt, from which --resume goes on. Without --data it learns
-from the synthetic survey; otherwise from the partitions in the folders train and validation of --data.
-"""
-TRAIN_EXAMPLE = f"""\
-example:
-  python scripts/train.py --encoder results/pretrain/{ENCODER} --output results/train
-
-writes {MODEL} (for python -m inference.predict --model), curves.json, curves.png, and last.pt, from which
---resume goes on. Without --data it learns from the synthetic survey; otherwise from the partitions in the
-folders train, validation (for early stopping) and test (for the metrics) of --data.
-"""
-
-
-def pretrain(arguments: list[str] | None = None) -> int:
-    """Command line of `scripts/pretrain.py`."""
-    parser = _parser(
-        "scripts/pretrain.py",
-        "Pretrain AstroMAE's encoder as a masked autoencoder.",
-        PRETRAIN_EXAMPLE,
-        PRETRAINING,
-    )
-    parser.add_argument("--size", choices=tuple(SIZES), default="small", help="of the network (%(default)s)")
-    given = _parse(parser, arguments)
+def pretrain(given: argparse.Namespace) -> int:
+    """Pretrain the encoder as the arguments of `cosmic-fmi pretrain` say; returns the exit status."""
     return _guarded(_pretrain, given)
 
 
-def train(arguments: list[str] | None = None) -> int:
-    """Command line of `scripts/train.py`."""
-    parser = _parser(
-        "scripts/train.py", "Train AstroMAE with a pretrained, frozen encoder.", TRAIN_EXAMPLE, FINE_TUNING
-    )
-    parser.add_argument("--encoder", type=Path, required=True, help="what scripts/pretrain.py wrote")
-    given = _parse(parser, arguments)
+def train(given: argparse.Namespace) -> int:
+    """Train with a pretrained encoder as the arguments of `cosmic-fmi train` say; returns the exit status."""
     return _guarded(_train, given)
 
 
@@ -148,66 +109,10 @@ def _parts(given: argparse.Namespace) -> parts.Parts:
     return parts.synthetic_parts(given.galaxies, given.seed)
 
 
-def _parser(name: str, description: str, example: str, recipe: Recipe) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python {name}",
-        description=description,
-        epilog=example,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--output", type=Path, required=True, help="folder to write to")
-    add("--data", type=Path, help="folder of prepared data instead of synthetic galaxies")
-    add("--galaxies", type=_positive, default=GALAXIES, help="synthetic galaxies to train on (%(default)s)")
-    add("--epochs", type=_positive, default=recipe.epochs, help="at most (%(default)s)")
-    add("--batch-size", type=_positive, default=recipe.batch_size, help="galaxies a step (%(default)s)")
-    add("--learning-rate", type=float, default=recipe.learning_rate, help="at its highest (%(default)s)")
-    add(
-        "--patience", type=_positive, default=recipe.patience, help="epochs without improvement (%(default)s)"
-    )
-    add("--seed", type=_seed, default=recipe.seed, help="of galaxies and learning (%(default)s)")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute (auto)")
-    add(
-        "--precision",
-        choices=("auto", *PRECISIONS),
-        default="auto",
-        help="auto: float16 on cuda, else float32",
-    )
-    add("--threads", type=_positive, help="processor cores to use (all)")
-    add("--resume", action="store_true", help="go on from the last epoch in --output")
-    add("--stop-after", type=_positive, metavar="EPOCHS", help="stop early, to go on with --resume")
-    return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 1")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal() or int(text) > MOST_SEED:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 to {MOST_SEED}")
-    return int(text)
-
-
-def _parse(parser: argparse.ArgumentParser, arguments: list[str] | None) -> argparse.Namespace:
-    given = parser.parse_args(arguments)
-    if not 0 < given.learning_rate <= 1:
-        parser.error(f"--learning-rate must be above 0 and at most 1, not {given.learning_rate}")
-    if given.device == "cuda" and not torch.cuda.is_available():
-        parser.error("this machine has no CUDA device that PyTorch can use: choose --device cpu")
-    if given.device == "auto":
-        given.device = "cuda" if torch.cuda.is_available() else "cpu"
-    if (given.device, given.precision) == ("cpu", "float16"):
-        parser.error("processors take minutes for a step in float16: choose --precision float32 or bfloat16")
-    if given.threads:
-        torch.set_num_threads(given.threads)
-    return given
-
-
 def _guarded(work: Callable[[argparse.Namespace], int], given: argparse.Namespace) -> int:
     """Run it; one sentence on stderr for what the user can mend, and for Ctrl-C."""
+    if given.threads:
+        torch.set_num_threads(given.threads)
     try:
         return work(given)
     except (DataError, ModelError, OutputError) as error:

@@ -100,9 +100,9 @@ class Pretrained:
 
 
 def load_encoder(path: Path) -> Pretrained:
-    """Read what `scripts/pretrain.py` wrote; the other parts' first values are torch's next random numbers.
+    """Read what `cosmic-fmi pretrain` wrote; the other parts' first values are torch's next random numbers.
 
-    Raises ModelError with one sentence when the file is not an encoder that `scripts/pretrain.py` wrote.
+    Raises ModelError with one sentence when the file is not an encoder that `cosmic-fmi pretrain` wrote.
     """
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
@@ -111,7 +111,7 @@ def load_encoder(path: Path) -> Pretrained:
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: not a readable safetensors file ({error}).") from error
     if metadata.get("format") != FORMAT:
-        raise ModelError(f"{path}: is not an encoder; make one with scripts/pretrain.py.")
+        raise ModelError(f"{path}: is not an encoder; make one with `cosmic-fmi pretrain`.")
     model = AstroMAE(ModelConfig(**json.loads(metadata["config"])))
     if set(weights) != set(encoder_weights(model)):
         raise ModelError(f"{path}: its weights are not those of the encoder that its metadata describe.")

@@ -108,7 +108,7 @@ class Fit:
     def _epoch(self) -> None:
         started = time.perf_counter()
         number = len(self.epochs) + 1
-        random = self.recipe.randomness(number)
+        random = _randomness(self.recipe, number)
         losses = [self._step(rows, random) for rows in self._batches(random)]
         training = sum(losses) / len(losses)
         rate = float(self.schedule.get_last_lr()[0])
@@ -128,7 +128,7 @@ class Fit:
     def _step(self, rows: Tensor, random: torch.Generator) -> float:
         self.task.train_mode()
         self.optimizer.zero_grad(set_to_none=True)
-        with self.recipe.autocast():
+        with _autocast(self.recipe):
             loss = self.task.loss(rows, random)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.scaler.unscale_(self.optimizer)
@@ -150,10 +150,10 @@ class Fit:
     def _validate(self) -> float:
         self.task.module.eval()
         # The same random numbers in every epoch, so that epochs can be compared.
-        random = self.recipe.randomness(0)
+        random = _randomness(self.recipe, 0)
         total = 0.0
         for rows in torch.split(torch.arange(self.task.validation_count), self.batch_size):
-            with self.recipe.autocast():
+            with _autocast(self.recipe):
                 total += float(self.task.validation_loss(rows, random)) * len(rows)
         # After the last step of an epoch nothing else would notice weights that are no numbers.
         if not math.isfinite(total):
@@ -202,3 +202,14 @@ def _difference(before: dict[str, Any], after: dict[str, Any]) -> str:
                 return _difference(value, other)
             return f"{name} {value}, not {other}"
     return "fewer settings"
+
+
+def _autocast(recipe: Recipe) -> torch.autocast:
+    """Mixed precision as the recipe says; changes nothing at float32."""
+    dtype = getattr(torch, recipe.precision)
+    return torch.autocast(recipe.device, dtype, enabled=recipe.precision != "float32")
+
+
+def _randomness(recipe: Recipe, epoch: int) -> torch.Generator:
+    """An epoch's own random numbers, so that a resumed run draws what an uninterrupted one would."""
+    return torch.Generator().manual_seed(recipe.seed * 1000 + epoch)

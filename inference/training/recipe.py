@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 
-import torch
+from inference.config import SMALL, ModelConfig
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 
@@ -33,15 +33,12 @@ class Recipe:
         chosen = {"cuda": "float16"}.get(device, "float32") if precision == "auto" else precision
         return replace(self, device=device, precision=chosen)
 
-    def autocast(self) -> torch.autocast:
-        """Mixed precision as the recipe says; changes nothing at float32."""
-        dtype = getattr(torch, self.precision)
-        return torch.autocast(self.device, dtype, enabled=self.precision != "float32")
-
-    def randomness(self, epoch: int) -> torch.Generator:
-        """An epoch's own random numbers, so that a resumed run draws what an uninterrupted one would."""
-        return torch.Generator().manual_seed(self.seed * 1000 + epoch)
-
 
 PRETRAINING = Recipe(epochs=3)
 FINE_TUNING = Recipe()
+
+SIZES = {"small": SMALL, "published": ModelConfig()}
+GALAXIES = 16_384
+"""Synthetic galaxies that the shipped checkpoint was trained on."""
+ENCODER, MODEL = "encoder.safetensors", "astromae.safetensors"
+"""What pretraining and training write."""

@@ -1,5 +1,5 @@
 # An account of your own and no domain: the least there is to decide. The rendezvous server's address is kept in an SSM
-# parameter, which is all that run_experiment.py needs.
+# parameter, which is all that cosmic-fmi run needs.
 name_prefix = "cosmic"
 region      = "us-east-1"
 

@@ -23,7 +23,7 @@ run "everything" {
 
   assert {
     condition     = output.functions == { for name in ["initialize", "find_rendezvous", "execute", "summarize", "publish_address"] : name => "cosmic-${replace(name, "_", "-")}" }
-    error_message = "run_experiment.py reads these names."
+    error_message = "cosmic-fmi run reads these names."
   }
 
   assert {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from experiment import bill
+from cosmic_fmi.cli.experiments import bill
 from experiment.alternatives import course, ec2, month
 from experiment.cost import Line
 from experiment.places import REPOSITORY

@@ -6,12 +6,12 @@ import re
 
 import pytest
 
+from cosmic_fmi.cli.experiments import run as run_experiment
 from experiment.cost import ITEMS
 from experiment.places import REPOSITORY
 from experiment.plan import AXES
 from experiment.prices import load_prices, read_table
 from experiment.rows import PHASES, RANK_COLUMNS, ROW_KEYS
-from scripts import run_experiment
 
 EXPERIMENTS = (REPOSITORY / "docs" / "experiments.md").read_text()
 COST = (REPOSITORY / "docs" / "cost.md").read_text()

@@ -1,4 +1,4 @@
-"""scripts/prepare_data.py as a user runs it."""
+"""`cosmic-fmi data prepare` as a user runs it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ import pytest
 import torch
 from moto.server import ThreadedMotoServer
 
+from cosmic_fmi.cli.models import data as prepare_data
+from experiment.places import REPOSITORY
 from inference import synthetic
 from inference.dataset import read
 from inference.galaxies import Galaxies
 from inference.partitions import partition_files, write
-from scripts import prepare_data
 
-SCRIPT = Path(prepare_data.__file__)
+SCRIPT = REPOSITORY / "scripts" / "prepare_data.py"
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def run(*arguments: object) -> int:
-    return prepare_data.main([str(argument) for argument in arguments])
+    return prepare_data.main(["prepare", *map(str, arguments)])
 
 
 def test_a_folder_of_partitions(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,7 +203,7 @@ def test_bad_arguments_exit_with_2(
 def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run("--help")
-    assert "prepare_data.py --data sample.pt --output prepared --size 25MB" in capsys.readouterr().out
+    assert "cosmic-fmi data prepare --data sample.pt --output prepared --size 25MB" in capsys.readouterr().out
 
 
 def test_ctrl_c_leaves_whole_files_and_the_next_run_goes_on(galaxies: Galaxies, tmp_path: Path) -> None:

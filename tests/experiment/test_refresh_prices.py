@@ -1,4 +1,4 @@
-"""scripts/refresh_prices.py against a local HTTP endpoint that answers as the Pricing API does."""
+"""`cosmic-fmi prices` against a local HTTP endpoint that answers as the Pricing API does."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from cosmic_fmi.cli.experiments import prices as refresh_prices
 from experiment.price_list import QUERIES, Query
 from experiment.prices import PRICES, UNITS, load_prices
-from scripts import refresh_prices
 
 PREFIX = {"us-east-1": "", "eu-central-1": "EUC1-"}
 

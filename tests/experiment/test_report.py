@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from experiment import report
+from cosmic_fmi.cli.experiments import report as command
 from experiment.pictures import pictures
 from experiment.pictures.timeline import rank_spans
 from experiment.prices import load_prices
@@ -236,7 +237,7 @@ def test_a_report_can_be_written_anew_with_the_simulation(
     results: Summary, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = (results.folder / "summary.json").read_bytes()
-    assert report.main([str(results.folder), "--simulate"]) == 0
+    assert command.main([str(results.folder), "--simulate"]) == 0
     assert "Report:" in capsys.readouterr().out
     page = Page((results.folder / "report.html").read_text())
     assert "Simulation: larger work on AWS" in page.text
@@ -251,12 +252,12 @@ def test_a_full_disk_is_said_with_the_picture_that_found_no_room(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    assert report.main([str(results.folder)]) == 1
+    assert command.main([str(results.folder)]) == 1
     assert ".png: No space left on device" in " ".join(capsys.readouterr().out.split())
 
 
 def test_prices_of_another_region_are_not_said_to_be_those_of_the_runs(results: Summary) -> None:
-    assert report.main([str(results.folder), "--region", "eu-central-1"]) == 0
+    assert command.main([str(results.folder), "--region", "eu-central-1"]) == 0
     text = " ".join(Page((results.folder / "report.html").read_text()).text.split())
     assert "Prices of us-east-1 as of" in text
     assert "a month in eu-central-1" in text
@@ -268,7 +269,7 @@ def test_a_folder_without_usable_results_is_refused_and_left_alone(
 ) -> None:
     if content is not None:
         (tmp_path / "summary.json").write_text(content)
-    assert report.main([str(tmp_path)]) == 1
+    assert command.main([str(tmp_path)]) == 1
     assert "Error: " in capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == ([] if content is None else ["summary.json"])
 

@@ -12,6 +12,8 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 from rich.console import Console
 
+from cosmic_fmi.cli.experiments import destroy
+from cosmic_fmi.cli.experiments import run as run_experiment
 from experiment.command import guarded
 from experiment.console import Reporter
 from experiment.errors import TargetError
@@ -19,7 +21,6 @@ from experiment.inputs import Input
 from experiment.places import REPOSITORY
 from experiment.plan import Plan, Setting
 from experiment.sweep_record import SweepRecord
-from scripts import destroy, run_experiment
 
 SWEEP = REPOSITORY / "examples" / "sweep.yaml"
 

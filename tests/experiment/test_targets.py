@@ -10,6 +10,8 @@ import pytest
 from moto import mock_aws
 from rich.console import Console
 
+from cosmic_fmi.cli.experiments import destroy
+from experiment import aws_target
 from experiment.aws_target import AwsTarget
 from experiment.console import Reporter
 from experiment.deployment import Deployment
@@ -17,7 +19,6 @@ from experiment.errors import PreflightError, TargetError
 from experiment.fingerprint import fingerprint
 from experiment.local_target import LocalTarget
 from localcloud.embedded import EmbeddedAWS
-from scripts import destroy
 from tests.experiment.test_terraform import stand_in
 
 OUTPUTS = {
@@ -147,7 +148,7 @@ def test_an_empty_state_is_not_said_to_be_destroyed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], state: str
 ) -> None:
     target = aws_with(f"if 'show' in sys.argv: print({state!r})", tmp_path, monkeypatch)
-    monkeypatch.setattr(destroy, "AwsTarget", lambda: target)
+    monkeypatch.setattr(aws_target, "AwsTarget", lambda: target)
     assert destroy.main(["--target", "aws", "--yes"]) == 0
     printed = capsys.readouterr().out
     assert "another folder" in " ".join(printed.split())

@@ -13,6 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cosmic_fmi.cli.experiments import run as run_experiment
+from cosmic_fmi.cli.experiments import simulate as command
+from cosmic_fmi.cli.experiments import tune
 from experiment import simulate
 from experiment.errors import ModelError
 from experiment.observations import fitted, published
@@ -25,7 +28,6 @@ from experiment.simulate import Work, for_aws
 from experiment.summary import Summary
 from experiment.tuned import outcome, write_outcome
 from experiment.tuning import GOALS, Choices, Goal, Wish, memory_needed, propose, within, worlds_up_to
-from scripts import run_experiment, tune
 from tests.experiment import rows
 from tests.experiment.sweeps import SYSTEM, sweep
 
@@ -133,11 +135,11 @@ def test_what_is_run_is_what_was_predicted_and_the_next_commands_work(
     assert asked[0].files == [20]
     assert json.loads((folder / "tuning.json").read_text())["settings"]["partitions"] == 20
     commands = [shlex.split(line) for line in printed.splitlines() if line.startswith(("Next: ", "then: "))]
-    scripts = Path(tune.__file__).resolve().parent
-    assert all(sys.executable in words for words in commands)  # as text, what was told can be run
+    installed = str(Path(sys.executable).with_name("cosmic-fmi"))  # as text, what was told can be run
     around, again = (
-        words[words.index(f"{scripts}/{name}.py") + 1 :]
-        for words, name in zip(commands, ("run_experiment", "tune"), strict=True)
+        words[words.index(installed) + 2 :]
+        for words, name in zip(commands, ("run", "tune"), strict=True)
+        if words[words.index(installed) + 1] == name
     )
     assert experiment(around) == 0
     assert asked[1].files == [20]
@@ -206,20 +208,20 @@ def test_runs_on_one_machine_say_nothing_about_aws_but_how_fast_inference_is() -
 def test_the_simulation_says_what_is_predicted_and_what_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert simulate.main([str(kept(tmp_path / "sweep")), "--concurrency", "1000"]) == 0
+    assert command.main([str(kept(tmp_path / "sweep")), "--concurrency", "1000"]) == 0
     printed = capsys.readouterr().out
     for part in ("measured: Lambda", "predicted: course", "predicted: these runs", "12.6 GB", "1 TB"):
         assert part in printed
     for impossible in ("-1", "1e300", "nan"):
         with pytest.raises(SystemExit):
-            simulate.main(["--gigabytes", impossible])
+            command.main(["--gigabytes", impossible])
 
 
 def test_a_partition_that_no_function_can_finish_is_called_impossible(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     asked = ["--gigabytes", "100", "--partition-mb", "50000", "--memory", "128", "--concurrency", "10"]
-    assert simulate.main(asked) == 0
+    assert command.main(asked) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("100 GB"))
     assert simulate.IMPOSSIBLE in line
     assert " h " not in line

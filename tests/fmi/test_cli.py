@@ -114,6 +114,8 @@ def test_nothing_is_left_running_after_an_interrupt(number: signal.Signals) -> N
         assert len(children) >= 4
         process.send_signal(number)
         assert process.wait(PATIENCE_S) == 130
+        assert process.stderr
+        assert process.stderr.read() == "Interrupted.\n"
     assert not any(child.is_running() for child in children)
 
 

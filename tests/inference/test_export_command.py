@@ -92,7 +92,7 @@ def test_ctrl_c_is_no_traceback(script: str, during: str, tmp_path: Path) -> Non
     press = "import signal; from unittest import mock; "
     press += f"mock.patch({during!r}, lambda *_: signal.raise_signal(signal.SIGINT)).start()"
     done = run_after(press, SCRIPTS / script, tmp_path / "model.pt")
-    assert (done.returncode, done.stderr) == (130, "")
+    assert (done.returncode, done.stderr) == (130, "Interrupted.\n")
 
 
 @pytest.mark.parametrize("script", ["export_model.py", "convert_checkpoint.py"])

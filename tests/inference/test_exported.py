@@ -28,12 +28,12 @@ def test_another_onnx_model_is_refused(tmp_path: Path) -> None:
     )
     versions = [onnx.helper.make_opsetid("", 20)]
     onnx.save(onnx.helper.make_model(graph, opset_imports=versions, ir_version=10), tmp_path / "other.onnx")
-    with pytest.raises(ModelError, match=r"other\.onnx: is not a model that scripts/export_model\.py wrote"):
+    with pytest.raises(ModelError, match=r"other\.onnx: is not a model that `cosmic-fmi export` wrote"):
         open_engine(tmp_path / "other.onnx")
 
 
 def test_the_shipped_export_is_of_the_shipped_checkpoint() -> None:
-    # When this fails: python scripts/export_model.py inference/bundle/Fine_Tune_Model/*.safetensors
+    # When this fails: cosmic-fmi export inference/bundle/Fine_Tune_Model/*.safetensors
     ready = OnnxEngine(exported.exported_path(DEFAULT_MODEL), threads=1)
     assert ready.metadata[exported.SOURCE_KEY] == exported.fingerprint(DEFAULT_MODEL)
     assert exported.WEIGHTS_FINGERPRINT_KEY in ready.metadata
@@ -90,7 +90,7 @@ def test_a_damaged_export_is_no_fault_of_the_checkpoint(
     found = open_engine(tmp_path / tiny.name, Choice(engine="onnx"))(image, magnitude)
     np.testing.assert_array_equal(found, open_engine(tiny, Choice(engine="onnx"))(image, magnitude))
     monkeypatch.setattr("inference.engines._installed", lambda package: package != "onnx")
-    with pytest.raises(ModelError, match=r"no usable exported model beside it .* scripts/export_model"):
+    with pytest.raises(ModelError, match=r"no usable exported model beside it .* `cosmic-fmi export`"):
         open_engine(tmp_path / tiny.name, Choice(engine="onnx", threads=5))
 
 
@@ -121,7 +121,7 @@ def test_auto_takes_torch_where_the_export_is_of_another_checkpoint(
     monkeypatch.setattr("inference.engines._installed", lambda package: package != "onnx")
     monkeypatch.setattr(kernels, "built", lambda: False)
     assert open_engine(tmp_path / tiny.name, Choice(device="cpu")).name == "torch"
-    with pytest.raises(ModelError, match="scripts/export_model"):
+    with pytest.raises(ModelError, match="cosmic-fmi export"):
         open_engine(tmp_path / tiny.name, Choice(engine="onnx", device="cpu"))
 
 

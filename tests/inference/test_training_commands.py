@@ -13,11 +13,13 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from cosmic_fmi.cli.models import pretrain as pretrain_command
+from cosmic_fmi.cli.models import train as train_command
 from inference import checkpoint
 from inference.config import SMALL
 from inference.galaxies import Galaxies
 from inference.partitions import write_partitions
-from inference.training import commands, parts
+from inference.training import parts, recipe
 from tests.inference.test_model import TINY
 
 # Learning is nothing but arithmetic, and takes as long as the machine leaves it.
@@ -39,7 +41,7 @@ def data(survey: Galaxies, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny() -> Iterator[None]:
     """Another size to choose, for what does not depend on it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(commands.SIZES, "tiny", TINY)
+        patch.setitem(recipe.SIZES, "tiny", TINY)
         yield
 
 
@@ -50,12 +52,14 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 
 def pretrain(data: Path, output: Path, *more: str) -> int:
     options = ["--data", str(data), "--output", str(output), "--batch-size", "64", "--epochs", "2"]
-    return commands.pretrain([*options, "--device", "cpu", "--threads", "1", "--size", "tiny", *more])
+    return pretrain_command.main([*options, "--device", "cpu", "--threads", "1", "--size", "tiny", *more])
 
 
 def train(data: Path, encoder: Path, output: Path, *more: str) -> int:
     options = ["--data", str(data), "--output", str(output), "--batch-size", "32", "--epochs", "4"]
-    return commands.train([*options, "--encoder", str(encoder), "--device", "cpu", "--threads", "1", *more])
+    return train_command.main(
+        [*options, "--encoder", str(encoder), "--device", "cpu", "--threads", "1", *more]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -138,9 +142,9 @@ def test_synthetic_galaxies_are_the_default(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("inference.training.parts.VALIDATION", 32)
     monkeypatch.setattr("inference.training.parts.HELD_OUT", 48)
     small = ["--galaxies", "64", "--epochs", "1", "--device", "cpu", "--threads", "1"]
-    assert commands.pretrain(["--output", str(tmp_path / "a"), "--size", "tiny", *small]) == 0
+    assert pretrain_command.main(["--output", str(tmp_path / "a"), "--size", "tiny", *small]) == 0
     encoder = tmp_path / "a" / "encoder.safetensors"
-    assert commands.train(["--output", str(tmp_path / "b"), "--encoder", str(encoder), *small]) == 0
+    assert train_command.main(["--output", str(tmp_path / "b"), "--encoder", str(encoder), *small]) == 0
     loaded = checkpoint.load(tmp_path / "b" / "astromae.safetensors")
     training = json.loads(loaded.metadata["training"])
     assert (training["seed"], training["galaxies"]) == (20_240_901, 64)
@@ -205,7 +209,7 @@ def test_a_place_that_takes_no_files_is_known_before_the_work(
     place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
-    assert commands.pretrain(["--output", str(tmp_path / place)]) == 1
+    assert pretrain_command.main(["--output", str(tmp_path / place)]) == 1
     found = capsys.readouterr()
     assert found.out == ""  # no galaxies were made
     assert f"cannot write into {tmp_path / place} (" in found.err
@@ -213,7 +217,7 @@ def test_a_place_that_takes_no_files_is_known_before_the_work(
 
 
 def test_missing_parts_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert commands.pretrain(["--data", str(tmp_path), "--output", str(tmp_path / "out")]) == 1
+    assert pretrain_command.main(["--data", str(tmp_path), "--output", str(tmp_path / "out")]) == 1
     assert "train: holds no .pt or .safetensors files" in capsys.readouterr().err
 
 
@@ -223,7 +227,7 @@ def test_a_missing_encoder_is_one_sentence(
     assert train(data, tmp_path / "none.safetensors", tmp_path) == 1
     assert "not a readable safetensors file" in capsys.readouterr().err
     nothing = [str(tmp_path / "none.safetensors"), "--output", str(tmp_path / "out")]
-    assert commands.train(["--encoder", *nothing, "--device", "cpu"]) == 1
+    assert train_command.main(["--encoder", *nothing, "--device", "cpu"]) == 1
     assert capsys.readouterr().out == "", "no galaxies were made for it"
 
 
@@ -238,5 +242,5 @@ def test_a_missing_encoder_is_one_sentence(
 )
 def test_bad_arguments(bad: list[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as caught:
-        commands.pretrain(["--output", str(tmp_path / "x"), *bad])
+        pretrain_command.main(["--output", str(tmp_path / "x"), *bad])
     assert caught.value.code == 2

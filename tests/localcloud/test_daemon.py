@@ -135,7 +135,7 @@ def test_only_who_has_the_key_is_obeyed(cloud: EmbeddedAWS) -> None:
     ]:
         answer = urllib3.request(method, f"{cloud.endpoint_url}{path}", headers=headers, body="{}")
         assert answer.status == 403
-        assert "localcloud status --env" in answer.data.decode()
+        assert "cosmic-fmi local status --env" in answer.data.decode()
         assert "Access-Control-Allow-Origin" not in answer.headers
     s3 = client(cloud, "s3")
     s3.create_bucket(Bucket="presigned")
@@ -218,7 +218,7 @@ def test_nothing_is_known_before_the_start(tmp_path: Path) -> None:
 def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run the command line to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "localcloud", *arguments],
+        [sys.executable, "-m", "cosmic_fmi", "local", *arguments],
         capture_output=True,
         text=True,
         timeout=60,
@@ -245,7 +245,7 @@ def test_command_line_names_bad_arguments() -> None:
     wrong = command("start", "--port", "99999")
     assert wrong.returncode == 2
     assert "from 0 to 65535" in wrong.stderr
-    assert "python -m localcloud start --detach" in command("--help").stdout
+    assert "cosmic-fmi local start --detach" in command("--help").stdout
 
 
 def test_ctrl_c_ends_the_foreground_daemon_in_order(tmp_path: Path) -> None:
@@ -253,7 +253,8 @@ def test_ctrl_c_ends_the_foreground_daemon_in_order(tmp_path: Path) -> None:
         [
             sys.executable,
             "-m",
-            "localcloud",
+            "cosmic_fmi",
+            "local",
             "start",
             "--state-dir",
             str(tmp_path),
@@ -271,7 +272,17 @@ def test_ctrl_c_ends_the_foreground_daemon_in_order(tmp_path: Path) -> None:
 
 def test_who_reads_the_first_line_of_the_log_only_sees_no_traceback(tmp_path: Path) -> None:
     (tmp_path / LOG_FILE).write_text("a line\n" * 100_000)  # more than a pipe holds
-    command = [sys.executable, "-m", "localcloud", "logs", "--state-dir", str(tmp_path), "--lines", "100000"]
+    command = [
+        sys.executable,
+        "-m",
+        "cosmic_fmi",
+        "local",
+        "logs",
+        "--state-dir",
+        str(tmp_path),
+        "--lines",
+        "100000",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stderr

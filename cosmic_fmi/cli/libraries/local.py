@@ -1,4 +1,4 @@
-"""Command line: python -m localcloud start|stop|status|logs."""
+"""An AWS on this machine: S3, Step Functions, Lambda, ECS and more in one daemon."""
 
 from __future__ import annotations
 
@@ -6,35 +6,33 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from localcloud.embedded import EmbeddedAWS, StartError
+from cosmic_fmi.cli.arguments import new_parser, positive
+from cosmic_fmi.cli.loading import loading
 from localcloud.state import LOG_FILE, RUNTIMES
 
 EXAMPLE = """\
 example:
-  python -m localcloud start --detach          # state in .local/localcloud, code from the current folder
-  eval "$(python -m localcloud status --env)"  # point boto3, the AWS CLI and Terraform at it
+  cosmic-fmi local start --detach          # state in .local/localcloud, code from the current folder
+  eval "$(cosmic-fmi local status --env)"  # point boto3, the AWS CLI and Terraform at it
   aws s3 mb s3://hello
-  python -m localcloud stop
+  cosmic-fmi local stop
 """
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it did what it says, 1 when not, 2 for bad arguments."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(argv)
     commands = {"start": _start, "stop": _stop, "status": _status, "logs": _logs}
     return commands[options.command](options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m localcloud",
-        description="An AWS on this machine: S3, Step Functions, Lambda, ECS and more in one daemon.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """The arguments of `cosmic-fmi local`."""
+    made = new_parser("local", __doc__, EXAMPLE)
+    commands = made.add_subparsers(dest="command", required=True)
     start = commands.add_parser("start", help="start it (in the foreground unless --detach)")
     start.add_argument("--detach", action="store_true", help="return once it answers")
     start.add_argument("--port", type=_port, default=0, help="port to listen on (default: a free one)")
@@ -42,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         "--code-root", type=Path, default=Path(), help="folder that functions run in (default: .)"
     )
     start.add_argument(
-        "--concurrency", type=int, default=1000, help="the account's Lambda concurrency (default 1000)"
+        "--concurrency", type=positive, default=1000, help="the account's Lambda concurrency (default 1000)"
     )
     start.add_argument(
         "--runtime",
@@ -53,15 +51,17 @@ def _parser() -> argparse.ArgumentParser:
     stop = commands.add_parser("stop", help="stop it with every process it started")
     status = commands.add_parser("status", help="say whether and where it runs")
     status.add_argument("--env", action="store_true", help="print export lines for a shell instead")
-    logs = commands.add_parser("logs", help="print the end of its log")
-    logs.add_argument("--lines", type=int, default=50)
+    logs = commands.add_parser(
+        "logs", help="print the end of its log; what functions print is in `cosmic-fmi logs`"
+    )
+    logs.add_argument("--lines", type=positive, default=50, metavar="N", help="default: 50")
     for command in (start, stop, status, logs):
-        # Where run_experiment.py and the like keep it, unless the variable names another folder.
+        # Where experiments keep it, unless the variable names another folder.
         state = Path(os.environ.get("COSMIC_STATE") or ".local") / "localcloud"
         command.add_argument(
             "--state-dir", type=Path, default=state, help="default: localcloud in COSMIC_STATE, or in .local"
         )
-    return parser
+    return made
 
 
 def _port(text: str) -> int:
@@ -73,10 +73,14 @@ def _port(text: str) -> int:
 
 def _start(options: argparse.Namespace) -> int:
     if not options.detach:
-        # Only the daemon itself needs moto, whose import takes seconds.
-        from localcloud.daemon import run  # noqa: PLC0415
+        # It imports moto, which takes seconds, itself, where it has already taken over Ctrl-C.
+        with loading():
+            from localcloud.daemon import run
 
         return run(options.state_dir, options.code_root, options.port, options.concurrency, options.runtime)
+    with loading():
+        from localcloud.embedded import EmbeddedAWS, StartError
+
     cloud = EmbeddedAWS(
         options.state_dir, options.code_root, options.port, options.concurrency, options.runtime
     )
@@ -85,17 +89,23 @@ def _start(options: argparse.Namespace) -> int:
     except StartError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"localcloud runs at {cloud.endpoint_url}; stop it with: python -m localcloud stop")
+    print(f"localcloud runs at {cloud.endpoint_url}; stop it with: cosmic-fmi local stop")
     return 0
 
 
 def _stop(options: argparse.Namespace) -> int:
+    with loading():
+        from localcloud.embedded import EmbeddedAWS
+
     stopped = EmbeddedAWS(options.state_dir, Path()).stop()
     print("localcloud stopped" if stopped else "localcloud was not running")
     return 0
 
 
 def _status(options: argparse.Namespace) -> int:
+    with loading():
+        from localcloud.embedded import EmbeddedAWS
+
     cloud = EmbeddedAWS.attach(options.state_dir)
     if cloud is None:
         print("localcloud is not running", file=sys.stderr)
@@ -112,13 +122,12 @@ def _logs(options: argparse.Namespace) -> int:
     if not (options.state_dir / LOG_FILE).exists():
         print(f"no log in {options.state_dir}", file=sys.stderr)
         return 1
+    with loading():
+        from localcloud.embedded import EmbeddedAWS
+
     try:
         print(EmbeddedAWS(options.state_dir, Path()).log_tail(options.lines), flush=True)
     except BrokenPipeError:  # whoever read this has what they wanted, as `| head -1` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

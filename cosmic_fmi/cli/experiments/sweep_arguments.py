@@ -1,14 +1,16 @@
-"""From ``run_experiment.py``'s arguments to a plan: of the axes given, a sweep file, or a resumed sweep."""
+"""From the arguments of `cosmic-fmi run` to a plan: of the axes given, a sweep file, or a resumed sweep."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from experiment.inputs import Input
 from experiment.plan import DEFAULT_BATCH_SIZE, DEFAULT_WORLD_SIZES, Grid, Plan
-from experiment.sweep_file import SweepFile, read_sweep_file
-from experiment.sweep_record import read_record
+
+if TYPE_CHECKING:
+    from experiment.inputs import Input
+    from experiment.sweep_file import SweepFile
 
 _AXES = {
     "world_size": "world_size",
@@ -37,6 +39,10 @@ def axes_of(arguments: argparse.Namespace) -> list[str]:
 
 def sweep_of(arguments: argparse.Namespace) -> Sweep:
     """The sweep that these arguments ask for."""
+    from experiment.inputs import Input
+    from experiment.sweep_file import SweepFile, read_sweep_file
+    from experiment.sweep_record import read_record
+
     if arguments.sweep is not None:
         return _from_file(arguments, read_sweep_file(arguments.sweep))
     given = arguments.payload or arguments.script or axes_of(arguments)
@@ -44,13 +50,15 @@ def sweep_of(arguments: argparse.Namespace) -> Sweep:
         record = read_record(arguments.output)
         plan = replace(record.plan, repetitions=arguments.runs or record.plan.repetitions)
         return Sweep(plan, record.input, record.target, record.budget_usd)
-    source = Input(arguments.payload, arguments.script)
+    source = Input(arguments.payload, arguments.script, arguments.requirements)
     axes = {axis: tuple(getattr(arguments, name)) for name, axis in _AXES.items()}
     return Sweep(_plan(arguments, Grid(axes), source, SweepFile(Grid())), source)
 
 
 def _from_file(arguments: argparse.Namespace, file: SweepFile) -> Sweep:
-    source = Input(file.payload, file.script)
+    from experiment.inputs import Input
+
+    source = Input(file.payload, file.script, file.requirements)
     return Sweep(_plan(arguments, file.grid, source, file), source, budget_usd=file.budget_usd)
 
 

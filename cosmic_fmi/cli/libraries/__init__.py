@@ -1,0 +1,1 @@
+"""Commands of the libraries: message passing, and the embedded AWS."""
