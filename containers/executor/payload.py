@@ -78,7 +78,7 @@ def parse(payload: object) -> ExecutionInput:
         batch_size=_whole_number(payload, "batch_size"),
         result_path=_key(payload, "result_path"),
         rendezvous=_truth(payload, "rendezvous", default=True),
-        requirements=_key(payload, "requirements"),
+        requirements=_requirements(payload),
         variables=variables,
         arguments=arguments,
         typed=payload,
@@ -97,7 +97,7 @@ def _checks(payload: Mapping[str, Any]) -> list[Callable[[], object]]:
         lambda: _data_bucket(payload, _text(payload, "data_prefix")),
         lambda: _whole_number(payload, "batch_size"),
         lambda: _key(payload, "result_path"),
-        lambda: _key(payload, "requirements"),
+        lambda: _requirements(payload),
         lambda: _truth(payload, "rendezvous", default=True),
         lambda: settings.environment(payload.get("environment")),
         lambda: settings.arguments(payload.get("arguments")),
@@ -164,6 +164,17 @@ def _key(payload: Mapping[str, Any], key: str) -> str | None:
     if not stripped:
         raise InputError(f'"{key}" is {value!r}: give a key with a name in it.')
     return stripped
+
+
+def _requirements(payload: Mapping[str, Any]) -> str | None:
+    key = _key(payload, "requirements")
+    # Initialize may read no other objects, so it could say nothing better than "access denied".
+    if key is not None and not key.endswith(".zip"):
+        raise InputError(
+            f'"requirements" is {key!r}: give the key of a .zip archive of packages, which '
+            "`cosmic-fmi run --requirements requirements.txt` makes."
+        )
+    return key
 
 
 def _object_name(payload: Mapping[str, Any]) -> str:

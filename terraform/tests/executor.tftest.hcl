@@ -36,9 +36,10 @@ run "policies" {
   assert {
     condition = (
       one([for statement in data.aws_iam_policy_document.initialize.statement : statement.resources if statement.sid == "ReadSources"]) == toset(["arn:aws:s3:::own/*.py", "arn:aws:s3:::theirs/*.py"]) &&
+      one([for statement in data.aws_iam_policy_document.initialize.statement : statement.resources if statement.sid == "ReadPackages"]) == toset(["arn:aws:s3:::own/*.zip", "arn:aws:s3:::theirs/*.zip"]) &&
       one([for statement in data.aws_iam_policy_document.initialize.statement : statement.resources if statement.sid == "KeepPayload"]) == toset(["arn:aws:s3:::own/payload.json", "arn:aws:s3:::theirs/payload.json"])
     )
-    error_message = "Of a bucket's objects Initialize reads sources, and it keeps the course's payload.json."
+    error_message = "Of a bucket's objects Initialize reads sources and archives of packages, and it keeps the course's payload.json."
   }
 
   assert {

@@ -16,10 +16,8 @@ from fmilib.fmi_operations import fmi_communicator
 rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
 comm = fmi_communicator(size, rank)
 total = comm.allreduce(sky.HEIGHT, fmi.func(fmi.op.sum), fmi.types(fmi.datatypes.int))
-child = subprocess.run(
-    [sys.executable, "-c", "import sky; print(sky.HEIGHT)"], capture_output=True, text=True
-)
-print(f"rank {rank}: {total}, and {child.stdout.strip()} in a subprocess")
+child = subprocess.check_output([sys.executable, "-c", "import sky; print(sky.HEIGHT)"], text=True)
+print(f"rank {rank}: {total}, and {child.strip()} in a subprocess")
 """
 
 
@@ -43,6 +41,18 @@ def test_both_ranks_import_a_package_and_the_next_execution_does_not(
     without = stack.experiment(tmp_path / "without", *arguments)
     assert without.returncode == 1
     assert "neither the image nor the bundle has: sky (run.py)" in without.stdout.replace("\n", " ")
+
+
+def test_what_only_this_machine_has_is_refused_as_on_aws(stack: Stack, tmp_path: Path) -> None:
+    """The tool itself needs Matplotlib, and the image lacks it."""
+    script = tmp_path / "run.py"
+    script.write_text("import matplotlib")
+    done = stack.experiment(tmp_path / "out", "--script", str(script), "--world-size", "1")
+    assert done.returncode == 1
+    assert "neither the image nor the bundle has: matplotlib (run.py)" in done.stdout.replace("\n", " ")
+    script.write_text("if True:\n    import matplotlib")  # what Initialize leaves to the rank
+    done = stack.experiment(tmp_path / "again", "--script", str(script), "--world-size", "1")
+    assert "ModuleNotFoundError: No module named 'matplotlib'" in done.stdout
 
 
 def test_what_cannot_be_brought_is_one_sentence(

@@ -20,12 +20,6 @@ data "aws_iam_policy_document" "initialize" {
   }
 
   statement {
-    sid       = "ReadPackages"
-    actions   = ["s3:GetObject"]
-    resources = local.object_arns
-  }
-
-  statement {
     sid       = "WriteManifest"
     actions   = ["s3:PutObject"]
     resources = ["${var.bucket_arn}/executions/*"]
@@ -36,6 +30,12 @@ data "aws_iam_policy_document" "initialize" {
     sid       = "ReadSources"
     actions   = ["s3:GetObject"]
     resources = [for arn in local.bucket_arns : "${arn}/*.py"]
+  }
+
+  statement {
+    sid       = "ReadPackages"
+    actions   = ["s3:GetObject"]
+    resources = [for arn in local.bucket_arns : "${arn}/*.zip"]
   }
 
   statement {

@@ -103,6 +103,7 @@ def test_data_lies_in_the_scripts_bucket_unless_said_otherwise() -> None:
         ({"data_path": "/tmp/../etc/passwd"}, 'give a path below "/tmp/"'),
         ({"data_bucket": "d"}, "\"data_prefix\" is missing: add the folder in 'd' that holds the partitions"),
         ({"result_path": "/results"}, 'without "/" at its start and without ".."'),
+        ({"requirements": "requirements.txt"}, "give the key of a .zip archive of packages"),
     ],
 )
 def test_every_mistake_is_one_sentence(changes: dict[str, Any], sentence: str) -> None:
