@@ -148,7 +148,7 @@ class ArrayReductions(Repeats):
         """Fill recvbuf with the sendbufs of all ranks before this one combined; rank 0's stays as it is."""
         function, target, array, combine = _operands(sendbuf, recvbuf, op)
         stage = self._stage(Operation.EXSCAN, dtype_code(array.dtype), array.size, function=function)
-        peers = scans.scan_peers(self.rank, self.world_size, function)
+        peers = scans.exscan_peers(self.rank, self.world_size, function)
         self._run(
             Operation.EXSCAN,
             peers,

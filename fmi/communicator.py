@@ -37,7 +37,8 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
     Args:
         peer_id: this rank, 0 to num_peers - 1.
         num_peers: size of the world.
-        config: path of an fmi.json or a dict of that shape, see `fmi.config`; None takes the default.
+        config: path of an fmi.json (`fmi.config_file` says where it may be), over which the environment wins,
+            or a dict of that shape (see `fmi.config`); None takes the default and the environment.
         comm_name: name of the communicator; worlds that run at the same time with one secret need different
         ones.
         faas_memory: memory of the function in MiB, for the price model.

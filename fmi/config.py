@@ -10,18 +10,25 @@ Numbers may be strings; times are milliseconds, as in the original. `max_timeout
 connection up and a transfer that stands still; `peer_timeout` limits the wait for a rank that comes late or
 computes for long, and is its own limit because a late rank is no fault. `setup_timeout` and `stall_timeout`
 override the former's two uses. `protocol` is the rendezvous protocol's version, 1 or 2.
+
+The environment that an executor sets (FMI_SECRET, RENDEZVOUS_HOST, RENDEZVOUS_PORT) wins over a file, which
+may have been written for another deployment; a dict that the program passes wins over the environment.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from fmi import config_file
 from fmi.errors import ConfigError
+
+log = logging.getLogger("fmi")
 
 DEFAULT_PATH = Path(__file__).with_name("fmi.json")
 DEFAULT_MAX_TIMEOUT_MS = 30_000
@@ -62,11 +69,18 @@ class Config:
     faas_memory: int = 128
 
 
-def load(source: Source) -> dict[str, Any]:
-    """Read an fmi.json, or copy a dict; None reads the default. Raises ConfigError naming the file."""
+def load(source: Source, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Read an fmi.json (see `fmi.config_file`), or copy a dict; None reads the default.
+
+    Raises:
+        ConfigError: names the file, or the places where it is not.
+    """
     if isinstance(source, Mapping):
         return dict(source)
-    path = Path(source) if source is not None else DEFAULT_PATH
+    if source is None:
+        path = DEFAULT_PATH
+    else:
+        path = config_file.find(source, os.environ if environment is None else environment)
     try:
         content = json.loads(path.read_text())
     except OSError as error:
@@ -78,23 +92,49 @@ def load(source: Source) -> dict[str, Any]:
     return content
 
 
-def resolve(source: Source, environment: Mapping[str, str] | None = None, override: bool = False) -> Config:
+def resolve(
+    source: Source, environment: Mapping[str, str] | None = None, override: bool | None = None
+) -> Config:
     """Make a Config from a source and the environment.
 
-    FMI_SECRET, RENDEZVOUS_HOST and RENDEZVOUS_PORT fill what the source leaves out; with `override` they win
-    over it. Raises ConfigError with one sentence that says what to change.
+    Args:
+        source: path of an fmi.json, a dict of that shape, or None for the default.
+        environment: whose FMI_SECRET, RENDEZVOUS_HOST and RENDEZVOUS_PORT count; None takes the process'.
+        override: whether the environment wins, or only fills gaps; None lets it win over all but a dict.
+
+    Raises:
+        ConfigError: with one sentence that says what to change.
     """
     environment = os.environ if environment is None else environment
-    content = load(source)
+    content = load(source, environment)
     channels = _enabled(parts(content, "backends"))
     direct = channels.get("Direct", {})
-    max_timeout = direct.get("max_timeout", DEFAULT_MAX_TIMEOUT_MS)
+    wins = not isinstance(source, Mapping) if override is None else override
+    config = _config(content, channels, direct, _Choice(environment, wins))
+    if source is not None and not isinstance(source, Mapping):
+        _say_what_won(config, direct, source)
+    return config
 
-    def choose(name: str, given: object, default: object) -> object:
-        from_environment = environment.get(name) or None
-        candidates = (from_environment, given) if override else (given, from_environment)
+
+class _Choice(NamedTuple):
+    """Between what the environment says and what is written, for settings that both may have."""
+
+    environment: Mapping[str, str]
+    wins: bool
+
+    def __call__(self, name: str, written: object, default: object) -> object:
+        from_environment = self.environment.get(name) or None
+        candidates = (from_environment, written) if self.wins else (written, from_environment)
         return next((value for value in candidates if value not in (None, "")), default)
 
+
+def _config(
+    content: Mapping[str, Any],
+    channels: Mapping[str, Mapping[str, Any]],
+    direct: Mapping[str, Any],
+    choose: _Choice,
+) -> Config:
+    max_timeout = direct.get("max_timeout", DEFAULT_MAX_TIMEOUT_MS)
     secret = choose("FMI_SECRET", content.get("secret"), "")
     return Config(
         host=str(choose("RENDEZVOUS_HOST", direct.get("host"), "127.0.0.1")),
@@ -108,6 +148,18 @@ def resolve(source: Source, environment: Mapping[str, str] | None = None, overri
         channels=channels,
         model=parts(content, "model"),
     )
+
+
+def _say_what_won(config: Config, direct: Mapping[str, Any], source: str | os.PathLike[str]) -> None:
+    used = f"{config.host}:{config.port}"
+    written = f"{direct.get('host', config.host)}:{direct.get('port', config.port)}"
+    if used != written:
+        log.warning(
+            "the rendezvous server is %s, as RENDEZVOUS_HOST and RENDEZVOUS_PORT say, not %s of %s",
+            used,
+            written,
+            os.fspath(source),
+        )
 
 
 def require_secret(config: Config) -> None:

@@ -46,13 +46,14 @@ class func:  # noqa: N801 - the original interface's name
 
     Args:
         kind: one of `fmi.op`.
-        function: for `op.custom` only: takes two values of the operation's kind and returns a third. For
-            the list types it is called with two lists where this rank passed a list, with two arrays where
-            it passed an array, and must return as many values. The upper-case calls pass two arrays, the
-            calls without a type whatever objects the ranks passed.
+        function: for `op.custom` only: takes two values and returns a third. The calls with a type, those
+            of the original, pass two numbers, also for the list types, whose elements are combined one by
+            one; the upper-case calls pass two arrays; the calls without a type whatever objects the ranks
+            passed.
         commutative: whether f(a, b) == f(b, a). If not, operands keep rank order.
         associative: whether f(f(a, b), c) == f(a, f(b, c)). If not, the reduction goes strictly from rank 0
-            to the last rank: f(f(f(x0, x1), x2), x3).
+            to the last rank: f(f(f(x0, x1), x2), x3). The calls with a type do so, as the original does,
+            unless the function is both.
 
     Attributes:
         elementwise: the result of a slice is the slice of the result, so that large arrays can be cut up.
@@ -99,6 +100,13 @@ class func:  # noqa: N801 - the original interface's name
         """Raise TypeError unless this works on elements of that type."""
         if self.elementwise and not _works_on(self.kind, dtype):
             raise TypeError(f"fmi.op.{self.kind.name} does not work on {dtype}")
+
+
+def original_order(function: func) -> func:
+    """The same function with the original's flags: strictly from rank 0 on, unless it is both."""
+    if function.commutative and function.associative:
+        return function
+    return func(function.kind, function.function, commutative=False, associative=False)
 
 
 SUM = func(op.sum)
@@ -151,6 +159,23 @@ def combiner(
 
     def combine(left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> None:
         out[...] = back(custom(like(left), like(right)))
+
+    return combine
+
+
+def number_combiner(function: func, back: Callable[[list[Any]], NDArray[Any]]) -> Combine:
+    """As `combiner`, with a custom function that takes two numbers: one element of each array at a time.
+
+    Args:
+        function: what to reduce with.
+        back: turns a custom function's results, one for each element, into a flat array, or raises.
+    """
+    custom = function.function
+    if custom is None:
+        return elementwise_combiner(function.kind)
+
+    def combine(left: NDArray[Any], right: NDArray[Any], out: NDArray[Any]) -> None:
+        out[...] = back(list(map(custom, left.tolist(), right.tolist())))
 
     return combine
 

@@ -84,7 +84,7 @@ def abort_world(reason: str, environment: Mapping[str, str] | None = None) -> No
 
 
 def _read(environment: Mapping[str, str]) -> tuple[int, int, config.Config, str]:
-    settings = config.resolve(environment.get("FMI_CONFIG") or None, environment, override=True)
+    settings = config.resolve(environment.get("FMI_CONFIG") or None, environment)
     rank, world_size = _number(environment, "RANK"), _number(environment, "WORLD_SIZE")
     if not 0 <= rank < world_size:
         raise ConfigError(f"RANK is from 0 to WORLD_SIZE - 1 = {world_size - 1}, not {rank}")

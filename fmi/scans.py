@@ -8,12 +8,20 @@ import numpy as np
 
 from fmi.functions import Combine, func
 from fmi.stage import Stage
+from fmi.steps import follow, peers_of, scan_steps
 from fmi.trees import powers
 from fmi.values import Array
 
 
 def scan_peers(rank: int, size: int, function: func) -> Sequence[int]:
     """Whom `scan` talks to."""
+    if _goes_by_tree(function):
+        return peers_of(scan_steps(rank, size))
+    return exscan_peers(rank, size, function)
+
+
+def exscan_peers(rank: int, size: int, function: func) -> Sequence[int]:
+    """Whom `exscan` talks to."""
     distances = powers(size) if function.associative else (1,)
     return [other for d in distances for other in (rank - d, rank + d) if 0 <= other < size]
 
@@ -23,6 +31,9 @@ def scan(stage: Stage, total: Array, function: func, combine: Combine) -> None:
     received = np.empty_like(total)
     if not function.associative:
         _pass_along(stage, total, received, combine)
+        return
+    if _goes_by_tree(function):
+        follow(stage, scan_steps(stage.rank, stage.size), total, combine)
         return
     for distance in powers(stage.size):
         if _shift(stage, distance, total, received):
@@ -47,6 +58,11 @@ def exscan(stage: Stage, array: Array, total: Array, function: func, combine: Co
         else:
             total[...] = received
             filled = True
+
+
+def _goes_by_tree(function: func) -> bool:
+    """A custom function is applied in the order of the original, whichever takes fewer rounds."""
+    return function.associative and not function.elementwise
 
 
 def _shift(stage: Stage, distance: int, total: Array, received: Array) -> bool:

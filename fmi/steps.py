@@ -108,6 +108,24 @@ def doubling(rank: int, size: int) -> Steps:
 
 
 @functools.cache
+def scan_steps(rank: int, size: int) -> Steps:
+    """Up a tree and down again: each rank ends with what ranks 0 to itself hold, combined in order."""
+    steps = []
+    for distance in powers(size):
+        if (rank + 1) % (2 * distance):
+            if rank + distance < size:
+                steps.append(Step(Act.SEND, rank + distance))
+            break
+        steps.append(Step(Act.AFTER, rank - distance))
+    for distance in reversed(powers(size)):
+        if (rank + 1) % (2 * distance) == 0 and rank + distance < size:
+            steps.append(Step(Act.SEND, rank + distance))
+        elif (rank + 1) % (2 * distance) == distance and rank >= distance:
+            steps.append(Step(Act.AFTER, rank - distance))
+    return tuple(steps)
+
+
+@functools.cache
 def by_root(rank: int, size: int) -> Steps:
     """Rank 0 hears of all and tells all: the fewest messages, for ranks that have to take turns on a core."""
     if size <= STAR_RANKS:

@@ -9,7 +9,7 @@ import numpy as np
 from fmi import allreduce, collectives, reductions, scans
 from fmi.dtypes import dtype_code
 from fmi.frames import NO_ROOT, Operation
-from fmi.functions import Combine, as_func, combiner, func, op
+from fmi.functions import Combine, as_func, func, number_combiner, op, original_order
 from fmi.messages import Messages
 from fmi.stage import Stage, as_bytes
 from fmi.values import Array, Form, Value, types
@@ -148,12 +148,12 @@ def _operand(
 ) -> tuple[func, Array, Combine, Callable[[Array], Value]]:
     """A reduction's function, input as a flat array, step, and the way back to what the caller passed."""
     _check_type(kind)
-    function = as_func(function)
+    function = original_order(as_func(function))
     function.check(kind.dtype)
     array = kind.flatten(obj)
     form, shape = kind.form_of(obj), _shape(obj)
-    like, back = kind.converters(form, shape)
-    return function, array, combiner(function, like, back), lambda total: kind.restore(total, form, shape)
+    combine = number_combiner(function, kind.from_custom)
+    return function, array, combine, lambda total: kind.restore(total, form, shape)
 
 
 def _check_type(kind: types) -> None:

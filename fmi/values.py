@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 import numbers
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -101,15 +100,19 @@ class types:  # noqa: N801 - the original interface's name
             return array.tolist()
         return array if shape is None else array.reshape(shape)
 
-    def converters(self, form: Form, shape: tuple[int, ...] | None) -> tuple[Callable[[Array], Any], Any]:
-        """How a custom reduction function sees a flat array, and the way back (see `functions.combiner`)."""
-        return (lambda array: self.restore(array.copy(), form, shape)), self._from_custom
+    def from_custom(self, results: list[Any]) -> Array:
+        """Turn what a custom function made of each element into a flat array.
 
-    def _from_custom(self, result: object) -> Array:
+        Raises:
+            TypeError, ValueError: a result is no number of this kind.
+        """
         try:
-            return self.flatten(result)
+            return _as_array(results, self.dtype)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"the custom function's result is wrong: {error}") from None
+            raise type(error)(
+                f"the custom function's result is wrong: {error}. In calls with a type it gets two numbers, "
+                "one of each rank's, and returns one; the upper-case calls pass whole arrays"
+            ) from None
 
 
 def _is_scalar(obj: object) -> bool:
