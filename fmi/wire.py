@@ -4,17 +4,20 @@ This is the one module that the rendezvous server and the library share, so it n
 standard library, and importing it does not import NumPy (the names of the `fmi` package are loaded lazily).
 
 Version 1
-    request   the pairing name: 1-100 bytes, no NUL, no terminator
+    request   the pairing name: 1-100 bytes, no NUL, no terminator; of a longer one, the first 100 count
     response  8 bytes at once, the client's own public address (IPv4, port, two padding bytes; network order),
               and 8 bytes more, the peer's, when a second client names the same pairing
 Version 2
     request   141 bytes: name NUL-padded to 100, token NUL-padded to 37, 4 flag bytes
     response  50 bytes: status 1, own IPv4 4, own port 2, peer IPv4 4, peer port 2, token NUL-padded to 37
 
+A request is version 2 when it has a NUL byte: version 2 pads with NUL, and a name of version 1 has none. A
+token ends at its first NUL, whatever a client that does not clear its memory leaves behind it.
+
 What follows is ours, and invisible to a client that leaves the fields as they are:
 
 - A client that asks again with the token it used before replaces its own stale request, and so is never
-  paired with itself.
+  paired with itself. One that brings no token is given one in the first response.
 - A request with the flags `FLAG_ABORT` leaves a note instead of waiting: whoever waits under that name, or
   comes later, gets `Status.ERROR` with the note in the token field.
 - A request with `FLAG_BELL` waits for rings under its name: every request with `FLAG_RING` and that name is
@@ -90,11 +93,8 @@ class Response(NamedTuple):
 
 
 def is_v2(head: bytes) -> bool:
-    """Whether the bytes read so far can only be version 2; until then they may be either.
-
-    Version 2 always pads with NUL, which version 1 never contains.
-    """
-    return b"\0" in head or len(head) > NAME_BYTES
+    """Whether the bytes read so far can only be version 2; until then they may be either."""
+    return b"\0" in head
 
 
 def check_name(name: bytes) -> bytes:
@@ -112,8 +112,8 @@ def encode_v1_request(name: bytes) -> bytes:
 
 
 def decode_v1_request(data: bytes) -> Request:
-    """Parse what a version 1 client sent."""
-    return Request(1, check_name(data))
+    """Parse what a version 1 client sent; of a longer name the first 100 bytes count."""
+    return Request(1, check_name(data[:NAME_BYTES]))
 
 
 def encode_v1_response(address: Address) -> bytes:
@@ -143,7 +143,7 @@ def decode_v2_request(data: bytes) -> Request:
     if len(data) != V2_REQUEST_BYTES:
         raise WireError(f"a version 2 request has {V2_REQUEST_BYTES} bytes, not {len(data)}")
     name, token, flags = _V2_REQUEST.unpack(data)
-    return Request(2, check_name(_unpad(name, "name")), _unpad(token, "token"), flags)
+    return Request(2, check_name(_unpad(name)), _terminated(token), flags)
 
 
 def encode_v2_response(status: Status, own: Address, peer: Address = NOWHERE, token: bytes = b"") -> bytes:
@@ -162,11 +162,16 @@ def decode_v2_response(data: bytes) -> Response:
         raise WireError(f"no such status: {status}")
     own = Address(socket.inet_ntoa(own_host), own_port)
     peer = Address(socket.inet_ntoa(peer_host), peer_port)
-    return Response(Status(status), own, peer, _unpad(token, "token"))
+    return Response(Status(status), own, peer, _terminated(token))
 
 
-def _unpad(field: bytes, what: str) -> bytes:
-    value, _, padding = field.partition(b"\0")
+def _unpad(name: bytes) -> bytes:
+    """The name in its field; other protocols, whose bytes reach every open port, seldom look like one."""
+    value, _, padding = name.partition(b"\0")
     if padding.strip(b"\0"):
-        raise WireError(f"the {what} goes on after its NUL padding")
+        raise WireError("the name goes on after its NUL padding")
     return value
+
+
+def _terminated(token: bytes) -> bytes:
+    return token.partition(b"\0")[0]

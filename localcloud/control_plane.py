@@ -40,6 +40,7 @@ def application(runtime: LambdaRuntime, key: str) -> MotoObject:
         budgets,
         codebuild,
         ecs_model,
+        insights,
         quotas,
         stepfunctions,
     )
@@ -51,6 +52,7 @@ def application(runtime: LambdaRuntime, key: str) -> MotoObject:
     budgets.install()
     codebuild.install()
     ecs_model.install()
+    insights.install()
     quotas.install(runtime)
     stepfunctions.install(runtime, key)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)

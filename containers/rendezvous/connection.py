@@ -12,6 +12,7 @@ from typing import Protocol
 from containers.rendezvous.limits import Limits
 from containers.rendezvous.metrics import Metrics
 from fmi.wire import (
+    NAME_BYTES,
     NOWHERE,
     V2_REQUEST_BYTES,
     Address,
@@ -29,6 +30,7 @@ log = logging.getLogger("rendezvous")
 
 # A version 1 request has no terminator, so it is over when nothing follows for this long.
 V1_SILENCE_S = 0.01
+MALFORMED = b"malformed request"
 
 
 class Desk(Protocol):
@@ -87,10 +89,10 @@ class Client(asyncio.Protocol):
         if self.request is not None or self.is_leaving:
             return
         self._head += data[: V2_REQUEST_BYTES - len(self._head)]
-        if not is_v2(self._head):
-            self._call_later(V1_SILENCE_S, self._accept_v1)
-        elif len(self._head) == V2_REQUEST_BYTES:
-            self._accept(2)
+        if len(self._head) == V2_REQUEST_BYTES:
+            self._accept()
+        elif not is_v2(self._head):
+            self._call_later(V1_SILENCE_S, self._accept)
         else:
             self.expire_in(self._request_due - time.monotonic())
 
@@ -125,7 +127,7 @@ class Client(asyncio.Protocol):
 
     def dismiss(self, status: Status, note: bytes = b"") -> None:
         """Let the client go without a peer; version 1 has no word for it but closing."""
-        if self.request and self.request.version == 2:
+        if self._speaks_v2:
             self._write(encode_v2_response(status, self.public, token=note or self._token))
         self._finish()
 
@@ -142,19 +144,23 @@ class Client(asyncio.Protocol):
     def _token(self) -> bytes:
         return self.request.token if self.request else b""
 
-    def _accept_v1(self) -> None:
-        self._accept(1)
+    @property
+    def _speaks_v2(self) -> bool:
+        return is_v2(self._head)
 
-    def _accept(self, version: int) -> None:
+    def _accept(self) -> None:
         self._cancel_timer()
         try:
-            decode = decode_v1_request if version == 1 else decode_v2_request
+            decode = decode_v2_request if self._speaks_v2 else decode_v1_request
             self.request = decode(self._head)
         except WireError as error:
             self._server.metrics.count("refused_total", "malformed")
             log.info("refused", extra={"client": str(self.public), "reason": str(error)})
-            self._finish()
+            self.dismiss(Status.ERROR, MALFORMED)
             return
+        if self.request.version == 1 and len(self._head) > NAME_BYTES:
+            reason = f"longer than {NAME_BYTES} bytes"
+            log.warning("name cut", extra={"client": str(self.public), "reason": reason})
         self._server.accept(self, self.request)
 
     def _expire(self) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import socket
 import time
+import uuid
 from collections import Counter
 from types import TracebackType
 
@@ -205,6 +206,8 @@ class RendezvousServer:
         self._let_wait(client, request, self.bells)
 
     def _pair_or_wait(self, client: Client, request: Request) -> None:
+        if request.version == 2 and not request.token:
+            request = client.request = request._replace(token=str(uuid.uuid4()).encode())
         waiter = self._take_out(self.waiting, request.name)
         if waiter and waiter.is_leaving:
             waiter = None

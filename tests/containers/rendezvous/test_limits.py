@@ -14,9 +14,13 @@ from fmi import wire
 from fmi.wire import Status
 from tests.containers.rendezvous.visitors import Visitor, run, until, visit
 
+TIMED_OUT = bytes([Status.TIMEOUT])
 
-@pytest.mark.parametrize("head", [b"", wire.encode_v2_request(b"pair")[:120]])
-def test_a_client_that_does_not_finish_its_request_is_dismissed_and_delays_nobody(head: bytes) -> None:
+
+@pytest.mark.parametrize(("head", "status"), [(b"", b""), (wire.encode_v2_request(b"pair")[:120], TIMED_OUT)])
+def test_a_client_that_does_not_finish_its_request_is_dismissed_and_delays_nobody(
+    head: bytes, status: bytes
+) -> None:
     async def body(server: RendezvousServer) -> None:
         async with visit(server) as silent, visit(server) as one, visit(server) as two:
             silent.say(head)
@@ -25,7 +29,7 @@ def test_a_client_that_does_not_finish_its_request_is_dismissed_and_delays_nobod
             two.say(b"pair")
             await one.v1()
             assert await one.v1() == two.address
-            assert await silent.closed()
+            assert (await silent.reader.read())[:1] == status
 
     run(body, Limits(request_s=0.1))
 
