@@ -42,7 +42,7 @@ class Programs:
         quoted = [json.dumps(text)[1:-1] if path.suffix == ".ipynb" else text for text in (before, after)]
         text = path.read_text()
         assert quoted[0] in text, f"{name} has no {before!r} to edit: was it changed?"
-        path.write_text(text.replace(*quoted))
+        path.write_text(text.replace(quoted[0], quoted[1]))
 
     def python(self, name: str) -> str:
         """Run a program; what it printed."""

@@ -41,7 +41,8 @@ def load(bucket: str, key: "str | list[str]") -> TensorDataset:
     buffer = io.BytesIO()
     s3_client.download_fileobj(Bucket=bucket, Key=key, Fileobj=buffer)
     buffer.seek(0)
-    return torch.load(buffer, weights_only=False)
+    loaded: TensorDataset = torch.load(buffer, weights_only=False)
+    return loaded
 
 
 parser = argparse.ArgumentParser()

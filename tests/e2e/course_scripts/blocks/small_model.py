@@ -13,4 +13,5 @@ class SmallModel(nn.Module):
 
     def forward(self, inputs: list[torch.Tensor]) -> torch.Tensor:
         image, magnitude = inputs
-        return self.head(torch.cat([image.mean((2, 3)), magnitude.float()], 1))
+        predicted: torch.Tensor = self.head(torch.cat([image.mean((2, 3)), magnitude.float()], 1))
+        return predicted
