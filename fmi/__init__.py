@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         FMIError,
         MismatchError,
         PeerFailure,
+        RendezvousError,
         Timeout,
     )
     from fmi.functions import BAND, BOR, BXOR, LAND, LOR, LXOR, MAX, MIN, PROD, SUM, func, op
@@ -55,6 +56,7 @@ __all__ = [
     "FMIError",
     "MismatchError",
     "PeerFailure",
+    "RendezvousError",
     "Request",
     "Storage",
     "Store",
@@ -85,6 +87,7 @@ _MODULES = {
         "FMIError",
         "MismatchError",
         "PeerFailure",
+        "RendezvousError",
         "Timeout",
     ),
     "functions": ("BAND", "BOR", "BXOR", "LAND", "LOR", "LXOR", "MAX", "MIN", "PROD", "SUM", "func", "op"),

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 
 from fmi import punch
 from fmi.config import Config
-from fmi.pairing import bell_name, derive
+from fmi.pairing import bell_name, derive, note_pair
 from fmi.rendezvous import Rendezvous, quietly
 from fmi.tasks import Ready, Running, Wait, combine
 
@@ -52,7 +52,7 @@ class Company:
         self._pairings: dict[int, Running[socket.socket]] = {}
         self._failures: dict[int, tuple[int, str]] = {}
         self._bell: Running[None] | None = None
-        self._rings: list[Running[None]] = []
+        self._errands: list[Running[None]] = []
         self._ring_at = 0.0
         self._ring_pause = FIRST_RING_S
 
@@ -89,6 +89,11 @@ class Company:
         if self._bell is None and self._strangers():
             bell = bell_name(self._config.secret, self._comm_name, self._rank)
             self._bell = Running(quietly(self.rendezvous.listen(bell, self._answer)))
+            place = self._config.place
+            if place and place[0] != self._comm_name:
+                # A rank that failed before it had this communicator knows the world's name only.
+                note = note_pair(self._config.secret, *place)
+                self._errands.append(Running(quietly(self.rendezvous.heed_note(note))))
 
     def wait(self, until: float) -> Wait:
         """What to wait for next."""
@@ -101,7 +106,7 @@ class Company:
         for helper in self._helpers():
             if not helper.done:
                 helper.resume(ready)
-        self._rings = [ring for ring in self._rings if not ring.done]
+        self._errands = [errand for errand in self._errands if not errand.done]
         for peer, pairing in list(self._pairings.items()):
             try:
                 pairing.resume(ready)
@@ -119,7 +124,7 @@ class Company:
         """Be deaf to rings from now on."""
         for helper in self._helpers():
             helper.close()
-        self._rings.clear()
+        self._errands.clear()
         self._bell = None
 
     def close(self) -> None:
@@ -130,14 +135,14 @@ class Company:
         self._pairings.clear()
 
     def _helpers(self) -> list[Running[None]]:
-        return self._rings if self._bell is None else [*self._rings, self._bell]
+        return self._errands if self._bell is None else [*self._errands, self._bell]
 
     def _ring(self) -> None:
         """Ring at everyone who has not come yet, less and less often."""
         self.listen()
         for peer in self._pairings:
             bell = bell_name(self._config.secret, self._comm_name, peer)
-            self._rings.append(Running(quietly(self.rendezvous.ring(bell, self._rank))))
+            self._errands.append(Running(quietly(self.rendezvous.ring(bell, self._rank))))
         self._ring_pause = min(self._ring_pause * 2, LAST_RING_S)
         self._ring_at = time.monotonic() + self._ring_pause
 

@@ -54,6 +54,8 @@ class Config:
         channels: the enabled channels' names and settings, in the configuration's order.
         model: latency and price constants for choosing a channel.
         faas_memory: memory of each rank's function in MiB, for the prices.
+        place: what the executor calls the world (FMI_COMM_NAME), whatever the script calls its communicators,
+            and this process' rank in it (RANK); None without an executor.
     """
 
     host: str
@@ -67,6 +69,7 @@ class Config:
     channels: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"Direct": {}}, repr=False)
     model: Mapping[str, Any] = field(default_factory=dict, repr=False)
     faas_memory: int = 128
+    place: tuple[str, int] | None = None
 
 
 def load(source: Source, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -147,7 +150,13 @@ def _config(
         probe_bytes=whole_number(direct.get("probe_bytes", DEFAULT_PROBE_BYTES), "probe_bytes", 0, 1 << 24),
         channels=channels,
         model=parts(content, "model"),
+        place=_place(choose.environment),
     )
+
+
+def _place(environment: Mapping[str, str]) -> tuple[str, int] | None:
+    name, rank = environment.get("FMI_COMM_NAME", ""), environment.get("RANK", "")
+    return (name, int(rank)) if name and rank.isdecimal() else None
 
 
 def _say_what_won(config: Config, direct: Mapping[str, Any], source: str | os.PathLike[str]) -> None:

@@ -5,6 +5,7 @@
     ├── Timeout (also TimeoutError)      a deadline passed; `missing` names the ranks that did not come
     ├── PeerFailure                      rank `rank` died, left or gave up; every rank that needs it gets this
     ├── ChannelError                     a service that carries messages (Redis, S3) refused or is not there
+    │   └── RendezvousError              there is no rendezvous server where the configuration says
     ├── MismatchError                    two ranks called different operations, or with different arguments
     └── CommunicatorClosed               the communicator was closed before this call
 
@@ -27,6 +28,13 @@ class ConfigError(FMIError, ValueError):
 
 class ChannelError(FMIError):
     """A service that carries messages (Redis, S3) cannot be reached or refused; the message says which."""
+
+
+class RendezvousError(ChannelError):
+    """What the configuration names for the rendezvous server never answered, or is something else.
+
+    Trying again does not help: the name does not resolve, the port is refused, or it is another program's.
+    """
 
 
 class Timeout(FMIError, TimeoutError):  # noqa: N818 - the name in the interface

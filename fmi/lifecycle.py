@@ -17,7 +17,9 @@ from fmi import config
 from fmi.channel import World
 from fmi.errors import ConfigError
 from fmi.frames import Abort
+from fmi.pairing import note_pair
 from fmi.registry import open_channel
+from fmi.rendezvous import NOTES_S, Rendezvous, leave_notes
 
 if TYPE_CHECKING:
     from fmi.communicator import Communicator
@@ -73,14 +75,20 @@ def abort_world(reason: str, environment: Mapping[str, str] | None = None) -> No
 
     Takes the rank and the world from the environment as `from_env` does, and leaves a note for every other
     rank (with Direct, at the rendezvous server): one that waits to pair gets PeerFailure at once, one that
-    comes later when it comes. Gives up after 3 s. Does nothing in a world of one.
+    comes later when it comes, whatever name the script gave its communicator. Gives up after 3 s, twice at
+    most. Does nothing in a world of one.
     """
     environment = os.environ if environment is None else environment
     rank, world_size, settings, name = _read(environment)
     if world_size == 1:
         return
     config.require_secret(settings)
-    open_channel(World(rank, world_size, name, settings)).abort(Abort(rank, reason))
+    abort = Abort(rank, reason)
+    open_channel(World(rank, world_size, name, settings)).abort(abort)
+    if "Direct" in settings.channels:
+        others = (peer for peer in range(world_size) if peer != rank)
+        server = Rendezvous(settings.host, settings.port, settings.protocol, NOTES_S)
+        leave_notes(server, [note_pair(settings.secret, name, peer) for peer in others], abort)
 
 
 def _read(environment: Mapping[str, str]) -> tuple[int, int, config.Config, str]:

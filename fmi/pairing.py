@@ -66,6 +66,13 @@ def bell_name(secret: bytes, comm_name: str, rank: int) -> bytes:
     )
 
 
+def note_pair(secret: bytes, world: str, rank: int) -> Pair:
+    """Under which name a rank is told that its world has failed, by who does not know its communicators."""
+    identity = struct.pack("!I", rank) + world.encode()
+    name = hmac.digest(secret, b"fmi note" + identity, hashlib.sha256).hex().encode()
+    return Pair(rank, rank, 0, name, b"")
+
+
 def handshake(sock: socket.socket, pair: Pair, probe_bytes: int, until: float) -> Task[None]:
     """Authenticate a fresh connection both ways, then see that it carries `probe_bytes` both ways.
 

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fmi.config import Config
-from fmi.errors import Timeout
 from fmi.pairing import AttemptFailed, Pair, Refused, handshake
-from fmi.rendezvous import Meeting, Rendezvous, Unreachable, bound_socket
+from fmi.patience import Unreachable
+from fmi.rendezvous import Meeting, Rendezvous, bound_socket
 from fmi.tasks import READ, WRITE, Ready, Running, Task, Wait, combine
 from fmi.wire import Address
 
@@ -40,7 +40,8 @@ def connect(
     `on_failure` is told why an attempt came to nothing.
 
     Raises:
-        Timeout: the rendezvous server was out of reach for the set-up limit.
+        RendezvousError: no rendezvous server has ever answered.
+        Timeout: one has, and then was out of reach for the set-up limit.
         PeerFailure: the peer left a note that it failed.
         MismatchError: the peer has another world size.
     """
@@ -48,6 +49,7 @@ def connect(
     pause = FIRST_PAUSE_S
     away_since: float | None = None
     while True:
+        asked = time.monotonic()
         try:
             meeting = yield from rendezvous.meet(pair, token)
             pause, away_since = FIRST_PAUSE_S, None
@@ -56,10 +58,11 @@ def connect(
         except AttemptFailed as failure:
             log.info("rank %d: pairing with rank %d again: %s", pair.rank, pair.peer, failure)
             on_failure(str(failure))
-            now = time.monotonic()
-            away_since = (away_since or now) if isinstance(failure, Unreachable) else None
-            if away_since is not None and now - away_since > config.setup_s:
-                raise Timeout(f"{failure}, for {config.setup_s:g} s") from failure
+            if isinstance(failure, Unreachable):
+                away_since = asked if away_since is None else away_since
+                rendezvous.patience.check(failure, away_since, config.setup_s)
+            else:
+                away_since = None
         yield Wait({}, time.monotonic() + pause)
         pause = min(pause * 2, LAST_PAUSE_S)
 

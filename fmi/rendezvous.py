@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from fmi.errors import PeerFailure
 from fmi.frames import Abort
 from fmi.pairing import AttemptFailed, Pair
+from fmi.patience import Patience, Stranger, Unreachable
 from fmi.tasks import READ, WRITE, Task, Wait, closing_on_error, run_all
 from fmi.wire import (
     FLAG_ABORT,
@@ -39,8 +40,8 @@ SERVER_FULL = b"server full"
 NOTES_S = 3.0
 
 
-class Unreachable(AttemptFailed):
-    """The rendezvous server could not be reached."""
+# How long a name that does not resolve is taken to stay so: every lookup stops this rank.
+UNRESOLVED_S = 1.0
 
 
 @dataclass
@@ -69,14 +70,19 @@ class Rendezvous:
         host, port: where it is.
         protocol: version 1 or 2.
         answer_s: limit for connecting, and for its first answer.
+
+    Attributes:
+        patience: with a server that does not answer.
     """
 
     def __init__(self, host: str, port: int, protocol: int, answer_s: float) -> None:
         self.host = host
         self.port = port
         self.protocol = protocol
+        self.patience = Patience(host, port)
         self._answer_s = answer_s
         self._resolved: tuple[str, int] | None = None
+        self._unresolved: tuple[float, OSError] | None = None
 
     def __str__(self) -> str:
         return f"rendezvous server {self.host}:{self.port}"
@@ -92,7 +98,8 @@ class Rendezvous:
         with closing_on_error(sock):
             if self.protocol == 1:
                 yield from self._ask(sock, encode_v1_request(pair.name), V1_RESPONSE_BYTES)
-                peer = decode_v1_response((yield from _receive(sock, V1_RESPONSE_BYTES)))
+                self.patience.note_answer()
+                peer = decode_v1_response((yield from self._receive(sock, V1_RESPONSE_BYTES)))
             else:
                 peer = yield from self._pair(sock, pair, encode_v2_request(pair.name, token))
         return Meeting(sock, peer)
@@ -109,6 +116,18 @@ class Rendezvous:
             note = abort.pack(TOKEN_BYTES - 1)
             yield from self._ask(sock, encode_v2_request(pair.name, note, FLAG_ABORT), V2_RESPONSE_BYTES)
 
+    def heed_note(self, pair: Pair) -> Task[None]:
+        """Wait for a note under the pair's name, which nobody else waits under; version 1 has none.
+
+        Raises:
+            PeerFailure: somebody left one.
+        """
+        if self.protocol == 1:
+            return
+        with (yield from self._connect()) as sock:
+            # The same token always: another communicator of this rank takes the place of this one.
+            yield from self._pair(sock, pair, encode_v2_request(pair.name, pair.name[: TOKEN_BYTES - 1]))
+
     def ring(self, bell: bytes, rank: int) -> Task[None]:
         """Tell the rank that listens to the bell that `rank` waits for it; version 1 has no way to."""
         if self.protocol == 1:
@@ -123,16 +142,16 @@ class Rendezvous:
             return
         with (yield from self._connect()) as sock:
             request = encode_v2_request(bell, flags=FLAG_BELL)
-            response = _decode((yield from self._ask(sock, request, V2_RESPONSE_BYTES)))
+            response = self._decode((yield from self._ask(sock, request, V2_RESPONSE_BYTES)))
             while response.status is Status.WAITING:
-                response = _decode((yield from _receive(sock, V2_RESPONSE_BYTES)))
+                response = self._decode((yield from self._receive(sock, V2_RESPONSE_BYTES)))
                 with contextlib.suppress(ValueError):
                     on_ring(int(response.token))
 
     def _pair(self, sock: socket.socket, pair: Pair, request: bytes) -> Task[Address]:
         data = yield from self._ask(sock, request, V2_RESPONSE_BYTES)
         while True:
-            response = _decode(data)
+            response = self._decode(data)
             if response.status is Status.PAIRED:
                 return response.peer
             if response.status is Status.ERROR and response.token != SERVER_FULL:
@@ -140,16 +159,48 @@ class Rendezvous:
                 raise PeerFailure(abort.rank, abort.reason)
             if response.status is not Status.WAITING:
                 raise AttemptFailed(f"the {self} said {response.status.name.lower()}")
-            data = yield from _receive(sock, V2_RESPONSE_BYTES)
+            data = yield from self._receive(sock, V2_RESPONSE_BYTES)
 
     def _ask(self, sock: socket.socket, request: bytes, length: int) -> Task[bytes]:
         """Send a request, which the server answers at once whatever it is."""
         try:
             if sock.send(request) != len(request):  # less than any send buffer, so it goes at once
-                raise AttemptFailed(f"the {self} did not take the request")
+                raise Unreachable(f"the {self} did not take the request")
         except OSError as error:
-            raise AttemptFailed(f"the {self} went away: {error.strerror or error}") from error
-        return (yield from _receive(sock, length, time.monotonic() + self._answer_s))
+            raise Unreachable(f"the {self} went away: {error.strerror or error}") from error
+        return (yield from self._receive(sock, length, time.monotonic() + self._answer_s))
+
+    def _receive(self, sock: socket.socket, length: int, until: float = math.inf) -> Task[bytes]:
+        data = b""
+        while len(data) < length:
+            ready = yield Wait({sock.fileno(): READ}, until)
+            if not ready:
+                raise self._silent(data, f"the {self} did not answer")
+            try:
+                more = sock.recv(length - len(data))
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise self._silent(data, f"the {self} went away: {error.strerror or error}") from error
+            if not more:
+                raise self._silent(data, f"the {self} closed the connection")
+            data += more
+        return data
+
+    def _silent(self, data: bytes, what: str) -> Unreachable:
+        """The error for less than an answer: a rendezvous server's come whole."""
+        return self._stranger(data) if data else Unreachable(what)
+
+    def _stranger(self, data: bytes) -> Stranger:
+        return Stranger(f"what listens at {self.host}:{self.port} is no rendezvous server: it said {data!r}")
+
+    def _decode(self, data: bytes) -> Response:
+        try:
+            response = decode_v2_response(data)
+        except WireError as error:
+            raise self._stranger(data) from error
+        self.patience.note_answer()
+        return response
 
     def _connect(self) -> Task[socket.socket]:
         """Connect from a port of this client's own that can afterwards be listened on and connected from."""
@@ -169,15 +220,28 @@ class Rendezvous:
 
     def _address(self) -> tuple[str, int]:
         if self._resolved is None:
-            found = socket.getaddrinfo(self.host, self.port, socket.AF_INET, socket.SOCK_STREAM)
-            self._resolved = (str(found[0][4][0]), self.port)
+            self._resolved = (self._resolve(), self.port)
         return self._resolved
+
+    def _resolve(self) -> str:
+        now = time.monotonic()
+        if self._unresolved and now < self._unresolved[0] + UNRESOLVED_S:
+            raise self._unresolved[1]
+        try:
+            found = socket.getaddrinfo(self.host, self.port, socket.AF_INET, socket.SOCK_STREAM)
+        except OSError as error:
+            failure = OSError(error.errno, f"its name does not resolve ({error.strerror})")
+            self._unresolved = time.monotonic(), failure
+            raise failure from error
+        return str(found[0][4][0])
 
 
 def leave_notes(
     rendezvous: Rendezvous, pairs: Iterable[Pair], abort: Abort, limit_s: float = NOTES_S
 ) -> None:
     """Leave a note for every pair, side by side; those that cannot be left in time are given up."""
+    if rendezvous.patience.is_over:
+        return
     notes = [quietly(rendezvous.leave_note(pair, abort)) for pair in pairs]
     run_all(notes, time.monotonic() + limit_s)
 
@@ -211,28 +275,3 @@ def bound_socket(port: int) -> socket.socket:
 def _share_port(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-
-
-def _decode(data: bytes) -> Response:
-    try:
-        return decode_v2_response(data)
-    except WireError as error:
-        raise AttemptFailed(f"the rendezvous server answered with something else: {error}") from error
-
-
-def _receive(sock: socket.socket, length: int, until: float = math.inf) -> Task[bytes]:
-    data = b""
-    while len(data) < length:
-        ready = yield Wait({sock.fileno(): READ}, until)
-        if not ready:
-            raise AttemptFailed("the rendezvous server did not answer")
-        try:
-            more = sock.recv(length - len(data))
-        except BlockingIOError:
-            continue
-        except OSError as error:
-            raise AttemptFailed(f"the rendezvous server went away: {error.strerror or error}") from error
-        if not more:
-            raise AttemptFailed("the rendezvous server closed the connection")
-        data += more
-    return data

@@ -1,7 +1,8 @@
 """Can running the whole world once more mend what went wrong?
 
-Yes where ranks were lost to the platform, and nothing else happened but that the others missed them. Never
-after a script's own error: it would happen again, at the same price.
+Yes where ranks were lost to the platform, or the rendezvous server went away, and nothing else happened but
+that the others missed them. Never after a script's own error, nor where the rendezvous server's address is
+wrong: it would happen again, at the same price.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from containers.executor.outcomes import Outcome
 
 _MISSED_A_PEER = ("PeerFailure", "Timeout")
 """FMI's errors of a rank that waited for another one in vain. A mismatch is a mistake in the script."""
+
+_UNANSWERED = "RendezvousError"
+"""FMI's error of a rank that no rendezvous server has ever answered: the address is wrong, and stays so."""
 
 _LOST = (
     "NoOutcome",
@@ -37,7 +41,10 @@ runtimes do, so the limit of attempts also bounds what that may cost.
 
 def is_mendable(failed: Collection[Outcome]) -> bool:
     """Whether another attempt with a fresh communicator may succeed. ``failed`` are the ranks that failed."""
-    return bool(failed) and all(_is_lost(one) or _missed_a_peer(one) for one in failed)
+    others = [one for one in failed if one.lost or one.error_type != _UNANSWERED]
+    # A rank that waited for another one in vain was answered, so the server was there, and went away.
+    was_there = len(others) == len(failed) or any(_missed_a_peer(one) for one in others)
+    return was_there and bool(others) and all(_is_lost(one) or _missed_a_peer(one) for one in others)
 
 
 def looks_like_memory(outcome: Outcome) -> bool:

@@ -21,8 +21,8 @@ COMBINED_NAME = "combined_data.json"
 
 _ABSENT = ("NoSuchKey", "404")
 
-CONSEQUENCES = ("MismatchError", "Timeout", "PeerFailure")
-"""FMI's errors, which another rank's failure causes: the later in the list, the less they tell about the
+CONSEQUENCES = ("RendezvousError", "MismatchError", "Timeout", "PeerFailure")
+"""FMI's errors, which come after a script's own: the later in the list, the less they tell about the
 cause.
 """
 

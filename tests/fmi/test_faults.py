@@ -231,7 +231,7 @@ def test_a_server_out_of_reach_is_named(address: Address) -> None:
     nobody = address._replace(port=1)
     with World(2, nobody, setup_timeout=200) as everyone:
         errors = everyone.errors(lambda comm: comm.barrier())
-    assert all(isinstance(error, fmi.Timeout) and "127.0.0.1:1" in str(error) for error in errors)
+    assert all(isinstance(error, fmi.RendezvousError) and "127.0.0.1:1" in str(error) for error in errors)
 
 
 @pytest.mark.parametrize("size", [2, 3])

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import fmi
+from fmi import config
 from fmi.wire import Address
 from fmilib.fmi_operations import fmi_communicator
 from tests.fmi.worlds import PATIENCE_S, World
@@ -86,6 +87,27 @@ def test_abort_world_reaches_ranks_that_wait_and_ranks_that_come_later(address: 
         assert isinstance(error, fmi.PeerFailure)
         assert error.rank == 2
         assert error.reason.startswith("ValueError: the script is bro")  # a note has 36 bytes
+
+
+@pytest.mark.parametrize("comes", ["before", "after"])
+def test_abort_world_reaches_communicators_with_a_name_of_the_scripts(address: Address, comes: str) -> None:
+    """A rank that fails while it loads its packages knows the execution's name, and not fmi_pair."""
+    variables = [environment(address, rank, 3, f"execution, {comes}") for rank in range(3)]
+    comms = [
+        fmi.Communicator(rank, 3, config.resolve(None, variables[rank]), "fmi_pair", 512) for rank in range(2)
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        started = time.monotonic()
+        if comes == "after":
+            fmi.abort_world("ImportError: no timm", variables[2])
+        futures = [pool.submit(comm.barrier) for comm in comms]
+        if comes == "before":
+            fmi.abort_world("ImportError: no timm", variables[2])
+        errors = [future.exception(PATIENCE_S) for future in futures]
+    assert time.monotonic() - started < 5
+    for error in errors:
+        assert isinstance(error, fmi.PeerFailure)
+        assert (error.rank, error.reason) == (2, "ImportError: no timm")
 
 
 def test_abort_world_gives_up_on_a_server_that_is_gone_and_needs_none_alone(address: Address) -> None:

@@ -26,6 +26,7 @@ def own(error: str) -> Outcome:
         [lost("Lambda.TooManyRequestsException"), own("Timeout")],
         [lost("NoOutcome")],
         [own("Timeout"), own("PeerFailure")],
+        [own("RendezvousError"), own("Timeout")],  # the server had answered some before it went away
     ],
 )
 def test_losses_and_what_follows_from_them(failed: list[Outcome]) -> None:
@@ -45,6 +46,9 @@ def test_losses_and_what_follows_from_them(failed: list[Outcome]) -> None:
         [lost("ScriptError", "rank 0: ValueError: no")],
         [lost("Lambda.Unknown")],
         [own("Runtime.ExitError")],
+        [own("RendezvousError"), own("RendezvousError")],
+        [own("RendezvousError"), lost("NoOutcome")],
+        [own("RendezvousError"), own("PeerFailure"), own("ValueError")],
     ],
 )
 def test_a_scripts_own_errors_and_limits(failed: list[Outcome]) -> None:
