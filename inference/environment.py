@@ -42,7 +42,9 @@ class RankEnvironment:
         rank, world_size = _number(variables, "RANK", least=0), _number(variables, "WORLD_SIZE", least=1)
         if rank >= world_size:
             raise OrdersError(f"RANK {rank} is not below WORLD_SIZE {world_size}.")
-        data_path = variables.get("DATA_PATH")
+        files = _files(variables)
+        # With partitions it names them once more, for the course's scripts.
+        data_path = None if files else variables.get("DATA_PATH")
         return cls(
             rank=rank,
             world_size=world_size,
@@ -51,7 +53,7 @@ class RankEnvironment:
             batch_size=_number(variables, "BATCH_SIZE", least=1, default=DEFAULT_BATCH_SIZE),
             data_bucket=variables.get("DATA_BUCKET"),
             data_path=Path(data_path) if data_path else None,
-            data_files=_files(variables),
+            data_files=files,
             execution_id=variables.get("EXECUTION_ID"),
             bundle_download_seconds=float(variables["DOWNLOAD_SECONDS"])
             if "DOWNLOAD_SECONDS" in variables

@@ -4,12 +4,16 @@ One file a handler, and beside them the parts they share:
 
     initialize.py  execute.py  summarize.py          the handlers of every execution
     find_rendezvous.py  publish_address.py           those that start, find and stop the rendezvous server
-    payload.py     what a user typed, checked        partitions.py   which rank reads which file
-    rank_event.py  what one rank is told             rendezvous.py   where the ranks meet
-    bundle.py      the script's objects, from S3     script.py       runs the script
-    outcomes.py    what became of a rank             mendable.py     whether another attempt can mend it
-    output.py      what a script prints              last_word.py    of a rank that was killed
-    digest.py      whether inputs are the same       clients.py      AWS clients, one of each a process
+    payload.py       what a user typed, checked      settings.py      the script's variables and arguments
+    mistakes.py      all that is wrong, at once      listing.py       what is in a bucket
+    check_bundle.py  what is known before a world    sources.py       the files that a script reaches
+    imports.py       what a file imports             partitions.py    which rank reads which file
+    rank_event.py    what one rank is told           course_payload.py  the same for the course's scripts
+    rendezvous.py    where the ranks meet            bundle.py        the script's objects, from S3
+    script.py        runs the script                 bundle_modules.py  what its imports find
+    outcomes.py      what became of a rank           mendable.py      whether another attempt can mend it
+    output.py        what a script prints            last_word.py     of a rank that was killed
+    digest.py        whether inputs are the same     clients.py       AWS clients, one of each a process
 """
 
 import logging

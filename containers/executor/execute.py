@@ -83,8 +83,8 @@ def _run(rank: RankEvent, outcome: outcomes.Outcome) -> None:
         "FMI_CONFIG": str(_write_fmi_config(rank)),
         **_work_id(rank, download.version),
     }
-    with script.variables(variables):
-        result = script.run(local_path(rank.script), download.root)
+    with script.variables({**variables, **rank.variables}):
+        result = script.run(local_path(rank.script), download.root, rank.arguments)
     outcome.status = "succeeded" if result.exit_code == 0 else "failed"
     outcome.exit_code = result.exit_code
     outcome.output_tail = result.output_tail
@@ -97,7 +97,7 @@ def _work_id(rank: RankEvent, bundle_version: str) -> dict[str, str]:
     if rank.data_version is None:
         return {}
     made_from = [os.environ.get("IMAGE"), bundle_version, rank.script, rank.data_version, rank.batch_size]
-    return {"WORK_ID": digest(made_from)}
+    return {"WORK_ID": digest([*made_from, sorted(rank.variables.items()), rank.arguments])}
 
 
 def _environment(rank: RankEvent) -> dict[str, str]:

@@ -9,19 +9,19 @@ import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, ParamValidationError
-
+from containers.executor import check_bundle, course_payload
 from containers.executor.clients import lambda_, s3
 from containers.executor.digest import digest
+from containers.executor.listing import list_objects
+from containers.executor.mistakes import InputError, raise_all
 from containers.executor.outcomes import COMBINED_NAME, attempt_folder, failure_key, outcome_key
 from containers.executor.partitions import split
-from containers.executor.payload import TMP, ExecutionInput, InputError, parse
+from containers.executor.payload import ExecutionInput, parse
 from containers.executor.rank_event import FMISettings, RankEvent
 from inference.natural_order import natural_key
 
 if TYPE_CHECKING:
     from awslambdaric.lambda_context import LambdaContext
-    from types_boto3_s3.type_defs import ObjectTypeDef
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +34,11 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     ``event`` holds the execution's ``input``, ``execution_arn``, ``execution_id`` (null where the emulator
     has none), ``started_at`` and, for another attempt at a world that was lost, ``attempt``. Returns what the
-    later states need; raises :class:`InputError` with one sentence about a mistake in the input.
+    later states need; raises :class:`InputError` with one sentence for each mistake in the input.
     """
     wanted = parse(event["input"])
     execution_id = event.get("execution_id") or event["execution_arn"].rpartition(":")[2]
-    _check_bundle(wanted)
-    _check_concurrency(wanted.world_size)
-    files = _data_files(wanted)
+    files = _checked_files(wanted)
     attempt = int(event.get("attempt", 1))
     folder = attempt_folder(execution_id, attempt)
     ranks = _rank_events(wanted, execution_id, attempt, files)
@@ -54,10 +52,12 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         ContentType="application/json",
     )
     log.info("%s: %d ranks, %d data files", execution_id, wanted.world_size, len(files))
+    warnings = _write_course_payload(wanted, ranks) if files else []
     return {
         "execution_id": execution_id,
         "attempt": attempt,
         "bucket": wanted.bucket,
+        "data_bucket": wanted.data_bucket,
         "state_bucket": os.environ["STATE_BUCKET"],
         "manifest_key": manifest_key,
         "outcome_prefix": f"{folder}/outcomes",
@@ -66,9 +66,24 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         "rendezvous": None,
         "result_path": ranks[0].result_path,
         "result_required": wanted.result_path is not None,
+        "working_ranks": min(len(files), wanted.world_size) if files else wanted.world_size,
         "started_at": event["started_at"],
+        "warnings": warnings,
         "request_ids": {"initialize": context.aws_request_id},
     }
+
+
+def _checked_files(wanted: ExecutionInput) -> dict[str, str]:
+    """The ETags of the data files by key, once all is checked that can be known before a rank runs."""
+    files: dict[str, str] = {}
+    raise_all(
+        [
+            *check_bundle.checks(wanted),
+            lambda: files.update(_data_files(wanted)),
+            lambda: _check_concurrency(wanted.world_size),
+        ]
+    )
+    return files
 
 
 def _rank_events(
@@ -100,27 +115,28 @@ def _rank_events(
             batch_size=wanted.batch_size,
             result_path=result_path,
             fmi=fmi,
+            variables=wanted.variables,
+            arguments=wanted.arguments,
+            payload_key=course_payload.own_key(execution_id) if files else None,
         )
         for rank, share in enumerate(split(list(files), wanted.world_size))
     ]
 
 
-def _check_bundle(wanted: ExecutionInput) -> None:
-    """The script is there, and so is the data that is said to come with it."""
-    if not _is_there(wanted.bucket, wanted.script_key):
-        raise InputError(
-            f"There is no object {wanted.script_key!r} in bucket {wanted.bucket!r}: "
-            'upload it, or correct "script".'
-        )
-    # Data may also be made by the script or lie in the image; only what would come with the bundle can be
-    # checked.
-    if wanted.data_path and wanted.data_path.startswith(f"{TMP}{wanted.object_name}/"):
-        key = wanted.data_path.removeprefix(TMP).rstrip("/")
-        if not _is_there(wanted.bucket, key) and not _list(wanted.bucket, key + "/", most=1):
-            raise InputError(
-                f"There is no object {key!r} in bucket {wanted.bucket!r}: "
-                'upload the data, or correct "data_path".'
-            )
+def _write_course_payload(wanted: ExecutionInput, ranks: list[RankEvent]) -> list[str]:
+    payload = course_payload.content(
+        wanted.typed,
+        [rank.data_files for rank in ranks],
+        bucket=wanted.bucket,
+        data_bucket=wanted.data_bucket,
+        data_prefix=wanted.data_prefix,
+        result_path=ranks[0].result_path,
+        execution_id=ranks[0].execution_id,
+    )
+    warnings = course_payload.write(payload, wanted.bucket, ranks[0].state_bucket)
+    for warning in warnings:
+        log.warning("%s", warning)
+    return warnings
 
 
 def _check_items(items: list[dict[str, Any]]) -> None:
@@ -144,7 +160,7 @@ def _data_files(wanted: ExecutionInput) -> dict[str, str]:
             f'"result_path" is {wanted.result_path!r}, inside "data_prefix": give another one, '
             "or the next execution would take these results for partitions."
         )
-    found = {entry["Key"]: entry["ETag"] for entry in _list(wanted.data_bucket, prefix)}
+    found = {entry["Key"]: entry["ETag"] for entry in list_objects(wanted.data_bucket, prefix)}
     files = sorted((key for key in found if not key.endswith("/")), key=natural_key)
     if not files:
         raise InputError(
@@ -162,43 +178,13 @@ def unfinished_ranks(bucket: str, result_path: str) -> set[int]:
     """
     written = {
         entry["Key"].removeprefix(f"{result_path}/"): entry["LastModified"]
-        for entry in _list(bucket, f"{result_path}/")
+        for entry in list_objects(bucket, f"{result_path}/")
     }
     finished = written.get(COMBINED_NAME)
     ranks = {name.removesuffix(".parquet"): at for name, at in written.items() if name.endswith(".parquet")}
     return {
         int(rank) for rank, at in ranks.items() if rank.isdecimal() and (finished is None or at > finished)
     }
-
-
-def _is_there(bucket: str, key: str) -> bool:
-    # The key itself sorts before every longer one, so one entry answers the question.
-    return [entry["Key"] for entry in _list(bucket, key, most=1)] == [key]
-
-
-def _list(bucket: str, prefix: str, most: int | None = None) -> list[ObjectTypeDef]:
-    """The objects whose keys start with ``prefix``, the first ``most`` of them or all."""
-    try:
-        if most is not None:
-            return s3().list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=most).get("Contents", [])
-        pages = s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        return [entry for page in pages for entry in page.get("Contents", [])]
-    except ParamValidationError:
-        raise InputError(
-            f"{bucket!r} cannot be the name of a bucket: give one of letters, digits, dots and hyphens."
-        ) from None
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code == "NoSuchBucket":
-            raise InputError(
-                f"There is no bucket {bucket!r}: correct its name in the execution input."
-            ) from None
-        if code in ("AccessDenied", "403", "AllAccessDisabled", "PermanentRedirect"):
-            raise InputError(
-                f"The deployment may not read bucket {bucket!r}: correct its name, "
-                "or add it to the Terraform variable extra_buckets and apply."
-            ) from None
-        raise
 
 
 def _check_concurrency(world_size: int) -> None:

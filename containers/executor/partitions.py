@@ -15,3 +15,8 @@ def split(files: Sequence[str], world_size: int) -> list[list[str]]:
     share, larger = divmod(len(files), world_size)
     sizes = [share + (rank < larger) for rank in range(world_size)]
     return [list(files[start:end]) for start, end in pairwise(accumulate(sizes, initial=0))]
+
+
+def course_form(files: Sequence[str]) -> str | list[str] | None:
+    """A rank's files as the course writes them: a key, a list of several, or null."""
+    return (files[0] if len(files) == 1 else list(files)) if files else None

@@ -2,22 +2,21 @@
 
 Three shapes are in use (one script, a folder, a folder with partitions of data); they differ only in which
 keys are there. Numbers may be strings, unknown keys are left alone, and every mistake is one sentence that
-says what to change.
+says what to change; all of them are told at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
+
+from containers.executor import settings
+from containers.executor.mistakes import InputError, raise_all
 
 TMP = "/tmp/"  # noqa: S108  the contract with users: paths in an execution input start here on every target
 
 ObjectType = Literal["folder", "script", "file"]
-
-
-class InputError(ValueError):
-    """A mistake in the execution input. The message is one sentence that says what to change."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,8 @@ class ExecutionInput:
     ``script`` and ``data_path`` are paths below ``/tmp/`` where the bundle's object ``KEY`` appears as
     ``/tmp/KEY``. ``file_limit`` is the most data files to use, ``None`` for all. ``result_path`` is an S3
     prefix in ``bucket`` without slashes at its ends; ``None`` when the user asked for no results.
-    ``rendezvous`` is false for scripts whose ranks do not talk to each other.
+    ``rendezvous`` is false for scripts whose ranks do not talk to each other. ``variables`` and ``arguments``
+    are the script's own. ``typed`` is the input as the user gave it.
     """
 
     bucket: str
@@ -42,6 +42,9 @@ class ExecutionInput:
     batch_size: int | None
     result_path: str | None
     rendezvous: bool
+    variables: dict[str, str]
+    arguments: list[str]
+    typed: Mapping[str, Any] = field(repr=False)
 
     @property
     def script_key(self) -> str:
@@ -50,24 +53,22 @@ class ExecutionInput:
 
 
 def parse(payload: object) -> ExecutionInput:
-    """Check an execution input; raise :class:`InputError` at the first mistake."""
+    """Check an execution input; raise :class:`InputError` with every mistake in it."""
     if not isinstance(payload, Mapping):
         raise InputError(
             "The execution input has to be a JSON object such as "
             '{"bucket": "…", "world_size": 4, "S3_object_name": "…", "script": "/tmp/…"}.'
         )
-    object_type = _object_type(payload)
-    object_name = _key(payload, "S3_object_name")
-    if object_name is None:
-        raise _missing("S3_object_name", "the key of the script or folder in the bucket")
-    data_prefix = _text(payload, "data_prefix")
+    raise_all(_checks(payload))
+    object_name, data_prefix = _object_name(payload), _text(payload, "data_prefix")
     file_limit = _whole_number(payload, "file_limit")
+    variables, arguments = _settings(payload)
     return ExecutionInput(
         bucket=_bucket(payload),
         world_size=_world_size(payload, file_limit),
-        object_type=object_type,
+        object_type=_object_type(payload),
         object_name=object_name,
-        script=_script(payload, object_type, object_name),
+        script=_script(payload, _object_type(payload), object_name),
         data_path=_data_path(payload),
         data_bucket=_data_bucket(payload, data_prefix),
         data_prefix=data_prefix,
@@ -75,7 +76,33 @@ def parse(payload: object) -> ExecutionInput:
         batch_size=_whole_number(payload, "batch_size"),
         result_path=_key(payload, "result_path"),
         rendezvous=_truth(payload, "rendezvous", default=True),
+        variables=variables,
+        arguments=arguments,
+        typed=payload,
     )
+
+
+def _checks(payload: Mapping[str, Any]) -> list[Callable[[], object]]:
+    """Everything that may be wrong. What follows from another mistake says the same sentence as that."""
+    return [
+        lambda: _bucket(payload),
+        lambda: _object_type(payload),
+        lambda: _object_name(payload),
+        lambda: _script(payload, _object_type(payload), _object_name(payload)),
+        lambda: _world_size(payload, _whole_number(payload, "file_limit")),
+        lambda: _data_path(payload),
+        lambda: _data_bucket(payload, _text(payload, "data_prefix")),
+        lambda: _whole_number(payload, "batch_size"),
+        lambda: _key(payload, "result_path"),
+        lambda: _truth(payload, "rendezvous", default=True),
+        lambda: settings.environment(payload.get("environment")),
+        lambda: settings.arguments(payload.get("arguments")),
+        lambda: settings.check_size(*_settings(payload)),
+    ]
+
+
+def _settings(payload: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
+    return settings.environment(payload.get("environment")), settings.arguments(payload.get("arguments"))
 
 
 def _missing(key: str, meaning: str) -> InputError:
@@ -133,6 +160,13 @@ def _key(payload: Mapping[str, Any], key: str) -> str | None:
     if not stripped:
         raise InputError(f'"{key}" is {value!r}: give a key with a name in it.')
     return stripped
+
+
+def _object_name(payload: Mapping[str, Any]) -> str:
+    object_name = _key(payload, "S3_object_name")
+    if object_name is None:
+        raise _missing("S3_object_name", "the key of the script or folder in the bucket")
+    return object_name
 
 
 def _bucket(payload: Mapping[str, Any]) -> str:

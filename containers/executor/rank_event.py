@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from containers.executor.partitions import course_form
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,9 @@ class RankEvent:
 
     ``data_files`` are S3 keys in ``data_bucket``, in natural order, and ``data_version`` a digest of them and
     their contents. ``stored_result`` is true where an attempt that did not finish left a result of this rank.
+    ``variables`` and ``arguments`` are what the user gives to the script. ``payload_key`` is, in the state's
+    bucket, the execution's own :mod:`payload.json <containers.executor.course_payload>`; None without
+    partitions.
     """
 
     rank: int
@@ -49,6 +54,9 @@ class RankEvent:
     batch_size: int | None
     result_path: str
     fmi: FMISettings
+    variables: dict[str, str] = field(default_factory=dict)
+    arguments: list[str] = field(default_factory=list)
+    payload_key: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """An item of the manifest."""
@@ -74,10 +82,12 @@ class RankEvent:
             "RANK": self.rank,
             "DATA_BUCKET": self.data_bucket,
             "DATA_PREFIX": self.data_prefix,
-            "DATA_PATH": self.data_path,
+            "DATA_PATH": self.data_path or _course_data_path(self.data_files),
             "DATA_FILES": json.dumps(self.data_files),
             "RESULT_PATH": self.result_path,
             "BATCH_SIZE": self.batch_size,
+            "PAYLOAD_BUCKET": self.state_bucket if self.payload_key else None,
+            "PAYLOAD_KEY": self.payload_key,
             "STORED_RESULT": 1 if self.stored_result else None,
             "EXECUTION_ID": self.execution_id,
             "FMI_COMM_NAME": self.fmi.comm_name,
@@ -86,3 +96,9 @@ class RankEvent:
             "RENDEZVOUS_PORT": self.fmi.rendezvous_port,
         }
         return {name: str(value) for name, value in values.items() if value is not None}
+
+
+def _course_data_path(files: Sequence[str]) -> str | None:
+    """The course's DATA_PATH of a rank with partitions: a key, a JSON list of several, or none."""
+    value = course_form(files)
+    return json.dumps(value) if isinstance(value, list) else value

@@ -16,13 +16,14 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import NoReturn
 
+from containers.executor.bundle_modules import bundle_first
 from containers.executor.output import capture
 
 log = logging.getLogger(__name__)
@@ -45,15 +46,16 @@ class ScriptResult:
     traceback: str | None = None
 
 
-def run(path: Path, bundle_root: Path) -> ScriptResult:
+def run(path: Path, bundle_root: Path, arguments: Sequence[str] = ()) -> ScriptResult:
     """Run the script at ``path``; never raises what the script raises.
 
-    The working directory and the first import directory are the script's own. What it changes of the process'
-    directory, import path, arguments, timer, logging and folder for temporary files is undone, and modules
-    below ``bundle_root`` are forgotten.
+    The working directory and the first import directory are the script's own, the second one is the bundle's.
+    What it changes of the process' directory, import path, arguments, timer, logging and folder for temporary
+    files is undone, and modules below ``bundle_root`` are forgotten.
     """
     process, threads = os.getpid(), set(threading.enumerate())
-    with _as_main(path, bundle_root), capture() as tail:
+    folders = list(dict.fromkeys([path.parent, bundle_root])) if bundle_root.is_dir() else [path.parent]
+    with bundle_first(folders, bundle_root), _as_main(path, folders, arguments), capture() as tail:
         result = _run(path)
         if os.getpid() != process:
             _end_copy(result)
@@ -159,7 +161,7 @@ def _frames_of_script(frames: TracebackType | None) -> TracebackType | None:
 
 
 @contextmanager
-def _as_main(path: Path, bundle_root: Path) -> Iterator[None]:
+def _as_main(path: Path, folders: Sequence[Path], arguments: Sequence[str]) -> Iterator[None]:
     """The process as the script expects it, and as it was before when the script is done."""
     root = logging.getLogger()
     before = Path.cwd(), list(sys.path), list(sys.argv), sys.dont_write_bytecode, tempfile.tempdir
@@ -167,8 +169,8 @@ def _as_main(path: Path, bundle_root: Path) -> Iterator[None]:
     try:
         if path.parent.is_dir():
             os.chdir(path.parent)
-        sys.path.insert(0, str(path.parent))
-        sys.argv = [str(path)]
+        sys.path[:0] = map(str, folders)
+        sys.argv = [str(path), *arguments]
         # A .pyc is trusted by its source's second and size, which two versions of a bundle may share.
         sys.dont_write_bytecode = True
         importlib.invalidate_caches()
@@ -180,17 +182,3 @@ def _as_main(path: Path, bundle_root: Path) -> Iterator[None]:
         root.handlers[:] = log_handlers
         root.setLevel(log_level)
         logging.disable(logging_off)
-        _drop_modules_below(bundle_root)
-
-
-def _drop_modules_below(root: Path) -> None:
-    folder = root if root.is_dir() else root.parent
-    for name, module in list(sys.modules.items()):
-        if any(Path(place).is_relative_to(folder) for place in _places(module)):
-            del sys.modules[name]
-
-
-def _places(module: ModuleType) -> list[str]:
-    """Where a module was loaded from; a namespace package has only a path."""
-    origin = getattr(module, "__file__", None)
-    return [origin] if origin else list(getattr(module, "__path__", []))

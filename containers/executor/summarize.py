@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from containers.executor import outcomes
 from containers.executor.clients import PARALLEL_REQUESTS, s3
+from containers.executor.course_payload import COURSE_KEY, replaced_by_another
 from containers.executor.mendable import is_mendable, looks_like_memory
 from containers.executor.outcomes import COMBINED_NAME, Outcome
 from inference.unbroken import unbroken
@@ -54,11 +55,13 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     world_size: int = event["world_size"]
     _check_outcomes(event)
     results = _fresh_objects(event, "json")
-    missing = [rank for rank, body in enumerate(results) if body is None]
+    # The course's scripts write none where there is nothing to do.
+    missing = [rank for rank, body in enumerate(results[: event["working_ranks"]]) if body is None]
     if event["result_required"] and missing:
         raise ResultMissing(
             f"{_ranks(missing)} wrote no result: the script has to write {event['result_path']}/<rank>.json "
             f"to bucket {event['bucket']} in every execution (it finds both in RESULT_PATH and S3_BUCKET)."
+            f"{_whose_payload(event)}"
         )
     parsed = [_parse(event, rank, body) for rank, body in enumerate(results) if body is not None]
     summary = {
@@ -73,11 +76,23 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         "predictions_key": _combine_predictions(event),
         "samples": sum(_whole(result.get("num_samples")) for result in parsed),
         "metrics": (parsed[0].get("world_metrics") or {}) if parsed else {},
+        "warnings": event["warnings"],
         "request_ids": {**event["request_ids"], "summarize": context.aws_request_id},
     }
     if refused := [str(reason) for result in parsed for reason in _listed(result.get("refused_partitions"))]:
         raise PartitionsRefused(_without(refused, summary))
     return summary
+
+
+def _whose_payload(event: Mapping[str, Any]) -> str:
+    """A further cause of missing results, for scripts that read the course's payload."""
+    other = replaced_by_another(event["bucket"], event["execution_id"]) if event["data_bucket"] else None
+    return (
+        f" Execution {other} has replaced {COURSE_KEY} in that bucket meanwhile: scripts that read it there "
+        "can run in one execution at a time; others read PAYLOAD_KEY in PAYLOAD_BUCKET."
+        if other
+        else ""
+    )
 
 
 def _without(refused: Sequence[str], summary: Mapping[str, Any]) -> str:
@@ -113,26 +128,36 @@ def _check_outcomes(event: Mapping[str, Any]) -> None:
 
 
 def _fresh_objects(event: Mapping[str, Any], suffix: str) -> list[bytes | None]:
-    """The bodies of ``<result_path>/<rank>.<suffix>`` by rank; None where this execution wrote none."""
+    """The bodies of ``<result_path>/<rank>.<suffix>`` by rank; None where this execution wrote none.
+
+    The course's scripts write to the data's bucket, which is mostly the same one.
+    """
     # S3 keeps whole seconds, and what an earlier execution left under the same result path is not this one's.
     earliest = datetime.fromtimestamp(
         math.floor(datetime.fromisoformat(event["started_at"]).timestamp()), UTC
     )
 
-    def get(key: str) -> bytes | None:
-        found = s3().get_object(Bucket=event["bucket"], Key=key)
-        return found["Body"].read() if found["LastModified"] >= earliest else None
+    buckets = dict.fromkeys([event["bucket"], event["data_bucket"] or event["bucket"]])
 
     def read(rank: int) -> bytes | None:
         key = f"{event['result_path']}/{rank}.{suffix}"
-        try:
-            return unbroken(f"s3://{event['bucket']}/{key}", lambda: get(key))
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-                return None
-            raise
+        bodies = (_fresh_object(bucket, key, earliest) for bucket in buckets)
+        return next((body for body in bodies if body is not None), None)
 
     return _in_parallel(read, event["world_size"])
+
+
+def _fresh_object(bucket: str, key: str, earliest: datetime) -> bytes | None:
+    def get() -> bytes | None:
+        found = s3().get_object(Bucket=bucket, Key=key)
+        return found["Body"].read() if found["LastModified"] >= earliest else None
+
+    try:
+        return unbroken(f"s3://{bucket}/{key}", get)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            return None
+        raise
 
 
 def _parse(event: Mapping[str, Any], rank: int, body: bytes) -> dict[str, Any]:

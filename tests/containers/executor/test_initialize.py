@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from containers.executor import clients, initialize
-from containers.executor.payload import InputError
+from containers.executor.mistakes import InputError
 from tests.containers.executor.conftest import ACCOUNT_CONCURRENCY, BUCKET
 from tests.containers.executor.test_payload import FOLDER, PARTITIONS, SCRIPT
 
@@ -57,6 +57,7 @@ def test_folder_shape(uploaded: S3Client, context: SimpleNamespace) -> None:
         "execution_id": "run-7",
         "attempt": 1,
         "bucket": BUCKET,
+        "data_bucket": None,
         "state_bucket": BUCKET,
         "manifest_key": "executions/run-7/ranks.json",
         "outcome_prefix": "executions/run-7/outcomes",
@@ -65,7 +66,9 @@ def test_folder_shape(uploaded: S3Client, context: SimpleNamespace) -> None:
         "rendezvous": None,
         "result_path": "executions/run-7/results",
         "result_required": False,
+        "working_ranks": 4,
         "started_at": "2026-11-21T12:00:00.500Z",
+        "warnings": [],
         "request_ids": {"initialize": "request-1"},
     }
     ranks = manifest(uploaded, output)

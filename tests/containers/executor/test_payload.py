@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from containers.executor.payload import InputError, parse
+from containers.executor.mistakes import InputError
+from containers.executor.payload import parse
 
 FOLDER: dict[str, Any] = {
     "bucket": "b",

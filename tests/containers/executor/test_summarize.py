@@ -38,11 +38,14 @@ def event(world_size: int = 2, required: bool = True, started_s_ago: float = 5) 
         "attempt": 1,
         "outcome_prefix": "executions/run-7/outcomes",
         "bucket": BUCKET,
+        "data_bucket": None,
         "state_bucket": BUCKET,
         "world_size": world_size,
+        "working_ranks": world_size,
         "result_path": PATH,
         "result_required": required,
         "started_at": started.isoformat().replace("+00:00", "Z"),
+        "warnings": [],
         "request_ids": {"initialize": "request-0"},
         "map": {"MapRunArn": "not trusted"},
     }
@@ -74,6 +77,7 @@ def test_results_are_combined_in_rank_order(s3: S3Client, context: SimpleNamespa
         "predictions_key": None,
         "samples": 21,
         "metrics": {"MAE": 0.1},
+        "warnings": [],
         "request_ids": {"initialize": "request-0", "summarize": "request-1"},
     }
     combined = json.loads(s3.get_object(Bucket=BUCKET, Key=summary["combined_key"])["Body"].read())
@@ -180,6 +184,37 @@ def test_a_missing_result_is_refused(s3: S3Client, context: SimpleNamespace) -> 
     write_result(s3, 1, {})
     with pytest.raises(ResultMissing, match=r"^Ranks 0, 2, 3 wrote no result: .*my results/1/<rank>\.json"):
         summarize.handler(event(4), context)
+
+
+def test_a_rank_without_data_may_leave_no_result(s3: S3Client, context: SimpleNamespace) -> None:
+    for rank in range(3):
+        write_outcome(rank)
+    for rank in range(2):
+        write_result(s3, rank, {"rank": rank})
+    summary = summarize.handler(event(3) | {"working_ranks": 2}, context)
+    combined = json.loads(s3.get_object(Bucket=BUCKET, Key=summary["combined_key"])["Body"].read())
+    assert [result["rank"] for result in combined] == [0, 1]
+
+
+def test_results_may_lie_in_the_datas_bucket(s3: S3Client, context: SimpleNamespace) -> None:
+    s3.create_bucket(Bucket="data-bucket")
+    for rank in range(2):
+        write_outcome(rank)
+    s3.put_object(Bucket="data-bucket", Key=f"{PATH}/0.json", Body=b'{"rank": 0}')
+    write_result(s3, 1, {"rank": 1})
+    summary = summarize.handler(event() | {"data_bucket": "data-bucket"}, context)
+    combined = json.loads(s3.get_object(Bucket=BUCKET, Key=summary["combined_key"])["Body"].read())
+    assert [result["rank"] for result in combined] == [0, 1]
+
+
+def test_missing_results_may_be_where_another_executions_payload_said(
+    s3: S3Client, context: SimpleNamespace
+) -> None:
+    write_outcome(0)
+    other = {"execution_id": "run-8", "bucket": BUCKET, "result_path": "elsewhere"}
+    s3.put_object(Bucket=BUCKET, Key="payload.json", Body=json.dumps(other))
+    with pytest.raises(ResultMissing, match=r"Execution run-8 has replaced payload\.json .* PAYLOAD_KEY"):
+        summarize.handler(event(1) | {"data_bucket": BUCKET}, context)
 
 
 def test_a_result_of_an_earlier_execution_is_refused(s3: S3Client, context: SimpleNamespace) -> None:
