@@ -61,6 +61,7 @@ module "executor" {
   source = "./modules/executor"
 
   name_prefix          = var.name_prefix
+  execute_name         = var.executor_name
   image_uri            = module.registry.image_uris["executor"]
   architecture         = var.architecture
   bucket               = module.storage.bucket

@@ -23,6 +23,11 @@ output "functions" {
   value       = merge(module.executor.function_names, module.rendezvous.function_names)
 }
 
+output "executor_log_group" {
+  description = "Name of the log group of the function that runs the ranks, for helper scripts that ask for one; without /aws/lambda/ it is the function's name."
+  value       = module.executor.log_groups["execute"]
+}
+
 output "executor_memory_mb" {
   description = "Memory of a rank in MB."
   value       = var.executor_memory_mb

@@ -128,6 +128,22 @@ variable "architecture" {
   }
 }
 
+variable "executor_name" {
+  description = "Name of the function that runs the ranks, and after /aws/lambda/ of its log group; null for <name_prefix>-execute. The course's helper scripts look for cosmic-executor."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.executor_name == null || try(startswith(var.executor_name, "${var.name_prefix}-") && can(regex("^[a-z0-9-]{1,63}[a-z0-9]$", var.executor_name)), false)
+    error_message = "executor_name has to start with name_prefix and a hyphen, so that deployments do not meet, and to be at most 64 lower case letters, digits and hyphens that do not end with a hyphen."
+  }
+
+  validation {
+    condition     = var.executor_name == null || !contains([for name in ["initialize", "summarize", "find-rendezvous", "publish-address"] : "${var.name_prefix}-${name}"], coalesce(var.executor_name, "-"))
+    error_message = "executor_name cannot be the name of another function of the deployment."
+  }
+}
+
 variable "executor_memory_mb" {
   description = "Memory of a rank in MB; its share of processors grows with it, one for each 1,769 MB. New accounts are limited to 3008."
   type        = number

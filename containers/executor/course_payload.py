@@ -75,11 +75,11 @@ def replaced_by_another(bucket: str, execution_id: str) -> str | None:
     other = there.get("execution_id") if isinstance(there, dict) else None
     if other in (None, execution_id) or datetime.now(UTC) - found["LastModified"] > LONGEST_RUN:
         return None
-    return None if _is_finished(there, found["LastModified"]) else str(other)
+    return None if _is_finished(bucket, there.get("result_path"), found["LastModified"]) else str(other)
 
 
-def _is_finished(payload: Mapping[str, Any], since: datetime) -> bool:
+def _is_finished(bucket: str, result_path: object, since: datetime) -> bool:
     """Whether an execution combined its results after its payload was written."""
-    key = f"{payload.get('result_path')}/{COMBINED_NAME}"
-    combined = list_objects(str(payload.get("bucket")), key, most=1)
+    key = f"{result_path}/{COMBINED_NAME}"
+    combined = list_objects(bucket, key, most=1)
     return any(entry["Key"] == key and entry["LastModified"] >= since for entry in combined)

@@ -32,8 +32,23 @@ run "everything" {
   }
 
   assert {
+    condition     = output.executor_log_group == "/aws/lambda/cosmic-execute"
+    error_message = "Helper scripts find the ranks' logs by this output."
+  }
+
+  assert {
     condition     = output.rendezvous_domain == null
     error_message = "There is no record without a domain."
+  }
+}
+
+run "with_the_courses_log_group" {
+  command = apply
+  variables { executor_name = "cosmic-executor" }
+
+  assert {
+    condition     = output.executor_log_group == "/aws/lambda/cosmic-executor" && output.functions["execute"] == "cosmic-executor" && output.log_groups["execute"] == output.executor_log_group
+    error_message = "The course's helper scripts have this name in them."
   }
 }
 

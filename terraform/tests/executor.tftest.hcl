@@ -30,7 +30,15 @@ run "policies" {
 
   assert {
     condition     = one([for statement in data.aws_iam_policy_document.initialize.statement : statement.resources if statement.sid == "WriteManifest"]) == toset(["arn:aws:s3:::own/executions/*"])
-    error_message = "Initialize writes the manifest and nothing else."
+    error_message = "Of the executions' state Initialize writes what is below executions/ and nothing else."
+  }
+
+  assert {
+    condition = (
+      one([for statement in data.aws_iam_policy_document.initialize.statement : statement.resources if statement.sid == "ReadSources"]) == toset(["arn:aws:s3:::own/*.py", "arn:aws:s3:::theirs/*.py"]) &&
+      one([for statement in data.aws_iam_policy_document.initialize.statement : statement.resources if statement.sid == "KeepPayload"]) == toset(["arn:aws:s3:::own/payload.json", "arn:aws:s3:::theirs/payload.json"])
+    )
+    error_message = "Of a bucket's objects Initialize reads sources, and it keeps the course's payload.json."
   }
 
   assert {
@@ -49,6 +57,22 @@ run "what_scripts_may_delete" {
   assert {
     condition     = [for statement in data.aws_iam_policy_document.execute.statement : statement.resources if contains(statement.actions, "s3:DeleteObject")] == [toset(["arn:aws:s3:::own/fmi/*"])]
     error_message = "A user's script deletes messages of the S3 channel, and no result or data."
+  }
+}
+
+run "the_courses_name_of_the_function" {
+  command = plan
+  module { source = "./modules/executor" }
+  variables { execute_name = "test-executor" }
+
+  assert {
+    condition     = output.function_names == { initialize = "test-initialize", execute = "test-executor", summarize = "test-summarize" }
+    error_message = "Only the function that runs the ranks has another name."
+  }
+
+  assert {
+    condition     = output.log_groups["execute"] == "/aws/lambda/test-executor"
+    error_message = "Its log group follows."
   }
 }
 

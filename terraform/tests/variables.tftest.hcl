@@ -54,6 +54,18 @@ run "each_of_these_is_refused" {
   ]
 }
 
+run "the_name_of_another_team" {
+  command = plan
+  variables { executor_name = "their-executor" }
+  expect_failures = [var.executor_name]
+}
+
+run "the_name_of_another_function" {
+  command = plan
+  variables { executor_name = "cosmic-summarize" }
+  expect_failures = [var.executor_name]
+}
+
 run "too_long_for_the_names_made_of_it" {
   command = plan
 

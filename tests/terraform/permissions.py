@@ -27,6 +27,8 @@ what follows from it.
 REASONS = {
     "FindBundleAndData": "lists bundle and data, to deal them out and to refuse an input that names nothing",
     "WriteManifest": "writes which rank does what",
+    "ReadSources": "looks which packages a script imports, before a world is started",
+    "KeepPayload": "writes `payload.json` for the course's scripts, and reads whose is there",
     "ReadAddress": "reads where the rendezvous server is",
     "StartServer": "has the server started for an execution",
     "CheckConcurrency": "refuses a world that the account cannot run at once; knows no resources",

@@ -1,6 +1,10 @@
 # The three functions of the state machine, from one image.
 
 locals {
+  names = {
+    for key in keys(local.functions) : key => key == "execute" && var.execute_name != null ? var.execute_name : "${var.name_prefix}-${key}"
+  }
+
   common = {
     STATE_BUCKET = var.bucket
     LOG_LEVEL    = var.log_level
@@ -43,7 +47,7 @@ module "function" {
   source   = "../function"
   for_each = local.functions
 
-  name                 = "${var.name_prefix}-${each.key}"
+  name                 = local.names[each.key]
   description          = each.value.description
   image_uri            = var.image_uri
   handler              = "containers.executor.${each.key}.handler"

@@ -25,6 +25,19 @@ data "aws_iam_policy_document" "initialize" {
     resources = ["${var.bucket_arn}/executions/*"]
   }
 
+  # What the script imports is looked up before a world is started; of the bundle no more than its sources.
+  statement {
+    sid       = "ReadSources"
+    actions   = ["s3:GetObject"]
+    resources = [for arn in local.bucket_arns : "${arn}/*.py"]
+  }
+
+  statement {
+    sid       = "KeepPayload"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = [for arn in local.bucket_arns : "${arn}/payload.json"]
+  }
+
   statement {
     sid       = "CheckConcurrency"
     actions   = ["lambda:GetAccountSettings"]

@@ -9,6 +9,12 @@ variable "name_prefix" {
   }
 }
 
+variable "execute_name" {
+  description = "Name of the function that runs the ranks; null for <name_prefix>-execute."
+  type        = string
+  default     = null
+}
+
 variable "image_uri" {
   description = "URI of the executor image."
   type        = string
