@@ -44,13 +44,13 @@ def sweep_of(arguments: argparse.Namespace) -> Sweep:
         record = read_record(arguments.output)
         plan = replace(record.plan, repetitions=arguments.runs or record.plan.repetitions)
         return Sweep(plan, record.input, record.target, record.budget_usd)
-    source = Input(arguments.payload, arguments.script)
+    source = Input(arguments.payload, arguments.script, arguments.requirements)
     axes = {axis: tuple(getattr(arguments, name)) for name, axis in _AXES.items()}
     return Sweep(_plan(arguments, Grid(axes), source, SweepFile(Grid())), source)
 
 
 def _from_file(arguments: argparse.Namespace, file: SweepFile) -> Sweep:
-    source = Input(file.payload, file.script)
+    source = Input(file.payload, file.script, file.requirements)
     return Sweep(_plan(arguments, file.grid, source, file), source, budget_usd=file.budget_usd)
 
 

@@ -13,6 +13,7 @@ from experiment.clients import Clients
 from experiment.console import Reporter
 from experiment.deployment import Deployment
 from experiment.errors import PreflightError, TargetError
+from experiment.function_platform import FunctionPlatform, of_image
 from experiment.places import LOCAL_STATE, REPOSITORY
 from experiment.preflight import Preflight, check_account
 from experiment.running import stop_running
@@ -98,6 +99,10 @@ class AwsTarget:
                 stop_running(clients.stepfunctions, outputs["state_machine_arn"], reporter.say)
             terraform.destroy(known, step.update)
         return True
+
+    def function_platform(self, deployment: Deployment) -> FunctionPlatform:
+        """The image of the deployment's architecture."""
+        return of_image(deployment.architecture)
 
     def release(self, *, abandoned: bool) -> None:
         """Nothing to do: the deployment stays until ``make destroy``."""

@@ -7,6 +7,7 @@
       TargetError            no deployment to run on, or it cannot be reached
         PreflightError       something about the account or the deployment that a run would fail for
       PayloadError           a payload file that cannot be used
+      RequirementsError      packages that cannot be brought to the functions
       ResultsError           the output folder cannot be used
       DeliveryError          a place where prepared data cannot go
       ModelError             too few runs to predict from, or nothing meets what was asked for
@@ -34,6 +35,10 @@ class PreflightError(TargetError):
 
 class PayloadError(ExperimentError):
     """A ``--payload`` file that is not one of the input shapes."""
+
+
+class RequirementsError(ExperimentError):
+    """A ``--requirements`` file that cannot be read, or packages that cannot be had for the functions."""
 
 
 class DeliveryError(ExperimentError):

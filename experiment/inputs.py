@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from experiment.console import Reporter
 from experiment.errors import SweepError
+from experiment.function_platform import FunctionPlatform
+from experiment.packages import upload_packages
 from experiment.payloads import read_payload, sample_payload, script_payload, with_overrides
 from experiment.plan import RunSpec, Setting, number, source_name
+from experiment.requirements_file import read_requirements
 from experiment.scaling_model import GALAXY_BYTES
 from experiment.upload import partitions_for, upload_bundle, upload_sample, upload_script
 from inference.synthetic import SAMPLE_SIZE
@@ -46,6 +49,8 @@ class Input:
 
     payload: Path | None = None
     script: Path | None = None
+    requirements: Path | None = None
+    """What a payload's or script's functions are to have beside the image's packages, for pip."""
 
     @property
     def source(self) -> str:
@@ -59,8 +64,14 @@ class Input:
             raise SweepError(
                 "a script reads no partitions: leave out files and partition_mb, or use a payload"
             )
+        if self.requirements is not None:
+            read_requirements(self.requirements)
         if self.payload is not None:
             content = read_payload(self.payload)
+            if self.requirements is not None and content.get("requirements"):
+                raise SweepError(
+                    f"{self.payload} has requirements already: take them out, or leave out --requirements"
+                )
             for item in settings:
                 with_overrides(content, RunSpec(partition_mb=item.partition_mb))
         elif self.script is None:
@@ -82,14 +93,24 @@ class Input:
         counts = _counts(settings)
         return {item: _sample_data(item, counts[item]) for item in settings}
 
-    def upload(self, s3: S3Client, bucket: str, settings: Sequence[Setting], reporter: Reporter) -> Build:
-        """Upload what is not there yet; how to make a run's input."""
+    def upload(
+        self,
+        s3: S3Client,
+        bucket: str,
+        settings: Sequence[Setting],
+        reporter: Reporter,
+        platform: FunctionPlatform,
+    ) -> Build:
+        """Upload what is not there yet, for functions on ``platform``; how to make a run's input."""
         if self.payload is not None:
             content = read_payload(self.payload)
+            own = str(content.get("bucket") or bucket)
+            content |= self._packages(s3, own, reporter, platform)
             return lambda spec, _: with_overrides(content, spec)
         if self.script is not None:
+            packages = self._packages(s3, bucket, reporter, platform)
             key = upload_script(s3, bucket, self.script, reporter)
-            return lambda spec, _: script_payload(spec, bucket, key)
+            return lambda spec, _: {**script_payload(spec, bucket, key), **packages}
         upload_bundle(s3, bucket, reporter)
         counts = _counts(settings)
         prefixes = {
@@ -98,6 +119,15 @@ class Input:
         return lambda spec, name: sample_payload(
             spec, bucket, prefixes[counts[spec.setting]], f"results/{name}"
         )
+
+    def _packages(
+        self, s3: S3Client, bucket: str, reporter: Reporter, platform: FunctionPlatform
+    ) -> dict[str, str]:
+        """What an execution's input says of packages that the functions lack."""
+        if self.requirements is None:
+            return {}
+        key = upload_packages(s3, bucket, self.requirements, platform, reporter)
+        return {} if key is None else {"requirements": key}
 
 
 def _counts(settings: Sequence[Setting]) -> dict[Setting, int]:

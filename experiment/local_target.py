@@ -19,6 +19,7 @@ from experiment.console import Reporter
 from experiment.deployment import Deployment
 from experiment.errors import TargetError, TerraformError
 from experiment.fingerprint import fingerprint
+from experiment.function_platform import FunctionPlatform, architecture_here, of_image, of_this_machine
 from experiment.interrupts import undisturbed
 from experiment.local_lock import LocalLock
 from experiment.local_root import local_root
@@ -95,6 +96,11 @@ class LocalTarget:
                 with undisturbed(reporter.say):
                     self.release(abandoned=True)
                 raise
+
+    def function_platform(self, _: Deployment) -> FunctionPlatform:
+        """The image that was built here, or this interpreter where functions are processes."""
+        containers = self._cloud is not None and self._cloud.runtime == "container"
+        return of_image(architecture_here()) if containers else of_this_machine()
 
     def release(self, *, abandoned: bool) -> None:
         """Stop the embedded AWS if this run started it and was abandoned, unless another command uses it too;

@@ -164,6 +164,7 @@ class _Session:
             self.deployment.bucket,
             [spec.setting for spec in specs],
             self.reporter,
+            self.target.function_platform(self.deployment),
         )
         order = {spec.run_id: index for index, spec in enumerate(options.plan.runs())}
         seconds = {spec.run_id: prediction.seconds for spec, prediction in predicted.runs}

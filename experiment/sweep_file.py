@@ -25,6 +25,7 @@ class SweepFile:
     budget_usd: float | None = None
     payload: Path | None = None
     script: Path | None = None
+    requirements: Path | None = None
 
 
 def read_sweep_file(path: Path) -> SweepFile:
@@ -72,7 +73,9 @@ class _Reader:
         return self._made(Grid(axes, extra), rest)
 
     def _made(self, grid: Grid, rest: dict[str, object]) -> SweepFile:
-        for name in ("payload", "script"):
+        if "requirements" in rest and not rest.keys() & {"payload", "script"}:
+            raise SweepError(f"{self._path}: requirements are of a payload or a script: give one")
+        for name in ("payload", "script", "requirements"):
             if name in rest:
                 rest[name] = self._path.parent / str(rest[name])
                 if not Path(str(rest[name])).is_file():
@@ -140,4 +143,5 @@ _REST: dict[str, Callable[[str], object]] = {
     "budget_usd": amount,
     "payload": str,
     "script": str,
+    "requirements": str,
 }

@@ -33,6 +33,7 @@ class SweepRecord:
             "target": self.target,
             "payload": _text(self.input.payload),
             "script": _text(self.input.script),
+            "requirements": _text(self.input.requirements),
             "budget_usd": self.budget_usd,
             "seed": self.plan.seed,
             "repetitions": self.plan.repetitions,
@@ -53,7 +54,7 @@ def read_record(folder: Path) -> SweepRecord:
                 f"{path} was written by version {found['schema_version']} and this is {SCHEMA_VERSION}: name "
                 "another --output"
             )
-        given = Input(_path(found["payload"]), _path(found["script"]))
+        given = Input(_path(found["payload"]), _path(found["script"]), _path(found.get("requirements")))
         plan = Plan(
             settings=tuple(Setting(**setting) for setting in found["settings"]),
             repetitions=found["repetitions"],

@@ -7,6 +7,7 @@ from typing import Protocol
 from experiment.clients import Clients
 from experiment.console import Reporter
 from experiment.deployment import Deployment
+from experiment.function_platform import FunctionPlatform
 
 
 class Target(Protocol):
@@ -24,6 +25,9 @@ class Target(Protocol):
     @property
     def clients(self) -> Clients:
         """Clients for it; valid after :meth:`prepare`."""
+
+    def function_platform(self, deployment: Deployment) -> FunctionPlatform:
+        """What its functions run on; valid after :meth:`prepare`."""
 
     def release(self, *, abandoned: bool) -> None:
         """Let go of the target; ``abandoned`` when interrupted or failed: end what was started here."""

@@ -34,6 +34,7 @@ examples:
   run_experiment.py --memory 2048 4096 10240 --world-size 4 --dry-run      what would it take and cost?
   run_experiment.py --target aws --sweep examples/sweep.yaml --budget 5
   run_experiment.py --script hello.py --world-size 4  a script of your own; shows what each rank printed
+  run_experiment.py --script fit.py --requirements requirements.txt        with packages that the image lacks
   run_experiment.py --payload my-input.json           an execution input of your own
 
 docs/experiments.md explains sweeps and every file that is written, docs/cost.md the cost line by line.
@@ -54,6 +55,12 @@ def parser() -> argparse.ArgumentParser:
     instead.add_argument("--script", type=Path, metavar="FILE.py", help="run this instead of AstroMAE")
     instead.add_argument(
         "--payload", type=Path, metavar="FILE.json", help="execution input instead of the sample"
+    )
+    made.add_argument(
+        "--requirements",
+        type=Path,
+        metavar="FILE.txt",
+        help="with --script or --payload: packages that it needs and the image lacks, as for pip",
     )
     made.add_argument(
         "--containers",
@@ -144,7 +151,9 @@ def _check(made: argparse.ArgumentParser, arguments: argparse.Namespace) -> None
         made.error("--containers is for --target local: on AWS functions are containers anyway")
     if arguments.preflight and arguments.target != "aws":
         made.error("--preflight is for --target aws; the embedded AWS has what it needs")
-    for name in ("payload", "script", "sweep"):
+    if arguments.requirements is not None and not (arguments.script or arguments.payload):
+        made.error("--requirements is for --script and --payload; a --sweep file has a key for it")
+    for name in ("payload", "script", "requirements", "sweep"):
         path = getattr(arguments, name)
         if path is not None and not path.is_file():
             made.error(f"--{name} {path}: there is no such file")

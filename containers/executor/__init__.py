@@ -11,6 +11,7 @@ One file a handler, and beside them the parts they share:
     rank_event.py    what one rank is told           course_payload.py  the same for the course's scripts
     rendezvous.py    where the ranks meet            bundle.py        the script's objects, from S3
     script.py        runs the script                 bundle_modules.py  what its imports find
+    archive.py       packages, before they come  packages.py      the same while a script runs
     outcomes.py      what became of a rank           mendable.py      whether another attempt can mend it
     output.py        what a script prints            last_word.py     of a rank that was killed
     digest.py        whether inputs are the same     clients.py       AWS clients, one of each a process

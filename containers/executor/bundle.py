@@ -26,7 +26,7 @@ from containers.executor.payload import TMP
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-_TRANSFER = TransferConfig(multipart_threshold=32 * 2**20, multipart_chunksize=16 * 2**20, max_concurrency=4)
+TRANSFER = TransferConfig(multipart_threshold=32 * 2**20, multipart_chunksize=16 * 2**20, max_concurrency=4)
 
 
 class BundleError(RuntimeError):
@@ -160,6 +160,11 @@ def _describe(path: Path, etag: str) -> _Cached | None:
     return _Cached(etag, stat.st_size, stat.st_mtime_ns)
 
 
+def forget_all() -> int:
+    """Remove every file that was downloaded, whichever execution it was for; returns how many."""
+    return _forget(_cache)
+
+
 def _forget(paths: Iterable[Path]) -> int:
     """Remove files that were downloaded; returns how many."""
     gone = list(paths)
@@ -180,7 +185,7 @@ def _fetch(client: S3Client, bucket: str, path: Path, one: _Object) -> None:
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        client.download_file(bucket, one.key, str(partial), Config=_TRANSFER)
+        client.download_file(bucket, one.key, str(partial), Config=TRANSFER)
         partial.replace(path)
     except RetriesExceededError as error:
         raise BundleError(

@@ -99,7 +99,15 @@ def _is_installed(name: str) -> bool:
 
 
 def _is_below(module: ModuleType, root: Path) -> bool:
-    folder = root if root.is_dir() else root.parent
+    return _lies_in(module, root if root.is_dir() else root.parent)
+
+
+def modules_below(folder: Path) -> dict[str, ModuleType]:
+    """The modules in memory that were loaded from below a folder, by name."""
+    return {name: module for name, module in list(sys.modules.items()) if _lies_in(module, folder)}
+
+
+def _lies_in(module: ModuleType, folder: Path) -> bool:
     return any(Path(place).is_relative_to(folder) for place in _places(module))
 
 

@@ -21,10 +21,12 @@ MOST_NAMED = 20
 """Missing packages that a message names."""
 
 
-def checks(wanted: ExecutionInput, provided: frozenset[str] = frozenset()) -> list[Callable[[], object]]:
+def checks(
+    wanted: ExecutionInput, provided: Callable[[], Collection[str]] = frozenset
+) -> list[Callable[[], object]]:
     """The checks of a bundle, each of which raises InputError.
 
-    ``provided`` are the modules and packages, by name, that come neither with the image nor with the bundle.
+    ``provided`` tells the names of modules and packages that come neither with the image nor with the bundle.
     """
 
     @cache
@@ -34,7 +36,7 @@ def checks(wanted: ExecutionInput, provided: frozenset[str] = frozenset()) -> li
     return [
         lambda: _check_script(wanted, sizes()),
         lambda: _check_data(wanted, sizes()),
-        lambda: _check_imports(wanted, sizes(), provided),
+        lambda: _check_imports(wanted, sizes(), provided()),
     ]
 
 
@@ -109,5 +111,6 @@ def _missing(files: Mapping[str, str]) -> str:
     more = f" and {len(files) - MOST_NAMED} more" if len(files) > MOST_NAMED else ""
     return (
         f"The script imports what neither the image nor the bundle has: {', '.join(named)}{more}: "
-        'give the packages in "requirements", or put their folders into the bundle beside the script.'
+        "give the packages to run_experiment.py --requirements, "
+        "or put their folders into the bundle beside the script."
     )

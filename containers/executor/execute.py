@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from containers.executor import bundle, last_word, outcomes, script
+from containers.executor import bundle, last_word, outcomes, packages, script
 from containers.executor.bundle import local_path
 from containers.executor.digest import digest
 from containers.executor.rank_event import RankEvent
@@ -73,17 +73,19 @@ def _is_cold_start() -> bool:
 
 
 def _run(rank: RankEvent, outcome: outcomes.Outcome) -> None:
+    brought = packages.bring(rank.bucket, rank.requirements, rank.requirements_etag)
     download = bundle.download(rank.bucket, rank.object_type, rank.S3_object_name)
-    outcome.download_seconds = download.seconds
-    outcome.download_bytes = download.bytes
+    outcome.download_seconds = download.seconds + (brought.seconds if brought else 0.0)
+    outcome.download_bytes = download.bytes + (brought.bytes if brought else 0)
     outcome.objects_downloaded = download.objects_downloaded
     outcome.objects_cached = download.objects_cached
     variables = {
-        "DOWNLOAD_SECONDS": f"{download.seconds:.6f}",
+        "DOWNLOAD_SECONDS": f"{outcome.download_seconds:.6f}",
         "FMI_CONFIG": str(_write_fmi_config(rank)),
         **_work_id(rank, download.version),
     }
-    with script.variables({**variables, **rank.variables}):
+    variables |= rank.variables
+    with packages.importable(brought, variables) as found, script.variables(found):
         result = script.run(local_path(rank.script), download.root, rank.arguments)
     outcome.status = "succeeded" if result.exit_code == 0 else "failed"
     outcome.exit_code = result.exit_code
@@ -97,7 +99,8 @@ def _work_id(rank: RankEvent, bundle_version: str) -> dict[str, str]:
     if rank.data_version is None:
         return {}
     made_from = [os.environ.get("IMAGE"), bundle_version, rank.script, rank.data_version, rank.batch_size]
-    return {"WORK_ID": digest([*made_from, sorted(rank.variables.items()), rank.arguments])}
+    made_from += [sorted(rank.variables.items()), rank.arguments, rank.requirements_etag]
+    return {"WORK_ID": digest(made_from)}
 
 
 def _environment(rank: RankEvent) -> dict[str, str]:

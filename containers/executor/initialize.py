@@ -7,9 +7,11 @@ import logging
 import os
 import secrets
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from containers.executor import check_bundle, course_payload
+from containers.executor.archive import Archive, look_into
 from containers.executor.clients import lambda_, s3
 from containers.executor.digest import digest
 from containers.executor.listing import list_objects
@@ -38,10 +40,10 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     wanted = parse(event["input"])
     execution_id = event.get("execution_id") or event["execution_arn"].rpartition(":")[2]
-    files = _checked_files(wanted)
+    files, packages = _checked(wanted)
     attempt = int(event.get("attempt", 1))
     folder = attempt_folder(execution_id, attempt)
-    ranks = _rank_events(wanted, execution_id, attempt, files)
+    ranks = _rank_events(wanted, execution_id, attempt, files, packages)
     items = [rank.to_json() for rank in ranks]
     _check_items(items)
     manifest_key = f"{folder}/ranks.json"
@@ -73,21 +75,37 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     }
 
 
-def _checked_files(wanted: ExecutionInput) -> dict[str, str]:
-    """The ETags of the data files by key, once all is checked that can be known before a rank runs."""
+def _checked(wanted: ExecutionInput) -> tuple[dict[str, str], Archive | None]:
+    """The ETags of the data files by key, and the archive of packages, once all is checked that can be known
+    before a rank runs.
+    """
     files: dict[str, str] = {}
+
+    @cache
+    def packages() -> Archive | None:
+        return _packages(wanted)
+
+    def modules() -> frozenset[str]:
+        found = packages()
+        return frozenset() if found is None else found.modules
+
     raise_all(
         [
-            *check_bundle.checks(wanted),
+            packages,
+            *check_bundle.checks(wanted, modules),
             lambda: files.update(_data_files(wanted)),
             lambda: _check_concurrency(wanted.world_size),
         ]
     )
-    return files
+    return files, packages()
 
 
 def _rank_events(
-    wanted: ExecutionInput, execution_id: str, attempt: int, files: dict[str, str]
+    wanted: ExecutionInput,
+    execution_id: str,
+    attempt: int,
+    files: dict[str, str],
+    packages: Archive | None,
 ) -> list[RankEvent]:
     folder = attempt_folder(execution_id, attempt)
     # Fresh for every attempt: what is left of an earlier one can neither join this world nor disturb it.
@@ -115,6 +133,8 @@ def _rank_events(
             batch_size=wanted.batch_size,
             result_path=result_path,
             fmi=fmi,
+            requirements=wanted.requirements,
+            requirements_etag=None if packages is None else packages.etag,
             variables=wanted.variables,
             arguments=wanted.arguments,
             payload_key=course_payload.own_key(execution_id) if files else None,
@@ -137,6 +157,14 @@ def _write_course_payload(wanted: ExecutionInput, ranks: list[RankEvent]) -> lis
     for warning in warnings:
         log.warning("%s", warning)
     return warnings
+
+
+def _packages(wanted: ExecutionInput) -> Archive | None:
+    """The archive of packages that the image lacks, once it is known to fit."""
+    if wanted.requirements is None:
+        return None
+    space = os.environ.get("EXECUTE_EPHEMERAL_STORAGE_MB")
+    return look_into(wanted.bucket, wanted.requirements, int(space) * 2**20 if space else None)
 
 
 def _check_items(items: list[dict[str, Any]]) -> None:

@@ -26,8 +26,9 @@ class ExecutionInput:
     ``script`` and ``data_path`` are paths below ``/tmp/`` where the bundle's object ``KEY`` appears as
     ``/tmp/KEY``. ``file_limit`` is the most data files to use, ``None`` for all. ``result_path`` is an S3
     prefix in ``bucket`` without slashes at its ends; ``None`` when the user asked for no results.
-    ``rendezvous`` is false for scripts whose ranks do not talk to each other. ``variables`` and ``arguments``
-    are the script's own. ``typed`` is the input as the user gave it.
+    ``rendezvous`` is false for scripts whose ranks do not talk to each other. ``requirements`` is the key in
+    ``bucket`` of an archive with the packages that the image lacks. ``variables`` and ``arguments`` are the
+    script's own. ``typed`` is the input as the user gave it.
     """
 
     bucket: str
@@ -42,6 +43,7 @@ class ExecutionInput:
     batch_size: int | None
     result_path: str | None
     rendezvous: bool
+    requirements: str | None
     variables: dict[str, str]
     arguments: list[str]
     typed: Mapping[str, Any] = field(repr=False)
@@ -76,6 +78,7 @@ def parse(payload: object) -> ExecutionInput:
         batch_size=_whole_number(payload, "batch_size"),
         result_path=_key(payload, "result_path"),
         rendezvous=_truth(payload, "rendezvous", default=True),
+        requirements=_key(payload, "requirements"),
         variables=variables,
         arguments=arguments,
         typed=payload,
@@ -94,6 +97,7 @@ def _checks(payload: Mapping[str, Any]) -> list[Callable[[], object]]:
         lambda: _data_bucket(payload, _text(payload, "data_prefix")),
         lambda: _whole_number(payload, "batch_size"),
         lambda: _key(payload, "result_path"),
+        lambda: _key(payload, "requirements"),
         lambda: _truth(payload, "rendezvous", default=True),
         lambda: settings.environment(payload.get("environment")),
         lambda: settings.arguments(payload.get("arguments")),

@@ -30,6 +30,7 @@ class RankEvent:
 
     ``data_files`` are S3 keys in ``data_bucket``, in natural order, and ``data_version`` a digest of them and
     their contents. ``stored_result`` is true where an attempt that did not finish left a result of this rank.
+    ``requirements`` is the S3 key in ``bucket`` of an archive of packages, with the ETag that was checked.
     ``variables`` and ``arguments`` are what the user gives to the script. ``payload_key`` is, in the state's
     bucket, the execution's own :mod:`payload.json <containers.executor.course_payload>`; None without
     partitions.
@@ -57,6 +58,8 @@ class RankEvent:
     variables: dict[str, str] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
     payload_key: str | None = None
+    requirements: str | None = None
+    requirements_etag: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """An item of the manifest."""

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from experiment.console import Reporter
 from experiment.deployment import Deployment
+from experiment.function_platform import FunctionPlatform, of_image
 
 STARTED = datetime(2026, 11, 21, 10, tzinfo=UTC)
 DEPLOYMENT = Deployment(
@@ -175,6 +176,9 @@ class FakeTarget:
 
     def prepare(self, _: Reporter) -> Deployment:
         return self.deployment
+
+    def function_platform(self, deployment: Deployment) -> FunctionPlatform:
+        return of_image(deployment.architecture)
 
     def release(self, *, abandoned: bool) -> None:
         self.released.append(abandoned)

@@ -26,6 +26,7 @@ what follows from it.
 
 REASONS = {
     "FindBundleAndData": "lists bundle and data, to deal them out and to refuse an input that names nothing",
+    "ReadPackages": "reads what is in an archive of packages before any rank unpacks it",
     "WriteManifest": "writes which rank does what",
     "ReadSources": "looks which packages a script imports, before a world is started",
     "KeepPayload": "writes `payload.json` for the course's scripts, and reads whose is there",

@@ -19,6 +19,7 @@ locals {
       reserved_concurrency = -1
       environment = merge(
         local.common,
+        { EXECUTE_EPHEMERAL_STORAGE_MB = tostring(var.ephemeral_storage_mb) },
         var.reserved_concurrency < 0 ? {} : { EXECUTE_RESERVED_CONCURRENCY = tostring(var.reserved_concurrency) },
       )
     }

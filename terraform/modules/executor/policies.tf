@@ -20,6 +20,12 @@ data "aws_iam_policy_document" "initialize" {
   }
 
   statement {
+    sid       = "ReadPackages"
+    actions   = ["s3:GetObject"]
+    resources = local.object_arns
+  }
+
+  statement {
     sid       = "WriteManifest"
     actions   = ["s3:PutObject"]
     resources = ["${var.bucket_arn}/executions/*"]

@@ -31,7 +31,7 @@ def upload(s3: S3Client, files: Mapping[str, str | bytes]) -> None:
 def mistakes(provided: frozenset[str] = frozenset(), **changes: object) -> str:
     """What the checks say; nothing when they are content."""
     try:
-        raise_all(checks(parse({**INPUT, **changes}), provided))
+        raise_all(checks(parse({**INPUT, **changes}), lambda: provided))
     except InputError as error:
         return str(error)
     return ""
@@ -52,7 +52,7 @@ def test_all_packages_that_are_missing_are_named_at_once(s3: S3Client) -> None:
     assert mistakes() == (
         "The script imports what neither the image nor the bundle has: no_such_a (run.py), "
         "no_such_b (run.py), no_such_c (model.py), no_such_d (__init__.py): "
-        'give the packages in "requirements", '
+        "give the packages to run_experiment.py --requirements, "
         "or put their folders into the bundle beside the script."
     )
     names = frozenset(f"no_such_{letter}" for letter in "abcd")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from experiment.function_platform import IMAGE_PYTHON
+
 ROOT = Path(__file__).parents[3]
 HERE = ROOT / "containers" / "executor"
 
@@ -23,6 +25,13 @@ def test_requirements_are_the_tested_versions() -> None:
     wanted = pins(HERE / "requirements.txt")
     assert wanted
     assert {name: tested.get(name.lower()) for name in wanted} == wanted
+
+
+def test_packages_are_chosen_for_the_image_s_python() -> None:
+    [python] = re.findall(
+        r"^ARG BASE_IMAGE=\S+/python:(\S+?)-slim-bookworm$", (HERE / "Dockerfile").read_text(), re.M
+    )
+    assert IMAGE_PYTHON.rpartition(".")[0] == python
 
 
 @pytest.mark.parametrize("folder", ["containers/executor", "fmi", "fmilib", "inference"])
