@@ -50,7 +50,9 @@ def lab(course: Course, bundle: Path, tmp_path_factory: pytest.TempPathFactory) 
     """A deployment that may use the buckets of the scripts."""
     state = tmp_path_factory.mktemp("state")
     buckets = sorted({course.payload_bucket(name) for name in SCRIPTS})
-    target = LocalTarget(state=state, variables={"extra_buckets": buckets})
+    target = LocalTarget(
+        state=state, variables={"extra_buckets": buckets, "executor_name": "cosmic-executor"}
+    )
     deployment = target.prepare(Reporter())
     data = write_partitions(
         tmp_path_factory.mktemp("data") / "100MB", sample_set(12 * GALAXIES_A_FILE), count=12
