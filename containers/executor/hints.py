@@ -11,8 +11,8 @@ import re
 _HINTS = (
     (
         r"Weights only load failed",
-        'If you trust the file, give "environment": {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"} in the execution '
-        "input, or weights_only=False in the script.",
+        'If you trust the file, give "environment": {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"} in the '
+        "execution input, or weights_only=False in the script.",
     ),
     (
         r"^No module named '(?P<module>\w+)",
@@ -24,7 +24,7 @@ _HINTS = (
         "PyTorch's index for CPUs.",
     ),
     (
-        r"Torch not compiled with CUDA|deserialize object on a CUDA device|No CUDA GPUs|Found no NVIDIA driver",
+        r"Torch not compiled with CUDA|deserialize object on a CUDA device|Found no NVIDIA driver",
         'Functions have no GPU: if the script has an option for that, give it in "arguments", such as '
         '["--device", "cpu"].',
     ),
