@@ -30,8 +30,9 @@ _HINTS = (
     ),
     (
         r"\((?:NoSuchBucket|AccessDenied|AllAccessDisabled)\)",
-        "The script asked for a bucket that is not there or that the deployment may not use: take its name from "
-        'S3_BUCKET or DATA_BUCKET, correct it in the script, or add it to the Terraform variable "extra_buckets".',
+        "The script asked for a bucket that is not there or that the deployment may not use: take its name "
+        "from S3_BUCKET or DATA_BUCKET, correct it in the script, or add it to the Terraform variable "
+        "extra_buckets.",
     ),
 )
 
