@@ -25,6 +25,12 @@ def test_partitions() -> None:
     assert orders.described_data == "25MB/1.pt, 25MB/10.pt"
 
 
+def test_with_partitions_the_course_s_data_path_is_no_local_file() -> None:
+    course = {"DATA_FILES": '["25MB/1.pt"]', "DATA_PATH": "25MB/1.pt"}
+    orders = RankEnvironment.from_env(MINIMAL | course)
+    assert (orders.data_files, orders.data_path) == (("25MB/1.pt",), None)
+
+
 def test_a_local_file_and_defaults() -> None:
     orders = RankEnvironment.from_env(MINIMAL | {"DATA_PATH": "/tmp/a b/c.pt"})
     assert orders.data_path == Path("/tmp/a b/c.pt")
