@@ -20,7 +20,7 @@ from experiment.errors import RequirementsError
 
 NO_DEPENDENCIES = "no-deps"
 _COMMENT = re.compile(r"(?:^|\s)#(.*)$")
-_TO_BUILD = ("-e", "--editable", "git+", "hg+", "svn+", "bzr+")
+_TO_BUILD = ("-e", "--editable")
 _INDEX_OPTIONS = (
     "-i",
     "--index-url",
@@ -51,7 +51,7 @@ class Line:
     def requirement(self) -> Requirement | None:
         """What it asks for; None for an option, a path or a URL without a name."""
         try:
-            return None if self.is_option else Requirement(self.text)
+            return None if self.is_option else Requirement(self.text.partition(" --")[0])
         except InvalidRequirement:
             return None
 
@@ -137,7 +137,7 @@ def _option(text: str) -> tuple[str, str]:
 
 def _mistakes(line: Line, provided: Mapping[str, str], markers: Mapping[str, str]) -> Iterator[str]:
     """What is wrong with a line, in sentences."""
-    if line.text.startswith(_TO_BUILD) or " @ git+" in line.text or Path(line.text).is_dir():
+    if line.text.startswith(_TO_BUILD) or _is_unbuilt(line):
         yield (
             f"{line.place}: {line.text} would have to be built for the functions, which is not done here: "
             "name a wheel, or put its modules beside the script."
@@ -158,6 +158,13 @@ def _mistakes(line: Line, provided: Mapping[str, str], markers: Mapping[str, str
             f"{line.place}: the functions have {asked.name} without extras: name the packages that "
             f"[{','.join(sorted(asked.extras))}] adds instead."
         )
+
+
+def _is_unbuilt(line: Line) -> bool:
+    """Whether it is a path or URL of anything but a wheel; pip would run code of it to see what it is."""
+    asked = line.requirement
+    place = (None if line.is_option else line.text) if asked is None else asked.url
+    return place is not None and not re.split(r"[\s;#?]", place)[0].endswith(".whl")
 
 
 def _digests(text: str) -> Iterator[str]:

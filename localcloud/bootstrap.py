@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+from localcloud.image_modules import hide
 from localcloud.parent_watch import end_with_parent
 from localcloud.private_tmp import give_private_tmp
 
@@ -20,6 +21,7 @@ def main(handler: str) -> None:
     watched = int(os.environ.pop("LOCALCLOUD_WATCH"))
     folder = Path(os.environ.pop("LOCALCLOUD_TMP"))
     visible = [Path(path) for path in json.loads(os.environ.pop("LOCALCLOUD_VISIBLE"))]
+    hide(json.loads(os.environ.pop("LOCALCLOUD_HIDDEN")))
     # Before the first thread: a new user namespace wants a process with a single one.
     give_private_tmp(folder, visible)
     end_with_parent(watched)

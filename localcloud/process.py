@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from localcloud import memory
 from localcloud.function_spec import FunctionSpec
+from localcloud.image_modules import hidden_modules
 from localcloud.output import OutputReader
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ def _spawn(
     environment |= {
         "LOCALCLOUD_WATCH": str(watched),
         "LOCALCLOUD_TMP": str(folder),
+        "LOCALCLOUD_HIDDEN": json.dumps(hidden_modules(settings.code_root)),
         "LOCALCLOUD_VISIBLE": json.dumps([str(settings.code_root), str(PACKAGE_PARENT)]),
     }
     try:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from containers.executor.clients import s3
-from containers.executor.payload import InputError
+from containers.executor.mistakes import InputError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -102,8 +102,8 @@ def _work_id(rank: RankEvent, bundle_version: str) -> dict[str, str]:
     if rank.data_version is None:
         return {}
     made_from = [os.environ.get("IMAGE"), bundle_version, rank.script, rank.data_version, rank.batch_size]
-    made_from += [sorted(rank.variables.items()), rank.arguments, rank.requirements_etag]
-    return {"WORK_ID": digest(made_from)}
+    given = [sorted(rank.variables.items()), rank.arguments, rank.requirements_etag]
+    return {"WORK_ID": digest([*made_from, *given])}
 
 
 def _environment(rank: RankEvent) -> dict[str, str]:

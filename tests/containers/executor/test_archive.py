@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from containers.executor.archive import look_into, modules_of
-from containers.executor.payload import InputError
+from containers.executor.mistakes import InputError
 from tests.containers.executor.archives import KEY, archive, put
 from tests.containers.executor.conftest import BUCKET
 from tests.containers.executor.test_initialize import manifest, start, uploaded
