@@ -15,6 +15,8 @@ from fmi.pairing import AttemptFailed
 
 # Long enough for a server that is started together with the ranks.
 FIRST_ANSWER_S = 10.0
+# Where the configuration has a shorter limit: one lost packet does not mean that there is no server.
+FEWEST_ATTEMPTS = 3
 
 # When which address last answered anything in this process.
 _answers: dict[tuple[str, int], float] = {}
@@ -43,17 +45,18 @@ class Patience:
         """The server has answered."""
         _answers[self._address] = time.monotonic()
 
-    def check(self, failure: Unreachable, since: float, limit_s: float) -> None:
+    def check(self, failure: Unreachable, since: float, attempts: int, limit_s: float) -> None:
         """See whether a request that failed is worth another one.
 
         Args:
             failure: why it failed.
             since: when the first of the requests began that have all failed so.
+            attempts: how many these are.
             limit_s: the limit for reaching a server that has answered before.
 
         Raises:
             RendezvousError: no server has ever answered there: at once where another program does, else
-                after 10 s, or after `limit_s` if that is shorter.
+                after 10 s, or after `limit_s` and three attempts if that is shorter.
             Timeout: one has, and has been away for too long.
         """
         last = _answers.get(self._address, -math.inf)
@@ -61,7 +64,9 @@ class Patience:
         if last > -math.inf:
             if away_s > limit_s:
                 raise Timeout(f"{failure}, for {limit_s:g} s") from failure
-        elif isinstance(failure, Stranger) or away_s >= min(FIRST_ANSWER_S, limit_s):
+            return
+        is_enough = attempts >= FEWEST_ATTEMPTS and away_s >= limit_s
+        if away_s >= FIRST_ANSWER_S or is_enough or isinstance(failure, Stranger):
             self.is_over = True
             raise RendezvousError(
                 f"{failure} ({away_s:.1f} s after the first attempt). See that RENDEZVOUS_HOST and "

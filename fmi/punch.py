@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import math
 import socket
 import time
 import uuid
@@ -47,22 +48,22 @@ def connect(
     """
     token = str(uuid.uuid4()).encode()
     pause = FIRST_PAUSE_S
-    away_since: float | None = None
+    away_since, missed = math.inf, 0
     while True:
         asked = time.monotonic()
         try:
             meeting = yield from rendezvous.meet(pair, token)
-            pause, away_since = FIRST_PAUSE_S, None
+            pause, away_since, missed = FIRST_PAUSE_S, math.inf, 0
             with meeting.connection:
                 return (yield from _punch(meeting, pair, config))
         except AttemptFailed as failure:
             log.info("rank %d: pairing with rank %d again: %s", pair.rank, pair.peer, failure)
             on_failure(str(failure))
             if isinstance(failure, Unreachable):
-                away_since = asked if away_since is None else away_since
-                rendezvous.patience.check(failure, away_since, config.setup_s)
+                away_since, missed = min(away_since, asked), missed + 1
+                rendezvous.patience.check(failure, away_since, missed, config.setup_s)
             else:
-                away_since = None
+                away_since, missed = math.inf, 0
         yield Wait({}, time.monotonic() + pause)
         pause = min(pause * 2, LAST_PAUSE_S)
 

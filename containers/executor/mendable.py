@@ -7,6 +7,7 @@ wrong: it would happen again, at the same price.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from containers.executor.outcomes import Outcome
@@ -15,7 +16,7 @@ _MISSED_A_PEER = ("PeerFailure", "Timeout")
 """FMI's errors of a rank that waited for another one in vain. A mismatch is a mistake in the script."""
 
 _UNANSWERED = "RendezvousError"
-"""FMI's error of a rank that no rendezvous server has ever answered: the address is wrong, and stays so."""
+"""FMI's error of a rank that no rendezvous server has ever answered; its message has the address."""
 
 _LOST = (
     "NoOutcome",
@@ -39,17 +40,33 @@ runtimes do, so the limit of attempts also bounds what that may cost.
 """
 
 
-def is_mendable(failed: Collection[Outcome]) -> bool:
-    """Whether another attempt with a fresh communicator may succeed. ``failed`` are the ranks that failed."""
-    others = [one for one in failed if one.lost or one.error_type != _UNANSWERED]
-    # A rank that waited for another one in vain was answered, so the server was there, and went away.
-    was_there = len(others) == len(failed) or any(_missed_a_peer(one) for one in others)
-    return was_there and bool(others) and all(_is_lost(one) or _missed_a_peer(one) for one in others)
+def is_mendable(failed: Collection[Outcome], server: str | None = None) -> bool:
+    """Whether another attempt with a fresh communicator may succeed.
+
+    Args:
+        failed: the ranks that failed.
+        server: ``host:port`` of the rendezvous server that FindRendezvous had an answer from.
+    """
+    unanswered = [one for one in failed if _is_unanswered(one)]
+    others = [one for one in failed if not _is_unanswered(one)]
+    # The server was there, and went away, if it answered FindRendezvous, or a rank that then waited in vain.
+    was_there = all(_names(one, server) for one in unanswered)
+    was_there = was_there or any(map(_missed_a_peer, others))
+    return bool(failed) and was_there and all(_is_lost(one) or _missed_a_peer(one) for one in others)
 
 
 def looks_like_memory(outcome: Outcome) -> bool:
     """Whether a rank was killed for its memory, as far as can be told."""
     return outcome.lost and _KILLED in (outcome.error_message or "")
+
+
+def _is_unanswered(outcome: Outcome) -> bool:
+    return not outcome.lost and outcome.error_type == _UNANSWERED
+
+
+def _names(outcome: Outcome, server: str | None) -> bool:
+    message = outcome.error_message or ""
+    return server is not None and re.search(rf"(?<![\w.-]){re.escape(server)}(?!\d)", message) is not None
 
 
 def _missed_a_peer(outcome: Outcome) -> bool:

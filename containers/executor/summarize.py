@@ -123,7 +123,9 @@ def _check_outcomes(event: Mapping[str, Any]) -> None:
         details = f"\n{root.traceback}" if root.traceback else ""
         if looks_like_memory(root):
             others += "; if it happens again, its memory was too small: raise executor_memory_mb"
-        kind = WorldLost if is_mendable(failed) else RankFailure
+        place = event.get("rendezvous")
+        server = f"{place['host']}:{place['port']}" if place else None
+        kind = WorldLost if is_mendable(failed, server) else RankFailure
         raise kind(f"rank {root.rank} failed{which}: {root.error}{others}{details}")
 
 

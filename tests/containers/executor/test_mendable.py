@@ -33,6 +33,15 @@ def test_losses_and_what_follows_from_them(failed: list[Outcome]) -> None:
     assert is_mendable(failed)
 
 
+def test_a_server_that_answered_find_rendezvous_and_no_rank_went_away() -> None:
+    said = "cannot reach the rendezvous server 10.1.2.3:10000: Connection refused"
+    unanswered = [Outcome(rank, "failed", "RendezvousError", said) for rank in range(2)]
+    assert is_mendable(unanswered, "10.1.2.3:10000")
+    for another in ("10.1.2.4:10000", "0.1.2.3:10000", "10.1.2.3:1000", None):
+        assert not is_mendable(unanswered, another)
+    assert not is_mendable([*unanswered, own("ValueError")], "10.1.2.3:10000")
+
+
 @pytest.mark.parametrize(
     "failed",
     [
