@@ -15,7 +15,7 @@ ARGS   ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run bench bench-fmi bench-inference test test-images lint lint-terraform format deploy destroy clean
+.PHONY: help setup run bench bench-fmi bench-inference test test-course test-images lint lint-terraform format deploy destroy clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -42,6 +42,11 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 	@$(INSTALL) '.[dev]'
 	@touch $@
 
+$(VENV)/.ready-course: $(VENV)/.ready-dev
+	@echo "Installing what the course's programs import"
+	@$(INSTALL) '.[course]'
+	@touch $@
+
 $(VENV)/.ready-bench: $(VENV)/.ready
 	@echo "Installing what is compared with"
 	@$(INSTALL) '.[bench]'
@@ -60,6 +65,9 @@ bench-inference: $(VENV)/.ready-bench ## AstroMAE inference beside the course's 
 
 test: $(VENV)/.ready-dev ## every test; ARGS="tests/fmi -k reduce", WORKERS=0 for one after the other
 	@exec $(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+test-course: $(VENV)/.ready-course ## the course's own scripts (docs/course.md), from a clone of theirs: COURSE=folder
+	@exec $(PY) -m tests.course "$(COURSE)"
 
 test-images: $(VENV)/.ready-dev ## build both container images in Docker and test them; ARGS="-k world"
 	@exec .ci/images $(ARGS)

@@ -17,7 +17,7 @@ from inference.metrics import Metrics, measure
 from inference.partitions import partition_files
 from inference.reduce import NO_MESSAGES
 from inference.results import Predictions, course_keys
-from inference.sources import FileSource, Source, file_partitions
+from inference.sources import FileSource, Source, Traffic, file_partitions
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,7 @@ def predict(given: argparse.Namespace) -> Outcome:
             "result_path": str(given.output),
             "data_path": str(given.data),
             "download_time (seconds)": source.waited,
-            "s3_num_requests": 0,
-            "s3_total_time": 0.0,
+            **Traffic().as_dict(),
             "fmi": NO_MESSAGES,
             "total_time (seconds)": time.perf_counter() - started,
             "refused_partitions": [str(error) for error in source.refused],

@@ -23,15 +23,31 @@ class Traffic:
 
     requests: int = 0
     seconds: float = 0.0
+    fastest: float = 0.0
+    slowest: float = 0.0
     bytes: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def add(self, seconds: float, size: int) -> None:
         """Count one request."""
         with self._lock:
+            self.fastest = min(seconds, self.fastest) if self.requests else seconds
+            self.slowest = max(seconds, self.slowest)
             self.requests += 1
             self.seconds += seconds
             self.bytes += size
+
+    def as_dict(self) -> dict[str, float]:
+        """The traffic under the names of the course's results; times in seconds, 0.0 without any request."""
+        with self._lock:
+            return {
+                "s3_num_requests": self.requests,
+                "s3_total_time": self.seconds,
+                "s3_avg_time": self.seconds / max(self.requests, 1),
+                "s3_min_time": self.fastest,
+                "s3_max_time": self.slowest,
+                "s3_bytes": self.bytes,
+            }
 
 
 class S3(Protocol):

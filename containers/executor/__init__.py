@@ -15,6 +15,7 @@ One file a handler, and beside them the parts they share:
     outcomes.py      what became of a rank           mendable.py      whether another attempt can mend it
     output.py        what a script prints            last_word.py     of a rank that was killed
     digest.py        whether inputs are the same     clients.py       AWS clients, one of each a process
+    hints.py         what to change after an error
 """
 
 import logging

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from containers.executor import bundle, last_word, outcomes, packages, script
 from containers.executor.bundle import local_path
 from containers.executor.digest import digest
+from containers.executor.hints import with_hint
 from containers.executor.rank_event import RankEvent
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ def _run(rank: RankEvent, outcome: outcomes.Outcome) -> None:
     outcome.exit_code = result.exit_code
     outcome.output_tail = result.output_tail
     outcome.error_type, outcome.error_message = result.error_type, result.error_message
+    if result.error_message is not None:
+        outcome.error_message = with_hint(result.error_message)
     outcome.traceback = result.traceback
 
 

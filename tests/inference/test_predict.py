@@ -54,7 +54,8 @@ def test_predicts_a_file(data: Path, tmp_path: Path) -> None:
     assert (result["num_samples"], result["num_batches"], result["batch_size"]) == (300, 3, 128)
     assert (tmp_path / "out/inference.png").stat().st_size > 5_000
     # What reads a rank's result reads this one too.
-    assert (result["s3_num_requests"], result["s3_total_time"], result["fmi"]["bytes_sent"]) == (0, 0.0, 0)
+    assert {value for key, value in result.items() if key.startswith("s3_")} == {0}
+    assert result["fmi"]["bytes_sent"] == 0
 
 
 def test_what_pip_installs_predicts_without_the_repository(data: Path, tmp_path: Path) -> None:

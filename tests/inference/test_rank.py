@@ -36,6 +36,9 @@ OUR_KEYS = {
     "download_time (seconds)",
     "s3_num_requests",
     "s3_total_time",
+    "s3_avg_time",
+    "s3_min_time",
+    "s3_max_time",
     "fmi",
     "metrics",
     "world_metrics",
@@ -129,6 +132,8 @@ def test_a_world_of_one_twice_in_one_process(
     assert result["world_metrics"] == pytest.approx(expected)
     assert (result["num_samples"], result["num_batches"]) == (90, 6)
     assert result["s3_num_requests"] == 4  # three partitions in, the predictions out
+    assert 0 < result["s3_min_time"] < result["s3_avg_time"] < result["s3_max_time"]
+    assert result["s3_avg_time"] * 4 == pytest.approx(result["s3_total_time"])
     assert set(result["phases"]) == {"import", "setup", "download", "inference", "reduce"}
     assert result["execution_id"] == "run-1"
     assert "rank 0/1: 90 galaxies" in capfd.readouterr().out

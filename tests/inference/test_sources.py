@@ -15,7 +15,7 @@ from inference.galaxies import Galaxies
 from inference.partitions import write_partitions
 from inference.predict import DEFAULT_MODEL
 from inference.rank import Phases, infer
-from inference.sources import CountedS3, Partitions, file_partitions
+from inference.sources import CountedS3, Partitions, Traffic, file_partitions
 from inference.unbroken import ATTEMPTS
 from tests.breaking_s3 import BreakingS3, breaking_s3
 
@@ -49,6 +49,21 @@ class Fetcher:
     def _forget(self) -> None:
         with self._lock:
             self.alive -= 1
+
+
+def test_traffic_knows_its_fastest_and_slowest_request() -> None:
+    traffic = Traffic()
+    assert set(traffic.as_dict().values()) == {0}
+    for seconds in (2.0, 1.0, 6.0):
+        traffic.add(seconds, 10)
+    assert traffic.as_dict() == {
+        "s3_num_requests": 3,
+        "s3_total_time": 9.0,
+        "s3_avg_time": 3.0,
+        "s3_min_time": 1.0,
+        "s3_max_time": 6.0,
+        "s3_bytes": 30,
+    }
 
 
 def names(count: int) -> list[str]:
