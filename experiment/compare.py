@@ -18,7 +18,6 @@ from rich import box
 from rich.table import Table
 from scipy.stats import mannwhitneyu
 
-from experiment import page
 from experiment.console import Reporter
 from experiment.errors import ResultsError
 from experiment.groups import Row, Setting, by_setting, short_names, usable

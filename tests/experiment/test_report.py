@@ -16,7 +16,6 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from experiment import report
 from cosmic_fmi.cli.experiments import report as command
 from experiment.pictures import pictures
 from experiment.pictures.timeline import rank_spans
