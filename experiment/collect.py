@@ -269,9 +269,24 @@ def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _predictions(run_id: str, tables: Iterable[pa.Table]) -> pa.Table | None:
-    """All ranks' predictions with the run's id in front, in :data:`PREDICTION_SCHEMA`."""
+    """All ranks' predictions with the run's id in front, then :data:`PREDICTION_SCHEMA`, then what else."""
     parts = []
     for table in tables:
         named = table.append_column("run_id", pa.array([run_id] * table.num_rows, pa.string()))
-        parts.append(named.select(PREDICTION_SCHEMA.names).cast(PREDICTION_SCHEMA))
-    return pa.concat_tables(parts) if parts else None
+        others = [name for name in table.column_names if name not in PREDICTION_SCHEMA.names]
+        parts.append(named.select([*PREDICTION_SCHEMA.names, *others]).replace_schema_metadata(None))
+    return together(parts) if parts else None
+
+
+def together(tables: Sequence[pa.Table]) -> pa.Table:
+    """Predictions one below the other, of any ids and further columns; null where a table lacks a column.
+
+    Ids of several types become text: a catalogue's may be whole numbers above 2^63 or names.
+    """
+    if len({table.schema.field("object_id").type for table in tables if table.num_rows}) > 1:
+        place = tables[0].schema.get_field_index("object_id")
+        tables = [
+            table.set_column(place, "object_id", table["object_id"].cast(pa.string())) for table in tables
+        ]
+    filled = [table for table in tables if table.num_rows] or tables[:1]
+    return pa.concat_tables(filled, promote_options="permissive")

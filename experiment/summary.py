@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from experiment.collect import PREDICTION_SCHEMA, RunRecord, flatten
+from experiment.collect import PREDICTION_SCHEMA, RunRecord, flatten, together
 from experiment.errors import ResultsError
 from experiment.files import set_aside
 from experiment.rows import ROW_KEYS, SCHEMA_VERSION, RunRow
@@ -73,7 +73,7 @@ class Summary:
 
     @property
     def predictions(self) -> pa.Table:
-        """All runs' predictions: run_id, object_id, z_true, z_pred, rank."""
+        """All runs' predictions: run_id, object_id, z_true, z_pred, rank, and further columns if any."""
         return self._predictions
 
     def prepare(self) -> None:
@@ -96,7 +96,7 @@ class Summary:
         self.ranks = [row for row in self.ranks if row["run_id"] != run_id] + record.ranks
         others = self._predictions.filter(pc.not_equal(self._predictions["run_id"], run_id))
         tables = [others] if record.predictions is None else [others, record.predictions]
-        self._predictions = pa.concat_tables(tables)
+        self._predictions = together(tables)
         for rank, lines in record.output.items():
             folder = self.log_folder(record)
             folder.mkdir(parents=True, exist_ok=True)
@@ -178,7 +178,10 @@ def _read_csv(path: Path) -> list[dict[str, Any]]:
 
 
 def _read_predictions(path: Path) -> pa.Table:
-    return pq.read_table(path, schema=PREDICTION_SCHEMA)
+    table = pq.read_table(path)
+    if missing := set(PREDICTION_SCHEMA.names) - set(table.column_names):
+        raise ValueError(f"it has no {' and no '.join(sorted(missing))}")
+    return table
 
 
 def _flat(row: RunRow) -> dict[str, Any]:

@@ -18,14 +18,18 @@ from experiment.prepare import Destination, prepare
 from inference.data_error import DataError
 from inference.preparation.cut import LARGEST, parse_size
 from inference.preparation.prepare import Options
+from inference.preparation.reading import BANDS, LAYOUTS, MAGNITUDE_UNITS, Reading
 from inference.preparation.scale import MagnitudeScale
 from inference.preparation.sources import open_sources
+
+COLUMNS = ("image", "magnitude", "redshift", "object_id", "file")
 
 EXAMPLES = """\
 examples:
   prepare_data.py --data sample.pt --output prepared --size 25MB
   prepare_data.py --data survey.h5 --output prepared --size 25MB 100MB --split 80 10 10 --seed 7
   prepare_data.py --data cutouts/ --table catalogue.csv --output prepared --size 10MB
+  prepare_data.py --data cutouts/ --table photoz.parquet --redshift z_spec --keep plate --output prepared
   prepare_data.py --data sample.pt --split none --upload Data --size 25MB       the deployment's bucket
   prepare_data.py --data sample.pt --upload s3://mine/scaling --target aws --size 25MB --repeat-to 1TB
 
@@ -42,9 +46,7 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument("--data", type=Path, nargs="+", required=True, metavar="PATH", help="files or folders")
-    made.add_argument(
-        "--table", type=Path, metavar="FILE", help="FITS or CSV table of the FITS cutouts in --data"
-    )
+    made.add_argument("--table", type=Path, metavar="FILE", help="table of the FITS cutouts in --data")
     made.add_argument("--output", type=Path, metavar="DIR", help="folder to write to")
     made.add_argument(
         "--upload", metavar="PREFIX", help="prefix in the deployment's bucket, or s3://bucket/prefix"
@@ -73,8 +75,86 @@ def parser() -> argparse.ArgumentParser:
         "for the checkpoint of this repository, which takes magnitudes as they are",
     )
     made.add_argument("--repeat-to", type=size, metavar="SIZE", help="repeat the galaxies up to this size")
-    made.add_argument("--keep-outliers", action="store_true", help="do not drop outliers")
+    made.add_argument(
+        "--drop-outliers", action="store_true", help="drop outliers in colour, instead of marking them"
+    )
+    _add_reading(made)
     return made
+
+
+def _add_reading(made: argparse.ArgumentParser) -> None:
+    """What the files do not say themselves."""
+    group = made.add_argument_group("how to read the files, where they do not say it")
+    group.add_argument(
+        "--columns",
+        nargs="+",
+        default=[],
+        type=column,
+        metavar="OURS=THEIRS",
+        help=f"names of columns: {', '.join(COLUMNS)}; magnitude may have {{}} for the band",
+    )
+    group.add_argument("--redshift", metavar="NAME", help="short for --columns redshift=NAME")
+    group.add_argument(
+        "--keep", nargs="+", default=[], metavar="NAME", help="columns that travel to the predictions"
+    )
+    group.add_argument(
+        "--layout", choices=LAYOUTS, default=LAYOUTS[0], help="of image arrays (default: %(default)s)"
+    )
+    group.add_argument(
+        "--bands", type=bands, metavar="ORDER", help="of images that have no names, such as griuz"
+    )
+    group.add_argument(
+        "--magnitude-unit",
+        choices=MAGNITUDE_UNITS,
+        default=MAGNITUDE_UNITS[0],
+        help="of magnitudes without a unit (default: %(default)s)",
+    )
+    group.add_argument(
+        "--pixel-scale", type=scale, default=1.0, metavar="N", help="nanomaggies of a pixel's 1 (default: 1)"
+    )
+    group.add_argument(
+        "--trust-pixels", action="store_true", help="do not compare the light of images and magnitudes"
+    )
+
+
+def column(text: str) -> tuple[str, str]:
+    """A name of ours and the files' name for it."""
+    ours, _, theirs = text.partition("=")
+    if ours not in COLUMNS or not theirs:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(COLUMNS)}, = and a name")
+    return ours, theirs
+
+
+def scale(text: str) -> float:
+    """A factor above 0."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return found
+
+
+def bands(text: str) -> str:
+    """An order of the five bands."""
+    if sorted(text.lower()) != sorted(BANDS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an order of {BANDS}")
+    return text.lower()
+
+
+def reading(given: argparse.Namespace) -> Reading:
+    """What the user says about the files."""
+    columns = dict(given.columns) | ({"redshift": given.redshift} if given.redshift else {})
+    return Reading(
+        columns,
+        given.keep,
+        given.layout,
+        given.bands,
+        given.magnitude_unit,
+        given.pixel_scale,
+        given.trust_pixels,
+    )
 
 
 def size(text: str) -> tuple[str, int]:
@@ -125,13 +205,13 @@ def options(made: argparse.ArgumentParser, given: argparse.Namespace) -> Options
         normalise=given.normalise is not None,
         scale=None if given.normalise in (None, "train") else MagnitudeScale.read(Path(given.normalise)),
         repeat_to=given.repeat_to[1] if given.repeat_to else None,
-        drop_outliers=not given.keep_outliers,
+        drop_outliers=given.drop_outliers,
     )
 
 
 def deliver(given: argparse.Namespace, wanted: Options, reporter: Reporter) -> None:
     """Prepare the data and bring it where it is to go."""
-    source = open_sources(given.data, given.table)
+    source = open_sources(given.data, given.table, reading(given))
     if given.upload is None:
         prepare(source, wanted, Delivery(given.output, None), reporter)
         return

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from inference import checkpoint
+from inference import checkpoint, training_range
 from inference.config import SMALL, ModelConfig, ModelError
 from inference.data_error import DataError
 from inference.exported import fingerprint
@@ -108,6 +108,7 @@ def _train(given: argparse.Namespace) -> int:
         "normalisation (folded into the weights)": normalisation.as_dict(),
         "calibration (folded into the weights)": shift,
         "held_out": metrics.as_dict(),
+        training_range.KEY: training_range.TrainingRange.of(galaxies.train).as_dict(),
     }
     checkpoint.save(trained, given.output / MODEL, training)
     print(f"{given.output / MODEL}: held out {metrics}")
