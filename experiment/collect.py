@@ -24,6 +24,7 @@ from experiment.rows import SCHEMA_VERSION, Rendezvous, RunRow
 from experiment.runs import Finished
 from experiment.targets import Target
 from experiment.usage import usage
+from inference.prediction_tables import together
 
 PREDICTION_SCHEMA = pa.schema(
     [
@@ -276,17 +277,3 @@ def _predictions(run_id: str, tables: Iterable[pa.Table]) -> pa.Table | None:
         others = [name for name in table.column_names if name not in PREDICTION_SCHEMA.names]
         parts.append(named.select([*PREDICTION_SCHEMA.names, *others]).replace_schema_metadata(None))
     return together(parts) if parts else None
-
-
-def together(tables: Sequence[pa.Table]) -> pa.Table:
-    """Predictions one below the other, of any ids and further columns; null where a table lacks a column.
-
-    Ids of several types become text: a catalogue's may be whole numbers above 2^63 or names.
-    """
-    if len({table.schema.field("object_id").type for table in tables if table.num_rows}) > 1:
-        place = tables[0].schema.get_field_index("object_id")
-        tables = [
-            table.set_column(place, "object_id", table["object_id"].cast(pa.string())) for table in tables
-        ]
-    filled = [table for table in tables if table.num_rows] or tables[:1]
-    return pa.concat_tables(filled, promote_options="permissive")

@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from experiment.collect import PREDICTION_SCHEMA, RunRecord, flatten, together
+from experiment.collect import PREDICTION_SCHEMA, RunRecord, flatten
 from experiment.errors import ResultsError
 from experiment.files import set_aside
 from experiment.rows import ROW_KEYS, SCHEMA_VERSION, RunRow
 from inference.files import OutputError, make_writable, write_atomically
+from inference.prediction_tables import together
 
 T = TypeVar("T")
 _TABLES = ("runs.csv", "ranks.csv", "predictions.parquet")
