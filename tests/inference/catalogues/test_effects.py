@@ -50,7 +50,5 @@ def test_fences_are_of_the_training_part_alone(survey: Galaxies, tmp_path: Path)
     first = preparation(survey, tmp_path)
     test = np.concatenate([f.rows for f in first.folders if f.name.startswith("test")])
     changed = replace(survey, magnitude=survey.magnitude.copy())
-    changed.magnitude[test, 1] += np.random.default_rng(1).normal(
-        0, 2, test.sum()
-    )
+    changed.magnitude[test, 1] += np.random.default_rng(1).normal(0, 2, test.sum())
     assert preparation(changed, tmp_path).survey.fences == first.survey.fences
