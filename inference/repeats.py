@@ -18,6 +18,8 @@ def content_marks(galaxies: Galaxies) -> Marks:
 
     A sum of products with random odd numbers: two different galaxies agree by chance once in about 2^63.
     """
+    if not len(galaxies):
+        return np.empty(0, np.uint64)
     middle = galaxies.image.shape[2] // 2
     rows = np.ascontiguousarray(galaxies.image[:, :, middle - 1 : middle + 1])
     words = np.concatenate(
@@ -43,24 +45,38 @@ class Seen:
     """What has come so far, 16 bytes a galaxy."""
 
     def __init__(self) -> None:
-        self._content, self._ids = np.empty(0, np.uint64), np.empty(0, np.uint64)
+        self._content, self._ids = _Marks(), _Marks()
 
     def repeated(self, galaxies: Galaxies) -> Rows:
         """Which of the next galaxies came before, by id or by content, bool [N]; remembers all of them."""
-        content, self._content = _known(content_marks(galaxies), self._content)
-        ids, self._ids = _known(id_marks(galaxies), self._ids)
+        content = self._content.known(content_marks(galaxies))
+        ids = self._ids.known(id_marks(galaxies))
         return content | ids if len(ids) else content
 
 
-def _known(marks: Marks, seen: Marks) -> tuple[Rows, Marks]:
-    """Which marks are in `seen`, or earlier among themselves; and all of both, sorted."""
-    repeated = np.isin(marks, seen)
-    repeated |= later_ones(marks)
-    return repeated, np.union1d(seen, marks)
+class _Marks:
+    """A set of marks as sorted arrays, of which each is more than twice as long as the next.
 
+    So a mark is moved a few times only, however many partitions come.
+    """
 
-def later_ones(marks: Marks) -> Rows:
-    """Which marks are equal to one before them, bool [N]."""
-    repeated = np.ones(len(marks), bool)
-    repeated[np.unique(marks, return_index=True)[1]] = False
-    return repeated
+    def __init__(self) -> None:
+        self._runs: list[Marks] = []
+
+    def known(self, marks: Marks) -> Rows:
+        """Which marks are in the set, or earlier among themselves; adds them."""
+        repeated = np.ones(len(marks), bool)
+        repeated[np.unique(marks, return_index=True)[1]] = False
+        for run in self._runs:
+            place = np.minimum(np.searchsorted(run, marks), len(run) - 1)
+            repeated |= run[place] == marks
+        self._add(np.unique(marks))
+        return repeated
+
+    def _add(self, run: Marks) -> None:
+        if not len(run):
+            return
+        self._runs.append(run)
+        while len(self._runs) > 1 and len(self._runs[-2]) <= 2 * len(self._runs[-1]):
+            last = self._runs.pop()
+            self._runs[-1] = np.sort(np.concatenate([self._runs[-1], last]), kind="stable")
