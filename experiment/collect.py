@@ -24,6 +24,7 @@ from experiment.run_record import PREDICTION_SCHEMA, RunRecord, flatten
 from experiment.runs import Finished
 from experiment.targets import Target
 from experiment.usage import usage
+from inference.prediction_tables import together
 
 _NOT_IN_CSV = ("traceback", "output_tail", "request_id")
 _MEGABYTE = 1e6
@@ -237,9 +238,10 @@ def _killed(failure: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _predictions(run_id: str, tables: Iterable[pa.Table]) -> pa.Table | None:
-    """All ranks' predictions with the run's id in front, in :data:`PREDICTION_SCHEMA`."""
+    """All ranks' predictions with the run's id in front, then :data:`PREDICTION_SCHEMA`, then what else."""
     parts = []
     for table in tables:
         named = table.append_column("run_id", pa.array([run_id] * table.num_rows, pa.string()))
-        parts.append(named.select(PREDICTION_SCHEMA.names).cast(PREDICTION_SCHEMA))
-    return pa.concat_tables(parts) if parts else None
+        others = [name for name in table.column_names if name not in PREDICTION_SCHEMA.names]
+        parts.append(named.select([*PREDICTION_SCHEMA.names, *others]).replace_schema_metadata(None))
+    return together(parts) if parts else None

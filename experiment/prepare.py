@@ -16,8 +16,10 @@ from experiment.delivery import Bucket, Delivery
 from experiment.errors import DeliveryError
 from experiment.local_target import LocalTarget
 from experiment.targets import Target
+from inference.preparation import effects
 from inference.preparation.blocks import Source
 from inference.preparation.prepare import SUMMARY, Options, Preparation
+from inference.preparation.survey import OUTLIER, Survey
 
 SCHEME = "s3://"
 
@@ -103,6 +105,7 @@ def found(preparation: Preparation) -> Iterator[str]:
     yield f"{len(kept):,} objects read, {int(kept.sum()):,} kept, {int((~kept).sum()):,} dropped:"
     for reason, count in preparation.survey.dropped().items():
         yield f"  {count:>9,}  {reason}"
+    yield from _remarks(preparation.survey)
     for folder in preparation.folders:
         different = int(folder.rows.sum())
         copies = f" (copies of {different:,})" if folder.count > different else ""
@@ -110,3 +113,15 @@ def found(preparation: Preparation) -> Iterator[str]:
             f"{folder.name}: {folder.count:,} galaxies{copies} in {folder.files:,} "
             f"partition{'s' if folder.files > 1 else ''} of {folder.per_file:,}"
         )
+
+
+def _remarks(survey: Survey) -> Iterator[str]:
+    """What was read as what, and what the rules do to the survey."""
+    yield from survey.source.notes
+    if unknown := effects.unknown(survey):
+        yield f"{unknown:,} of those that are kept have no redshift: they can be predicted, not judged"
+    if impossible := effects.impossible(survey):
+        yield f"{impossible:,} of these have an impossible redshift, which is taken as unknown"
+    if survey.outlier.any():
+        yield f"{int(survey.outlier.sum()):,} outliers in colour (column {OUTLIER} of the partitions)"
+    yield from effects.warnings(survey)

@@ -18,6 +18,7 @@ from experiment.errors import ResultsError
 from experiment.rows import ROW_KEYS, SCHEMA_VERSION, RunRow
 from experiment.run_record import PREDICTION_SCHEMA, RunRecord, flatten
 from inference.files import OutputError, make_writable, set_aside, write_atomically
+from inference.prediction_tables import together
 
 T = TypeVar("T")
 _TABLES = ("runs.csv", "ranks.csv", "predictions.parquet")
@@ -72,7 +73,7 @@ class Summary:
 
     @property
     def predictions(self) -> pa.Table:
-        """All runs' predictions: run_id, object_id, z_true, z_pred, rank."""
+        """All runs' predictions: run_id, object_id, z_true, z_pred, rank, and further columns if any."""
         return self._predictions
 
     def prepare(self) -> None:
@@ -95,7 +96,7 @@ class Summary:
         self.ranks = [row for row in self.ranks if row["run_id"] != run_id] + record.ranks
         others = self._predictions.filter(pc.not_equal(self._predictions["run_id"], run_id))
         tables = [others] if record.predictions is None else [others, record.predictions]
-        self._predictions = pa.concat_tables(tables)
+        self._predictions = together(tables)
         for rank, lines in record.output.items():
             folder = self.log_folder(record)
             folder.mkdir(parents=True, exist_ok=True)
@@ -177,7 +178,10 @@ def _read_csv(path: Path) -> list[dict[str, Any]]:
 
 
 def _read_predictions(path: Path) -> pa.Table:
-    return pq.read_table(path, schema=PREDICTION_SCHEMA)
+    table = pq.read_table(path)
+    if missing := set(PREDICTION_SCHEMA.names) - set(table.column_names):
+        raise ValueError(f"it has no {' and no '.join(sorted(missing))}")
+    return table
 
 
 def _flat(row: RunRow) -> dict[str, Any]:

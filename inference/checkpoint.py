@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as encode
 from torch import Tensor
 
+from inference import weight_names
 from inference.architecture import ALIASES, check, check_numbers
 from inference.config import ModelConfig, ModelError, config_from_shapes
 from inference.files import write_atomically
@@ -74,7 +75,8 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         return _state_dict(path), {}
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return weight_names.plain(tensors), dict(file.metadata() or {})
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: not a readable safetensors file ({error}).") from error
 
@@ -92,10 +94,17 @@ def _state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def plain_names(loaded: object, path: Path) -> dict[str, Tensor]:
-    """The tensors of a state dict, without the prefix that DataParallel adds. Raises ModelError otherwise."""
-    if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise ModelError(f"{path}: holds no state dict, which is a dictionary of tensors.")
-    return {str(name).removeprefix("module."): tensor for name, tensor in loaded.items()}
+    """The tensors of a state dict, or of the one in what a training script saved, under the network's names.
+
+    Raises ModelError where there is none.
+    """
+    found = weight_names.unwrapped(loaded) if isinstance(loaded, Mapping) else {}
+    if not found or not all(isinstance(value, Tensor) for value in found.values()):
+        raise ModelError(
+            f"{path}: holds no state dict, which is a dictionary of tensors, at its top or under "
+            f"{', '.join(weight_names.KEYS)}."
+        )
+    return weight_names.plain({str(name): tensor for name, tensor in found.items()})
 
 
 def build(config: ModelConfig, tensors: Mapping[str, Tensor]) -> AstroMAE:

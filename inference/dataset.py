@@ -1,39 +1,41 @@
-"""Reading a partition: a file of galaxies that is refused as a whole when anything in it is wrong.
+"""Reading a partition: a file of galaxies that is refused when it is damaged or is not what it should be.
 
 Two formats. `.pt` is what the course uses: torch.save of TensorDataset(image, magnitude, redshift), to which
-our own files add the object ids as a fourth tensor, which the course's scripts ignore. `.safetensors` has the
+our own files add the object ids as a fourth tensor, and further columns if any as a fifth, which the course's
+scripts ignore. `.safetensors` has the
 same columns by name. Nothing in a file is run, and reading one imports no torch.
 """
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from inference import pt_file
-from inference.columns import Columns
+from inference import extra_columns, object_ids, pt_file, units
+from inference.columns import Columns, Given
 from inference.data_error import DataError
 from inference.galaxies import Galaxies
 from inference.partitions import default_ids
+from inference.validity import known_redshift
 
-MAX_REDSHIFT = 20.0
 SIZE = 32
 """Pixels along one side of an image; larger ones are cropped to their centre."""
 
+OTHERS = (".npz", ".h5", ".hdf5", ".fits", ".fits.gz", ".csv", ".parquet")
+"""Formats that only preparing data reads."""
+
 Array = npt.NDArray[Any]
-Describe = Callable[[int], str]
 
 
 def read(source: Path | pt_file.Bytes, name: str | None = None) -> Galaxies:
     """Read one file, given as a path or as its bytes; `name` is what errors call it and ids are made of.
 
     64 x 64 images are cropped to their centre. Raises DataError when the file is missing, damaged, holds
-    anything but arrays, or when these have wrong shapes or types, are empty or hold values that are not
-    finite: it names the file and the first galaxy that is wrong. Where `source` can be written to, the image
-    shares its memory.
+    anything but arrays, or when these have wrong shapes, types or units or are empty. What single galaxies
+    hold is not judged here: `validity.flags` says which are unusable. Where `source` can be written to, the
+    image shares its memory.
     """
     name = name or (str(source) if isinstance(source, Path) else "data.pt")
     columns = read_columns(contents(source) if isinstance(source, Path) else source, name)
@@ -43,16 +45,19 @@ def read(source: Path | pt_file.Bytes, name: str | None = None) -> Galaxies:
     count = shape[0]
     if count == 0:
         raise DataError(f"{name}: holds no galaxies.")
+    image = _numbers(crop(columns.image), (*shape[:2], SIZE, SIZE), np.float32, kind="image", name=name)
+    magnitude = _numbers(columns.magnitude, shape[:2], np.float64, kind="magnitude", name=name)
+    units.check_magnitudes(magnitude, name)
+    extra = {} if columns.extra is None else extra_columns.decode(columns.extra, count, name)
     ids = _ids(columns.object_id, count, name)
-    describe = _describer(None if columns.object_id is None else ids)
-    image = _numbers(
-        crop(columns.image), (*shape[:2], SIZE, SIZE), np.float32, name=name, kind="image", describe=describe
+    return Galaxies(
+        image=image,
+        magnitude=magnitude,
+        redshift=_redshift(columns.redshift, count, name),
+        object_id=extra.pop(extra_columns.ID, ids),
+        extra=extra,
+        numbered=columns.object_id is None,
     )
-    magnitude = _numbers(
-        columns.magnitude, shape[:2], np.float64, name=name, kind="magnitude", describe=describe
-    )
-    redshift = _redshift(columns.redshift, count, name, describe)
-    return Galaxies(image, magnitude, redshift, ids)
 
 
 def contents(path: Path) -> bytearray:
@@ -65,13 +70,18 @@ def contents(path: Path) -> bytearray:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
-def read_columns(content: pt_file.Bytes, name: str) -> Columns:
-    """The columns of a .pt or .safetensors file, as they are. Raises DataError when there are none."""
+def read_columns(content: pt_file.Bytes, name: str, given: Given | None = None) -> Columns:
+    """The columns of a .pt or .safetensors file, as they are; `given` are names that the user chose.
+
+    Raises DataError when there are none.
+    """
     if name.endswith(".safetensors"):
-        return Columns.named(_safetensors(content, name), name)
+        return Columns.named(_safetensors(content, name), name, given)
+    if name.lower().endswith(OTHERS):
+        raise DataError(f"{name}: make partitions of it first, with `cosmic-fmi data prepare --data {name}`.")
     loaded = pt_file.load(content, name)
     if isinstance(loaded, dict):
-        return Columns.named(loaded, name)
+        return Columns.named(loaded, name, given)
     arrays = loaded.tensors if isinstance(loaded, pt_file.TensorDataset) else loaded
     if not isinstance(arrays, (tuple, list)):
         raise DataError(f"{name}: holds a {type(loaded).__name__} instead of a TensorDataset.")
@@ -96,56 +106,38 @@ def crop(image: Array) -> Array:
 
 
 def _numbers(
-    array: Array,
-    shape: tuple[int, ...],
-    dtype: type[np.floating],
-    *,
-    kind: str,
-    name: str,
-    describe: Describe,
+    array: Array, shape: tuple[int, ...], dtype: type[np.floating], *, kind: str, name: str
 ) -> Array:
-    """The array as `dtype`, in order, aligned and writable: a view where it is so already."""
+    """The array as `dtype`, in order, aligned and writable: a view where it is so already.
+
+    What is too large for it becomes infinite, which the rules of `validity` find.
+    """
     if array.shape != shape:
         raise DataError(f"{name}: {kind}s have shape {list(array.shape)} instead of {list(shape)}.")
     if not np.issubdtype(array.dtype, np.floating):
-        raise DataError(f"{name}: {kind}s are {array.dtype} instead of floating point.")
+        raise DataError(f"{name}: {kind}s are {array.dtype} instead of floating point{_ADVICE[kind]}.")
     with np.errstate(over="ignore", invalid="ignore"):
-        numbers = np.require(array, dtype, ["C", "A", "W"])
-        # The sum is finite only if every element is; looking for the row is left to the bad case.
-        if np.isfinite(numbers.sum(dtype=np.float64)):
-            return numbers
-    bad = np.flatnonzero(~np.isfinite(numbers.reshape(len(numbers), -1)).all(axis=1))
-    if len(bad):
-        article = "an" if kind == "image" else "a"
-        raise DataError(
-            f"{name}: {describe(bad[0])} has {article} {kind} that is not a finite number "
-            f"({len(bad)} in all); `cosmic-fmi data prepare` drops such galaxies."
-        )
-    return numbers
+        return np.require(array, dtype, ["C", "A", "W"])
 
 
-def _redshift(array: Array | None, count: int, name: str, describe: Describe) -> Array:
+_ADVICE = {
+    "image": ": a picture or counts, and what is read are fluxes in nanomaggies",
+    "magnitude": "",
+    "redshift": "",
+}
+
+
+def _redshift(array: Array | None, count: int, name: str) -> Array:
+    """Redshifts [N], NaN for every mark of an unknown one; impossible ones stay, for the rules to judge."""
     if array is None:
         return np.full(count, np.nan)
     flat = array.reshape(-1) if array.shape == (count, 1) else array
-    if flat.dtype.kind == "f" and flat.shape == (count,) and np.isnan(flat).all():
-        return np.full(count, np.nan)  # unknown, which our own files say with such a column
-    redshift = _numbers(flat, (count,), np.float64, name=name, kind="redshift", describe=describe)
-    outside = np.flatnonzero((redshift <= -1) | (redshift > MAX_REDSHIFT))
-    if len(outside):
-        row = outside[0]
-        raise DataError(f"{name}: {describe(row)} has the impossible redshift {redshift[row]:g}.")
-    return redshift
+    return known_redshift(_numbers(flat, (count,), np.float64, kind="redshift", name=name))
 
 
-def _ids(array: Array | None, count: int, name: str) -> npt.NDArray[np.int64]:
+def _ids(array: Array | None, count: int, name: str) -> object_ids.Ids:
     if array is None:
         return default_ids(name, count)
     if array.shape != (count,) or not np.issubdtype(array.dtype, np.integer):
         raise DataError(f"{name}: object ids are not {count} whole numbers.")
-    return np.require(array, np.int64, ["C", "A"])
-
-
-def _describer(ids: npt.NDArray[np.int64] | None) -> Describe:
-    """How errors call a galaxy: by its row, and by its id where the file has any."""
-    return lambda row: f"galaxy {row}" + ("" if ids is None else f" (id {ids[row]})")
+    return object_ids.canonical(array)

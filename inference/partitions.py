@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from inference import extra_columns, object_ids
 from inference.data_error import DataError
 from inference.files import write_atomically
 from inference.galaxies import Galaxies
@@ -45,13 +46,18 @@ def partition_files(folder: Path) -> list[Path]:
 def encode(galaxies: Galaxies, suffix: str = ".pt") -> bytes:
     """A file's bytes, the same whenever the galaxies are the same.
 
-    `.pt`: torch.save of a TensorDataset of image float32, magnitude float64, redshift float64 [N] and object
-    id int64; redshifts that are unknown are NaN. `.safetensors`: the same columns by name.
+    `.pt`: torch.save of a TensorDataset of image float32, magnitude float64, redshift float64 [N], object id
+    int64 and, where there are further columns or ids that int64 does not hold, those as bytes
+    (`extra_columns`); redshifts that are unknown are NaN. `.safetensors`: the same columns by name.
     """
     columns = {
         name: np.require(getattr(galaxies, name), requirements=["C", "W"])  # as torch and safetensors want it
-        for name in ("image", "magnitude", "redshift", "object_id")
+        for name in ("image", "magnitude", "redshift")
     }
+    columns["object_id"] = np.require(object_ids.as_int64(galaxies.object_id), requirements=["C", "W"])
+    own = {} if galaxies.object_id.dtype.kind == "i" else {extra_columns.ID: galaxies.object_id}
+    if extra := {**own, **galaxies.extra}:
+        columns["extra"] = extra_columns.encode(extra, len(galaxies))
     if suffix == ".safetensors":
         from safetensors.numpy import save  # noqa: PLC0415 - most files are .pt
 

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from inference import weight_names
 from inference.config import ModelError
 
 BUILT: Mapping[tuple[str, str], Any] = {
@@ -122,7 +123,7 @@ def _globals(content: bytes) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class PickledModel:
-    """Weights by name, without DataParallel's prefix, and the attention heads if the model says how many."""
+    """Weights by the network's own names, and the attention heads if the model says how many."""
 
     weights: dict[str, Tensor]
     heads: int | None
@@ -151,8 +152,7 @@ def load(path: Path) -> PickledModel:
         raise ModelError(
             f"{path}: holds a {type(loaded).__name__}, in which there is no weight of a torch model."
         )
-    plain = {name.removeprefix("module."): tensor for name, tensor in weights.items()}
-    return PickledModel(plain, _heads(loaded))
+    return PickledModel(weight_names.plain(weights), _heads(loaded))
 
 
 def _refuse(*_: object, **__: object) -> object:
@@ -174,14 +174,12 @@ def _check_format(path: Path) -> None:
 
 
 def _state_dict(path: Path, loaded: Mapping[Any, Any]) -> dict[str, Tensor]:
-    """The tensors of a state dict, which training scripts like to keep under one of these keys."""
-    for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(loaded.get(key), Mapping):
-            loaded = loaded[key]
-    weights = {str(name): value for name, value in loaded.items() if isinstance(value, Tensor)}
+    """The tensors of a state dict, or of the one that a training script keeps in a dictionary."""
+    found = weight_names.unwrapped(loaded)
+    weights = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
     if not weights:
         raise ModelError(f"{path}: holds a dictionary without tensors.")
-    return {name.removeprefix("module."): tensor for name, tensor in weights.items()}
+    return weight_names.plain(weights)
 
 
 def _children(module: object) -> dict[str, object]:

@@ -15,7 +15,8 @@ example:
   {command} --data sample.pt --device cpu --output results
 
 writes results/Results.json (timings and metrics under the course's names), results/predictions.parquet
-(object_id, z_true, z_pred, rank) and results/inference.png (predicted against true redshift).
+(object_id, z_true, z_pred, rank, flags, in_training_range and the data's further columns) and
+results/inference.png (predicted against true redshift).
 """
 
 

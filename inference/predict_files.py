@@ -13,6 +13,7 @@ from inference.config import ModelError
 from inference.data_error import DataError
 from inference.engines import Choice, open_engine
 from inference.files import OutputError, make_writable, write_atomically
+from inference.judge import Judge
 from inference.metrics import Metrics, measure
 from inference.partitions import partition_files
 from inference.reduce import NO_MESSAGES
@@ -27,6 +28,8 @@ class Outcome:
     metrics: Metrics
     predictions: Predictions
     refused: Sequence[DataError]
+    notes: Sequence[str]
+    """Sentences about galaxies that are not to be believed."""
 
 
 def predict(given: argparse.Namespace) -> Outcome:
@@ -36,7 +39,7 @@ def predict(given: argparse.Namespace) -> Outcome:
     """
     started = time.perf_counter()
     chosen = Choice(given.engine, given.device, given.precision, given.threads, given.heads)
-    ready = open_engine(given.model, chosen)
+    ready, judge = open_engine(given.model, chosen), Judge(given.model)
     source: Source = FileSource(given.data)
     if given.data.is_dir():
         source = file_partitions(partition_files(given.data))
@@ -46,12 +49,12 @@ def predict(given: argparse.Namespace) -> Outcome:
         make_writable(given.output)  # before the work, but not for data that cannot be used
         batch_size = batch_size or engine.choose_batch_size(ready, galaxies)
         part = engine.predict(ready, galaxies, batch_size)
-        predictions += Predictions.of(galaxies, part)
+        predictions += judge(galaxies, part)
         run += part
         if given.data.is_dir():
             print(f"{len(run.redshift):,} galaxies, {part.samples_per_second:.0f} a second", flush=True)
         del galaxies  # while it lives, the next partition but one must not
-    metrics = measure(predictions.z_pred, predictions.z_true)
+    metrics = measure(*predictions.judged)
     result = (
         course_keys(run, batch_size, ready)
         | predictions.report()
@@ -70,7 +73,7 @@ def predict(given: argparse.Namespace) -> Outcome:
         }
     )
     _write(given.output, result, predictions, metrics)
-    return Outcome(metrics, predictions, source.refused)
+    return Outcome(metrics, predictions, source.refused, list(judge.notes(predictions)))
 
 
 def _write(folder: Path, result: dict[str, object], predictions: Predictions, metrics: Metrics) -> None:
@@ -80,7 +83,8 @@ def _write(folder: Path, result: dict[str, object], predictions: Predictions, me
         earlier.unlink(missing_ok=True)
     write_atomically(folder / "predictions.parquet", predictions.parquet())
     if metrics.num_samples:
-        plots.scatter(predictions.z_true, predictions.z_pred, metrics, picture)
+        predicted, true = predictions.judged
+        plots.scatter(true, predicted, metrics, picture)
     write_atomically(last, (json.dumps(result, indent=2) + "\n").encode())
 
 
@@ -101,7 +105,9 @@ def run(given: argparse.Namespace) -> int:
     print(f"{outcome.metrics}; results in {given.output}")
     if failed := outcome.predictions.failed:
         shown = ", ".join(str(one) for one in failed[:10]) + (", …" if len(failed) > 10 else "")
-        print(f"warning: no finite prediction for {len(failed)} galaxies: {shown}", file=sys.stderr)
+        print(f"warning: no prediction for {len(failed)} galaxies: {shown}", file=sys.stderr)
+    for note in outcome.notes:
+        print(f"note: {note}", file=sys.stderr)
     for refusal in outcome.refused:
         print(f"error: {refusal}", file=sys.stderr)
     return 1 if outcome.refused else 0

@@ -19,6 +19,7 @@ from inference.reduce import NO_MESSAGES, Alone, World, world_metrics
 
 if TYPE_CHECKING:
     from inference.engine import Engine, Run
+    from inference.judge import Judge
     from inference.results import Predictions
     from inference.sources import CountedS3, Source
     from inference.stored import Work
@@ -95,7 +96,7 @@ def work(
     store(s3, orders, done, whole=not source.refused)
     predictions = done.predictions
     with phases.measure("reduce"):
-        residuals = Residuals.of(predictions.z_pred, predictions.z_true)
+        residuals = Residuals.of(*predictions.judged)
         everyone = world_metrics(world, residuals)
     phases.split_setup(messages()["setup_seconds"])
     say(orders, f"metrics of the world: {everyone}")
@@ -113,7 +114,7 @@ def work(
             "bundle_download_time (seconds)": orders.bundle_download_seconds,
             **s3.traffic.as_dict(),
             "fmi": dict(messages()),
-            "metrics": measure(predictions.z_pred, predictions.z_true).as_dict(),
+            "metrics": measure(*predictions.judged).as_dict(),
             "world_metrics": everyone.as_dict(),
             "phases": phases.seconds,
             "refused_partitions": [str(error) for error in source.refused],
@@ -127,11 +128,13 @@ def compute(orders: RankEnvironment, model_path: Path, source: "Source", phases:
     """Predict this rank's share."""
     with phases.measure("import"):
         from inference.engines import Choice, open_engine  # noqa: PLC0415
+        from inference.judge import Judge  # noqa: PLC0415
         from inference.results import course_keys  # noqa: PLC0415
         from inference.stored import Work  # noqa: PLC0415
 
         engine = open_engine(model_path, Choice(device="cpu", threads=threads(orders.world_size)))
-    run, predictions = infer(engine, source, orders, phases)
+        judge = Judge(model_path)
+    run, predictions = infer(engine, judge, source, orders, phases)
     return Work(predictions, course_keys(run, orders.batch_size, engine))
 
 
@@ -148,7 +151,7 @@ def open_source(orders: RankEnvironment) -> tuple["CountedS3", "Source"]:
 
 
 def infer(
-    engine: "Engine", source: "Source", orders: RankEnvironment, phases: Phases
+    engine: "Engine", judge: "Judge", source: "Source", orders: RankEnvironment, phases: Phases
 ) -> tuple["Run", "Predictions"]:
     """Predict partition by partition; waiting for data counts as the "download" phase."""
     from inference.engine import Run, predict  # noqa: PLC0415
@@ -158,7 +161,7 @@ def infer(
     for galaxies in source.parts():
         part = predict(engine, galaxies, orders.batch_size)
         run += part
-        predictions += Predictions.of(galaxies, part)
+        predictions += judge(galaxies, part)
         del galaxies  # while it lives, the next partition but one must not
     for error in source.refused:
         say(orders, f"left out: {error}")
@@ -168,7 +171,9 @@ def infer(
     else:
         say(orders, "no galaxies for this rank: it only takes part in the reduction")
     if predictions.failed:
-        say(orders, f"{len(predictions.failed)} galaxies have no finite prediction: see failed_object_ids")
+        say(orders, f"{len(predictions.failed)} galaxies have no prediction: see failed_object_ids")
+    for note in judge.notes(predictions):
+        say(orders, note)
     return run, predictions
 
 

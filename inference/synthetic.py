@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from inference import cosmology, population, profiles
+from inference import cosmology, population, profiles, units
 from inference.galaxies import Galaxies
 from inference.population import Population
 from inference.profiles import Shape
@@ -35,7 +35,6 @@ SEEING_SCATTER = 0.1
 CENTRE_SCATTER = 0.4
 """Pixels by which a galaxy misses the image's centre, along each axis."""
 
-SOFTENING = np.array([1.4e-10, 0.9e-10, 1.2e-10, 1.8e-10, 7.4e-10])
 CALIBRATION_ERROR = np.array([0.02, 0.01, 0.01, 0.01, 0.01])
 APERTURE_ERROR = 0.05
 """A fitted model misses or invents some light, the same in all bands: colours are better than totals."""
@@ -110,5 +109,4 @@ def _measure(random: np.random.Generator, flux: Array, bulge: Shape, disc: Shape
     pixels = POINT_SOURCE_PIXELS + 2 * np.pi * extent[:, None] ** 2
     noise = np.hypot(PIXEL_NOISE * np.sqrt(pixels), CALIBRATION_ERROR * flux)
     missed = 1.0 + APERTURE_ERROR * random.standard_normal((len(flux), 1))
-    maggies = (flux * missed + noise * random.standard_normal(flux.shape)) * 1e-9
-    return np.asarray(-2.5 / np.log(10) * (np.arcsinh(maggies / (2 * SOFTENING)) + np.log(SOFTENING)))
+    return units.asinh_magnitudes(flux * missed + noise * random.standard_normal(flux.shape))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 
+from inference import weight_names
 from inference.architecture import check, check_numbers
 from inference.config import ModelConfig, ModelError, config_from_shapes
 from inference.fold import Weights
@@ -37,9 +38,10 @@ def read(path: Path, heads: int | None = None) -> WeightsFile:
     try:
         with safe_open(path, framework="numpy") as file:
             metadata: Mapping[str, str] = file.metadata() or {}
-            weights = {name: _array(path, file, name) for name in file.keys()}  # noqa: SIM118
+            stored = {name: _array(path, file, name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: not a readable safetensors file ({error}).") from error
+    weights = weight_names.plain(stored)
     shapes = {name: array.shape for name, array in weights.items()}
     heads = heads or stored_heads(path, metadata)
     try:

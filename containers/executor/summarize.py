@@ -200,10 +200,13 @@ def _combine_predictions(event: Mapping[str, Any]) -> str | None:
     import pyarrow as pa  # noqa: PLC0415  a third of a second that executions without predictions need not wait
     import pyarrow.parquet as pq  # noqa: PLC0415
 
+    from inference.prediction_tables import with_one_kind_of_ids  # noqa: PLC0415
+
     combined, tables = io.BytesIO(), []
     for rank, part in parts.items():
         try:
             tables.append(pq.read_table(io.BytesIO(part)))
+            tables = with_one_kind_of_ids(tables)
             pa.unify_schemas([tables[0].schema, tables[-1].schema], promote_options="permissive")
         except pa.ArrowException as error:
             raise ResultMissing(

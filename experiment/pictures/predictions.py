@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from experiment.groups import Row
 from experiment.pictures.canvas import BLUE, GREY, Picture, canvas
 from experiment.table import is_number
+from inference.validity import Flag
 
 METRICS = {"MAE": "MAE", "MSE": "MSE", "Precision": "NMAD", "Bias": "bias", "R2": "R²"}
 """Metrics by their key in a result, and as astronomers call them."""
@@ -24,10 +25,18 @@ def scatter(rows: Sequence[Row], predictions: pa.Table) -> Picture | None:
         of_run = predictions.filter(pc.equal(predictions["run_id"], row["run_id"]))
         true = of_run["z_true"].to_numpy(zero_copy_only=False).astype(float)
         predicted = of_run["z_pred"].to_numpy(zero_copy_only=False).astype(float)
-        known = np.isfinite(true) & np.isfinite(predicted)
+        known = np.isfinite(true) & np.isfinite(predicted) & ~_flagged(of_run)
         if known.any():
             return _picture(str(row["run_id"]), true[known], predicted[known], row["metrics"])
     return None
+
+
+def _flagged(predictions: pa.Table) -> npt.NDArray[np.bool_]:
+    """Which predictions the metrics leave out, by the bits of `inference.validity.Flag`."""
+    if "flags" not in predictions.column_names:
+        return np.zeros(predictions.num_rows, bool)
+    flags = pc.fill_null(predictions["flags"], 0).to_numpy(zero_copy_only=False)
+    return np.asarray((flags & ~int(Flag.REDSHIFT)) != 0)
 
 
 def _picture(

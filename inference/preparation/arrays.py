@@ -4,45 +4,52 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from inference.columns import NAMES, Columns
 from inference.data_error import DataError
 from inference.dataset import contents, read_columns
-from inference.preparation.blocks import Block, block
-
-LEADING = {one for names in NAMES.values() for one in names}
-"""Names of columns; other arrays of a file are not even read."""
+from inference.preparation import photometry
+from inference.preparation.array_columns import Arrays, block_of, unique
+from inference.preparation.blocks import PLAIN, Block, block
+from inference.preparation.reading import Reading
 
 
 class PartitionFile:
     """A .pt or .safetensors file, read whole."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.name = path, str(path)
+    def __init__(self, path: Path, how: Reading = PLAIN) -> None:
+        self.path, self.name, self.how = path, str(path), how
+        self.notes: list[str] = []
 
     def blocks(self) -> Iterator[Block]:
         """The file, as one block."""
-        yield block(read_columns(contents(self.path), self.name), self.name)
+        columns = read_columns(contents(self.path), self.name, self.how.columns)
+        magnitude = photometry.vector(columns.magnitude, self.how)
+        yield block(replace(columns, magnitude=magnitude), self.name, self.how)
 
 
 class NpzFile:
     """An .npz file with the columns as arrays, read whole."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.name = path, str(path)
+    def __init__(self, path: Path, how: Reading = PLAIN) -> None:
+        self.path, self.name, self.how = path, str(path), how
+        self.notes: list[str] = []
 
     def blocks(self) -> Iterator[Block]:
         """The file, as one block."""
-        yield block(Columns.named(self._arrays(), self.name), self.name)
+        arrays = Arrays.chosen(unique(self._arrays(), self.name), self.name, self.how)
+        made, self.notes = block_of(arrays.part(0, arrays.count), self.name, self.how)
+        yield made
 
-    def _arrays(self) -> dict[str, object]:
+    def _arrays(self) -> dict[str, Any]:
         try:
             # Opened here, because NumPy leaves its own open when the archive is damaged.
             with self.path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files if name.lower() in LEADING}
+                return {name: file[name] for name in file.files if file[name].ndim}
         except OSError as error:
             raise DataError(f"{self.name}: cannot be read ({error.strerror or error}).") from error
         # ValueError: an array of Python objects, which are a pickle; nothing of it is run. MemoryError: NumPy

@@ -1,6 +1,6 @@
 """What readers produce: blocks of galaxies as they were found, and where something was wrong with one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Protocol
@@ -8,13 +8,18 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from inference import extra_columns, units
 from inference.columns import Columns
 from inference.data_error import DataError
 from inference.dataset import SIZE, crop
 from inference.galaxies import Galaxies
+from inference.object_ids import Ids, canonical
 from inference.partitions import default_ids
+from inference.preparation.reading import Reading
+from inference.validity import known_redshift
 
 Array = npt.NDArray[Any]
+PLAIN = Reading()
 
 
 class Reason(IntEnum):
@@ -28,6 +33,7 @@ class Reason(IntEnum):
     REDSHIFT = 5
     DUPLICATE = 6
     OUTLIER = 7
+    ID = 8
 
     @property
     def text(self) -> str:
@@ -41,22 +47,16 @@ class Reason(IntEnum):
             Reason.REDSHIFT: "impossible redshift",
             Reason.DUPLICATE: "duplicate id",
             Reason.OUTLIER: "outlier in colour",
+            Reason.ID: "missing id",
         }[self]
 
 
 @dataclass(frozen=True)
 class Block:
-    """Galaxies that may hold anything.
-
-    Attributes:
-        galaxies: [N] of them.
-        reason: int8 [N], the Reason that reading one already gave.
-        numbered: their ids were made of the file's name, because it has none.
-    """
+    """Galaxies [N] that may hold anything, and int8 [N], the Reason that reading one already gave."""
 
     galaxies: Galaxies
     reason: npt.NDArray[np.int8]
-    numbered: bool = False
 
     def __len__(self) -> int:
         return len(self.reason)
@@ -69,16 +69,20 @@ class Source(Protocol):
     def name(self) -> str:
         """What errors and the summary call it."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """Which columns were used, once blocks have been read: sentences for the summary."""
+
     def blocks(self) -> Iterator[Block]:
         """All of it. Raises DataError when it cannot be read."""
 
 
-def block(columns: Columns, name: str, first_row: int = 0) -> Block:
+def block(columns: Columns, name: str, how: Reading = PLAIN, first_row: int = 0) -> Block:
     """The block that arrays make: images cropped to the centre, all types ours, nothing judged but shapes.
 
-    Raises DataError when the columns do not belong together, or hold no numbers.
+    Raises DataError when the columns do not belong together, hold no numbers, or numbers of other units.
     """
-    image = _numbers(columns.image, "image", name)
+    image = _in_order(_numbers(columns.image, "image", name), name, how)
     magnitude = _numbers(columns.magnitude, "magnitude", name)
     count = len(image) if image.ndim else 0
     redshift = np.full(count, np.nan) if columns.redshift is None else columns.redshift
@@ -89,18 +93,54 @@ def block(columns: Columns, name: str, first_row: int = 0) -> Block:
             f"but it has {list(magnitude.shape)} and {list(redshift.shape)}."
         )
     whole = image.ndim == 4 and image.shape[1] == 5 and min(image.shape[2:]) >= SIZE
+    pixels = (
+        as_type(crop(image) * how.pixel_scale if how.pixel_scale != 1 else crop(image), np.float32)
+        if whole
+        else np.zeros((count, 5, SIZE, SIZE), np.float32)
+    )
+    values = as_type(magnitude, np.float64)
+    if whole:
+        check_units(pixels, values, name, how)
+    extra = {} if columns.extra is None else dict(extra_columns.decode(columns.extra, count, name))
+    ids = extra.pop(extra_columns.ID, columns.object_id)
     return Block(
         Galaxies(
-            image=as_type(crop(image), np.float32) if whole else np.zeros((count, 5, SIZE, SIZE), np.float32),
-            magnitude=as_type(magnitude, np.float64),
-            redshift=as_type(redshift, np.float64),
+            image=pixels,
+            magnitude=values,
+            redshift=known_redshift(as_type(redshift, np.float64)),
             object_id=default_ids(name, first_row + count)[first_row:]
-            if columns.object_id is None
-            else whole_numbers(columns.object_id, count, name),
+            if ids is None
+            else object_id_column(ids, count, name),
+            extra=extra,
+            numbered=ids is None,
         ),
         np.full(count, Reason.NONE if whole else Reason.SHAPE, np.int8),
-        numbered=columns.object_id is None,
     )
+
+
+def check_units(image: Array, magnitude: Array, name: str, how: Reading) -> None:
+    """Refuse images and magnitudes whose numbers are of other units. Raises DataError."""
+    units.check_magnitudes(magnitude, name)
+    if not how.trust_pixels:
+        units.check_pixels(image, magnitude, name)
+
+
+def _in_order(image: Array, name: str, how: Reading) -> Array:
+    """Images as [N, u g r i z, H, W], from the layout and the order of bands that the user says."""
+    if image.dtype == np.uint8:
+        raise DataError(
+            f"{name}: its images are uint8, a picture's brightness: fluxes in nanomaggies are read."
+        )
+    if how.layout == "channels-last" and image.ndim == 4:
+        image = np.moveaxis(image, 3, 1)
+    elif image.ndim == 4 and image.shape[1] != 5 and image.shape[3] == 5:
+        raise DataError(
+            f"{name}: its images have shape {list(image.shape)}, with the bands last: give "
+            "--layout channels-last."
+        )
+    if image.ndim == 4 and image.shape[1] == 5 and how.bands:
+        image = image[:, how.places]
+    return image
 
 
 def _numbers(array: Array, kind: str, name: str) -> Array:
@@ -115,21 +155,14 @@ def as_type(array: Array, dtype: type[np.floating]) -> Array:
         return np.ascontiguousarray(array, dtype)
 
 
-def whole_numbers(array: Array, count: int, name: str) -> npt.NDArray[np.int64]:
-    """Object ids [N], from integers or from text, as which some tables hold what a float would round."""
+def object_id_column(array: Array, count: int, name: str) -> Ids:
+    """Object ids [N] as they are: whole numbers, or text. Raises DataError for anything else."""
     try:
-        if array.dtype.kind in "SU":
-            array = np.array([int(text) for text in array.reshape(-1)], object)
+        if array.shape == (count,):
+            return canonical(array)
     except ValueError:
-        array = np.empty(0)  # no number: refused like the wrong number of them
-    if (
-        array.shape == (count,)
-        and array.dtype.kind in "iuO"
-        and all(-(2**63) <= n < 2**63 for n in _ends(array))
-    ):
-        return array.astype(np.int64)
-    raise DataError(f"{name}: its object ids are not {count} whole numbers of 64 bits.")
-
-
-def _ends(array: Array) -> list[int]:
-    return [int(array.min()), int(array.max())] if len(array) else []
+        pass
+    raise DataError(
+        f"{name}: its object ids are {array.dtype} {list(array.shape)} instead of {count} whole numbers of "
+        "at most 64 bits, or text."
+    )

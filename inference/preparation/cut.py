@@ -10,6 +10,7 @@ and a file of ours is 0.1 to 0.2 % larger than its name.
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -73,4 +74,4 @@ def normalised(galaxies: Iterator[Galaxies], scale: MagnitudeScale) -> Iterator[
     """The galaxies with normalised magnitudes."""
     for part in galaxies:
         magnitude = np.asarray(scale.apply(part.magnitude))
-        yield Galaxies(part.image, magnitude, part.redshift, part.object_id)
+        yield replace(part, magnitude=magnitude)

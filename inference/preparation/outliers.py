@@ -9,6 +9,9 @@ the scatter of a class of brightness shows them: fences of the whole survey woul
 outlier whose u is mostly noise, and miss a wrong magnitude of a bright one. Brightness is the median of the
 five magnitudes, which one wrong magnitude moves little. It has no fence itself: a survey's faint limit makes
 it so skewed that the nearest galaxies would be outliers.
+
+A mixture of kinds (a redshift range that is rare in a catalogue, blue galaxies among luminous red ones) looks
+like outliers too, so being one is a mark (the column `colour_outlier`) and no reason to drop a galaxy.
 """
 
 import numpy as np
@@ -26,21 +29,28 @@ COLOURS = ("u-g", "g-r", "r-i", "i-z")
 Fences = list[dict[str, list[float]]]
 
 
-def find(magnitude: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.bool_], Fences]:
-    """Which of the galaxies with these magnitudes [N, 5] are outliers, bool [N], and the fences.
-
-    Fences are lower and upper ones by colour for each class of brightness, which is the range "brightness";
-    there are none, and no outliers, of too few galaxies.
+def measure(magnitude: npt.NDArray[np.float64]) -> Fences:
+    """The fences that galaxies with these magnitudes [N, 5] give: lower and upper ones by colour for each
+    class of brightness, which is the range "brightness". There are none of too few galaxies.
     """
-    outside, fences = np.zeros(len(magnitude), bool), Fences()
     if len(magnitude) < FEWEST:
-        return outside, fences
+        return []
     colour, brightness = -np.diff(magnitude, axis=1), np.median(magnitude, axis=1)
+    fences = []
     classes = max(1, min(MOST_CLASSES, len(magnitude) // CLASS))
     for rows in np.array_split(np.argsort(brightness, kind="stable"), classes):
         lower, upper = np.percentile(colour[rows], (25, 75), axis=0)
         ends = np.array([lower - FENCE * (upper - lower), upper + FENCE * (upper - lower)])
-        outside[rows] = ((colour[rows] < ends[0]) | (colour[rows] > ends[1])).any(axis=1)
         between = brightness[rows[[0, -1]]].tolist()
         fences.append({"brightness": between} | dict(zip(COLOURS, ends.T.tolist(), strict=True)))
-    return outside, fences
+    return fences
+
+
+def outside(magnitude: npt.NDArray[np.float64], fences: Fences) -> npt.NDArray[np.bool_]:
+    """Which galaxies with magnitudes [N, 5] have a colour beyond the fences of their brightness, bool [N]."""
+    if not fences:
+        return np.zeros(len(magnitude), bool)
+    colour, brightness = -np.diff(magnitude, axis=1), np.median(magnitude, axis=1)
+    classes = np.searchsorted([fence["brightness"][0] for fence in fences[1:]], brightness, side="right")
+    ends = np.array([[fence[name] for name in COLOURS] for fence in fences])[classes]
+    return np.asarray(((colour < ends[..., 0]) | (colour > ends[..., 1])).any(axis=1))

@@ -1,7 +1,7 @@
 """The whole preparation as data: which files it makes, and what it has to say about them."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,11 @@ import numpy.typing as npt
 from inference.data_error import DataError
 from inference.galaxies import Galaxies
 from inference.partitions import encode
+from inference.preparation import effects
 from inference.preparation.blocks import Reason, Source
 from inference.preparation.cut import normalised, pieces, repeated, rows_of
 from inference.preparation.scale import FEWEST, MagnitudeScale
-from inference.preparation.survey import PARTS, Survey, examine, ignore, split
+from inference.preparation.survey import PARTS, Survey, examine, fenced, ignore, split
 
 SUMMARY = "summary.json"
 DROPPED = "dropped.csv"
@@ -36,7 +37,7 @@ class Options:
     normalise: bool = False
     scale: MagnitudeScale | None = None
     repeat_to: int | None = None
-    drop_outliers: bool = True
+    drop_outliers: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,27 +72,32 @@ class Preparation:
 
     def __init__(self, source: Source, options: Options, report: Callable[[int], None] = ignore) -> None:
         self.options = options
-        self.survey = examine(source, drop_outliers=options.drop_outliers, report=report)
-        kept = self.survey.kept
+        survey = examine(source, learning=options.shares is not None, report=report)
+        kept = survey.kept
         if not kept.any():
-            raise DataError(
-                f"{source.name}: nothing is left of {len(kept)} objects: {_reasons(self.survey)}."
-            )
-        self.scale: MagnitudeScale | None = None
+            raise DataError(f"{source.name}: nothing is left of {len(kept)} objects: {_reasons(survey)}.")
         parts = {"": kept}
         if options.shares is not None:
             part = split(kept, options.shares, options.seed)
             parts = {name: part == number for number, name in enumerate(PARTS)}
-            training = self.survey.magnitude[parts["train"]]
-            # Written beside the data where there is one, but only normalising cannot do without.
-            if options.scale or options.normalise or len(training) >= FEWEST:
-                self.scale = options.scale or MagnitudeScale.of(training)
+        self.survey = fenced(survey, parts.get("train", kept), drop=options.drop_outliers)
+        parts = {name: rows & self.survey.kept for name, rows in parts.items()}
+        self.scale = self._scale(parts)
         self.folders = [
             _folder(part, rows, name, size, options.repeat_to)
             for part, rows in parts.items()
             for name, size in options.sizes
             if rows.any()
         ]
+
+    def _scale(self, parts: Mapping[str, npt.NDArray[np.bool_]]) -> MagnitudeScale | None:
+        """Written beside the data where there is one, but only normalising cannot do without."""
+        if "train" not in parts:
+            return None
+        training = self.survey.magnitude[parts["train"]]
+        if self.options.scale or self.options.normalise or len(training) >= FEWEST:
+            return self.options.scale or MagnitudeScale.of(training)
+        return None
 
     @property
     def count(self) -> int:
@@ -136,6 +142,11 @@ class Preparation:
             "read": len(kept),
             "kept": int(kept.sum()),
             "dropped": self.survey.dropped(),
+            "without_redshift": effects.unknown(self.survey),
+            "impossible_redshifts": effects.impossible(self.survey),
+            "colour_outliers": int(self.survey.outlier.sum()),
+            "effects": effects.effects(self.survey),
+            "columns": list(self.survey.source.notes),
             "outlier_fences": self.survey.fences,
             "split": None if options.shares is None else dict(zip(PARTS, options.shares, strict=True)),
             "seed": options.seed,

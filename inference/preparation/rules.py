@@ -1,12 +1,11 @@
-"""What is dropped, rule by rule, each with its source.
+"""What is dropped, rule by rule. What makes a single galaxy unusable is in `inference.validity`.
 
-- Pixels: an image with a pixel that is not finite, within the central 32 x 32.
-- Photometry: a magnitude that is not finite or at least 90 in size. Surveys mark what was not measured with
-  such numbers: -9999 in SDSS, 99 and -99 in SExtractor's catalogues.
-- Redshift: not finite, below -0.01 or above 20. No galaxy is known beyond a blueshift of 0.003 or a redshift
-  of 15. A source without any redshift keeps its galaxies: they can be predicted, not judged.
+- Pixels and photometry: an image or a magnitude that no network can use.
+- Redshift: an impossible one, of galaxies that are to be learned from. An unknown redshift is no reason: such
+  a galaxy is one to predict, or to pretrain with.
 - Duplicates: an object id that came before, which would put a galaxy into more than one part of the split.
-- Outliers: a colour that is far out among galaxies of the same brightness, as `outliers.py` says.
+- Outliers: a colour that is far out among galaxies of the same brightness, as `outliers.py` says; only on
+  request.
 """
 
 from collections.abc import Mapping
@@ -14,54 +13,36 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from inference.dataset import MAX_REDSHIFT
-from inference.preparation import outliers
+from inference import validity
+from inference.object_ids import Ids
 from inference.preparation.blocks import Block, Reason
+from inference.validity import Flag
 
 Floats = npt.NDArray[np.float64]
 Reasons = npt.NDArray[np.int8]
 
-SENTINEL = 90.0
-MIN_REDSHIFT = -0.01
-
 
 def judge(block: Block) -> Reasons:
     """Each galaxy's Reason, by its own pixels and magnitudes; int8 [N]."""
-    galaxies = block.galaxies
-    with np.errstate(invalid="ignore", over="ignore"):
-        finite = np.isfinite(galaxies.image.sum(axis=(1, 2, 3), dtype=np.float64))
-    # A sum can overflow where no pixel is infinite, so the few that are suspicious are looked at closely.
-    for row in np.flatnonzero(~finite):
-        finite[row] = np.isfinite(galaxies.image[row]).all()
+    found = validity.flags(block.galaxies)
     tests = {
-        Reason.PIXELS: ~finite,
-        Reason.PHOTOMETRY: ~(np.abs(galaxies.magnitude) < SENTINEL).all(axis=1),
+        Reason.PIXELS: (found & Flag.PIXELS) != 0,
+        Reason.PHOTOMETRY: (found & Flag.PHOTOMETRY) != 0,
     }
-    return _first(block.reason, tests)
+    return first(block.reason, tests)
 
 
 def judge_redshifts(reason: Reasons, redshift: Floats) -> Reasons:
-    """Add the rule about redshifts; nothing is added where there is none at all."""
-    if np.isnan(redshift).all():
-        return reason
-    possible = (redshift >= MIN_REDSHIFT) & (redshift <= MAX_REDSHIFT)
-    return _first(reason, {Reason.REDSHIFT: ~possible})
+    """Add the rule about redshifts of galaxies that are to be learned from."""
+    return first(reason, {Reason.REDSHIFT: validity.impossible(redshift)})
 
 
-def judge_together(
-    reason: Reasons, object_id: npt.NDArray[np.int64], magnitude: Floats, *, drop_outliers: bool
-) -> tuple[Reasons, outliers.Fences]:
-    """Add the rules about all galaxies; also returns the fences of colours, empty where none were used."""
-    reason = _first(reason, {Reason.DUPLICATE: _repeats(object_id, reason == Reason.NONE)})
-    if not drop_outliers:
-        return reason, []
-    kept = reason == Reason.NONE
-    outside = np.zeros(len(reason), bool)
-    outside[kept], fences = outliers.find(magnitude[kept])
-    return _first(reason, {Reason.OUTLIER: outside}), fences
+def judge_ids(reason: Reasons, object_id: Ids) -> Reasons:
+    """Add the rule about ids that come more than once: the first galaxy that can be used stays."""
+    return first(reason, {Reason.DUPLICATE: _repeats(object_id, reason == Reason.NONE)})
 
 
-def _repeats(object_id: npt.NDArray[np.int64], usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _repeats(object_id: Ids, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Which usable rows have the id of an earlier usable row."""
     rows = np.flatnonzero(usable)
     _, first = np.unique(object_id[rows], return_index=True)
@@ -70,7 +51,7 @@ def _repeats(object_id: npt.NDArray[np.int64], usable: npt.NDArray[np.bool_]) ->
     return repeated
 
 
-def _first(reason: Reasons, tests: Mapping[Reason, npt.NDArray[np.bool_]]) -> Reasons:
+def first(reason: Reasons, tests: Mapping[Reason, npt.NDArray[np.bool_]]) -> Reasons:
     """`reason`, where there is none the first test that holds."""
     result = reason.copy()
     for found, holds in tests.items():

@@ -7,18 +7,19 @@ from inference.data_error import DataError
 from inference.natural_order import natural_key
 from inference.partitions import ROW_BITS
 from inference.preparation.arrays import NpzFile, PartitionFile
-from inference.preparation.blocks import Block, Source
+from inference.preparation.blocks import PLAIN, Block, Source
+from inference.preparation.cutout_files import SUFFIXES
 from inference.preparation.fits import FitsCutouts
 from inference.preparation.hdf5 import Hdf5File
+from inference.preparation.reading import Reading
 
-ARRAYS: Mapping[str, Callable[[Path], Source]] = {
+ARRAYS: Mapping[str, Callable[[Path, Reading], Source]] = {
     ".pt": PartitionFile,
     ".safetensors": PartitionFile,
     ".npz": NpzFile,
     ".h5": Hdf5File,
     ".hdf5": Hdf5File,
 }
-FITS = (".fits", ".fit", ".fits.gz")
 
 
 class Together:
@@ -28,12 +29,17 @@ class Together:
         self.sources = sources
         self.name = ", ".join(source.name for source in sources[:3]) + (" …" if len(sources) > 3 else "")
 
+    @property
+    def notes(self) -> list[str]:
+        """Which columns the sources use, as far as they have been read, each sentence once."""
+        return list(dict.fromkeys(note for source in self.sources for note in source.notes))
+
     def blocks(self) -> Iterator[Block]:
         """All blocks of all sources. Raises DataError when two give their galaxies the same made-up ids."""
         owners: dict[int, Source] = {}
         for source in self.sources:
             for block in source.blocks():
-                if block.numbered and len(block):
+                if block.galaxies.numbered and len(block):
                     number = int(block.galaxies.object_id[0]) >> ROW_BITS
                     owner = owners.setdefault(number, source)
                     if owner is not source:
@@ -44,16 +50,17 @@ class Together:
                 yield block
 
 
-def open_sources(paths: Sequence[Path], table: Path | None) -> Source:
+def open_sources(paths: Sequence[Path], table: Path | None, how: Reading = PLAIN) -> Source:
     """The source that the paths are: files, folders of such files, or with `table` folders of FITS cutouts.
 
+    `how` is what the user says of them.
     Raises DataError when there is nothing of a known kind.
     """
     if table is not None:
         if len(paths) != 1 or not paths[0].is_dir():
             raise DataError("FITS cutouts and a table are given as one folder and the table's file.")
-        return FitsCutouts(paths[0], table)
-    return Together([ARRAYS[file.suffix](file) for path in paths for file in _files(path)])
+        return FitsCutouts(paths[0], table, how)
+    return Together([ARRAYS[file.suffix](file, how) for path in paths for file in _files(path)])
 
 
 def _files(path: Path) -> Sequence[Path]:
@@ -64,7 +71,7 @@ def _files(path: Path) -> Sequence[Path]:
         )
         if files:
             return files
-        if any(file.name.endswith(FITS) for file in path.iterdir()):
+        if any(file.name.lower().endswith(SUFFIXES) for file in path.iterdir()):
             raise DataError(
                 f"{path}: holds FITS files, which need a table of magnitudes and redshifts: give it."
             )

@@ -1,19 +1,23 @@
 """A whole source, examined once: what is kept, which part of the split it goes to, and statistics."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from inference import object_ids, validity
 from inference.data_error import DataError
 from inference.galaxies import Galaxies
-from inference.preparation import rules
+from inference.object_ids import Ids
+from inference.preparation import outliers, rules
 from inference.preparation.blocks import Reason, Source
 from inference.preparation.outliers import Fences
 
 PARTS = ("train", "validation", "test")
+OUTLIER = "colour_outlier"
+"""The further column of partitions that says which galaxies have an unusual colour."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +25,13 @@ class Survey:
     """The catalogue of a source, one row an object that was read, dropped ones included."""
 
     source: Source
-    object_id: npt.NDArray[np.int64]
+    object_id: Ids
     magnitude: npt.NDArray[np.float64]
+    redshift: npt.NDArray[np.float64]
     reason: npt.NDArray[np.int8]
     fences: Fences
+    outlier: npt.NDArray[np.bool_]
+    """Which rows that can be used have an unusual colour, dropped or not."""
 
     @property
     def kept(self) -> npt.NDArray[np.bool_]:
@@ -47,27 +54,33 @@ class Survey:
             start += len(block)
             same = (
                 start <= len(rows)
-                and np.array_equal(block.galaxies.object_id, self.object_id[place])
+                and object_ids.same(block.galaxies.object_id, self.object_id[place])
                 and not rules.judge(block)[chosen].any()
             )
             if not same:
                 break
-            if chosen.all():
-                yield block.galaxies
-            elif chosen.any():
-                yield block.galaxies[chosen]
+            if chosen.any():
+                marked = _marked(block.galaxies, self.outlier[place])
+                yield marked if chosen.all() else marked[chosen]
         if not same or start != len(rows):
             raise DataError(f"{self.source.name}: changed while it was read; start again.")
+
+
+def _marked(galaxies: Galaxies, outlier: npt.NDArray[np.bool_]) -> Galaxies:
+    """The galaxies with the column `colour_outlier`, and with no redshift where it is impossible."""
+    redshift = np.where(validity.impossible(galaxies.redshift), np.nan, galaxies.redshift)
+    return replace(galaxies, redshift=redshift, extra={**galaxies.extra, OUTLIER: outlier})
 
 
 def ignore(_count: int) -> None:
     """A report that nobody wants."""
 
 
-def examine(source: Source, *, drop_outliers: bool = True, report: Callable[[int], None] = ignore) -> Survey:
-    """Read everything once and judge it; `report` gets the number of objects that have been read.
+def examine(source: Source, *, learning: bool = True, report: Callable[[int], None] = ignore) -> Survey:
+    """Read everything once and judge each galaxy; `report` gets the number of objects that have been read.
 
-    Raises DataError when nothing could be read.
+    Where galaxies are to be learned from, impossible redshifts are a reason to drop them; otherwise they are
+    unknown ones. Raises DataError when nothing could be read.
     """
     ids, magnitudes, redshifts, reasons, count = [], [], [], [], 0
     for block in source.blocks():
@@ -79,10 +92,22 @@ def examine(source: Source, *, drop_outliers: bool = True, report: Callable[[int
         report(count)
     if not count:
         raise DataError(f"{source.name}: holds no galaxies.")
-    object_id, magnitude = np.concatenate(ids), np.concatenate(magnitudes)
-    reason = rules.judge_redshifts(np.concatenate(reasons), np.concatenate(redshifts))
-    reason, fences = rules.judge_together(reason, object_id, magnitude, drop_outliers=drop_outliers)
-    return Survey(source, object_id, magnitude, reason, fences)
+    object_id, redshift = object_ids.joined(ids), np.concatenate(redshifts)
+    reason = np.concatenate(reasons)
+    if learning:
+        reason = rules.judge_redshifts(reason, redshift)
+    reason = rules.judge_ids(reason, object_id)
+    nothing = np.zeros(count, bool)
+    return Survey(source, object_id, np.concatenate(magnitudes), redshift, reason, [], nothing)
+
+
+def fenced(survey: Survey, training: npt.NDArray[np.bool_], *, drop: bool) -> Survey:
+    """The survey with its outliers in colour marked, by fences of the rows `training`, or dropped too."""
+    fences = outliers.measure(survey.magnitude[training])
+    outlier = np.zeros(len(training), bool)
+    outlier[survey.kept] = outliers.outside(survey.magnitude[survey.kept], fences)
+    reason = rules.first(survey.reason, {Reason.OUTLIER: outlier}) if drop else survey.reason
+    return replace(survey, reason=reason, fences=fences, outlier=outlier)
 
 
 def split(kept: npt.NDArray[np.bool_], shares: Sequence[float], seed: int) -> npt.NDArray[np.int8]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from inference import checkpoint
+from inference import checkpoint, training_range
 from inference.config import ModelError
 from inference.data_error import DataError
 from inference.exported import fingerprint
@@ -69,6 +69,7 @@ def _train(given: argparse.Namespace) -> int:
         "normalisation (folded into the weights)": normalisation.as_dict(),
         "calibration (folded into the weights)": shift,
         "held_out": metrics.as_dict(),
+        training_range.KEY: training_range.TrainingRange.of(galaxies.train).as_dict(),
     }
     checkpoint.save(trained, given.output / MODEL, training)
     print(f"{given.output / MODEL}: held out {metrics}")

@@ -1,15 +1,18 @@
 """The galaxies of a training run: to learn from, to stop by (validation), and held out (test)."""
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
-from inference import synthetic
+from inference import object_ids, synthetic, validity
 from inference.data_error import DataError
 from inference.dataset import read
 from inference.galaxies import Galaxies
+from inference.repeats import content_marks, id_marks
 
 VALIDATION = 2048
 HELD_OUT = 4096
@@ -49,6 +52,7 @@ def folder_parts(folder: Path) -> Parts:
     Raises DataError naming the part that is missing or the file that cannot be read.
     """
     train, validation, test = (_part(folder, name) for name in NAMES)
+    apart(dict(zip(NAMES, (train, validation, test), strict=True)))
     origin = {
         "folder": folder.name,
         "galaxies": len(train),
@@ -59,10 +63,27 @@ def folder_parts(folder: Path) -> Parts:
     return Parts(train, validation, test, origin)
 
 
+def apart(parts: Mapping[str, Galaxies]) -> None:
+    """Raise DataError where two parts share a galaxy, by id or by magnitudes and pixels.
+
+    A figure over galaxies that a network has learned by heart says nothing of how well it predicts.
+    """
+    for (one, first), (other, second) in combinations(parts.items(), 2):
+        for kind, marks in (("id", id_marks), ("magnitudes and pixels", content_marks)):
+            shared = np.isin(marks(second), marks(first))
+            if shared.any():
+                example = second.object_id[np.flatnonzero(shared)[0]]
+                raise DataError(
+                    f"{int(shared.sum()):,} of {len(second):,} galaxies of {other} are in {one} too, by "
+                    f"{kind} (such as {example}): split the data anew with `cosmic-fmi data prepare`."
+                )
+
+
 def _checksum(galaxies: Galaxies) -> int:
     """Of all columns: two preparations can differ in any one of them."""
     found = 0
-    for column in (galaxies.image, galaxies.magnitude, galaxies.redshift, galaxies.object_id):
+    ids = object_ids.as_int64(galaxies.object_id)
+    for column in (galaxies.image, galaxies.magnitude, galaxies.redshift, ids):
         found = zlib.crc32(np.ascontiguousarray(column).data, found)
     return found
 
@@ -74,7 +95,22 @@ def _part(folder: Path, name: str) -> Galaxies:
             f"{folder / name}: holds no {' or '.join(SUFFIXES)} files; prepared data has folders "
             f"{', '.join(NAMES)}."
         )
-    return _once(Galaxies.concatenate([read(path) for path in files]))
+    return _once(Galaxies.concatenate([usable(read(path), str(path)) for path in files]))
+
+
+def usable(galaxies: Galaxies, name: str) -> Galaxies:
+    """The galaxies that can be learned from, by the rules that prepare and predict have too.
+
+    Says how many of the file `name` are left out, and why.
+    """
+    found = validity.flags(galaxies)
+    if not found.any():
+        return galaxies
+    reasons = ", ".join(f"{count:,} {text}" for text, count in validity.counts(found).items())
+    print(
+        f"{name}: {int((found != 0).sum()):,} of {len(found):,} galaxies are left out: {reasons}.", flush=True
+    )
+    return galaxies[found == 0]
 
 
 def _once(galaxies: Galaxies) -> Galaxies:
@@ -82,7 +118,8 @@ def _once(galaxies: Galaxies) -> Galaxies:
 
     Ids alone do not tell, because those of files without any are made from the files' names.
     """
-    rows = np.column_stack([galaxies.object_id, galaxies.magnitude.view(np.int64)])
+    ids = object_ids.as_int64(galaxies.object_id)
+    rows = np.column_stack([ids, galaxies.magnitude.view(np.int64)])
     first = np.unique(rows, axis=0, return_index=True)[1]
     if len(first) == len(galaxies):
         return galaxies
@@ -98,6 +135,4 @@ def with_redshift(galaxies: Galaxies, name: str) -> Galaxies:
         raise DataError(f"the {name} part has {known.sum()} galaxies with a redshift: too few to learn from.")
     if known.all():
         return galaxies
-    return Galaxies(
-        galaxies.image[known], galaxies.magnitude[known], galaxies.redshift[known], galaxies.object_id[known]
-    )
+    return galaxies[known]

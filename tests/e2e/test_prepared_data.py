@@ -28,7 +28,7 @@ def test_a_world_reads_what_was_prepared(stack: Stack, tmp_path: Path) -> None:
         str(tmp_path / "raw.npz"),
     ]
     prepared = subprocess.run(
-        [*script, "--split", "none", "--upload", "prepared", "--size", "512KB", "--keep-outliers"],
+        [*script, "--split", "none", "--upload", "prepared", "--size", "512KB"],
         env=stack.environment(),
         capture_output=True,
         text=True,

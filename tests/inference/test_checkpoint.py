@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from inference import checkpoint, synthetic
+from inference import checkpoint, pickled_model, synthetic, weights_file
 from inference.config import SMALL, ModelError
 from inference.model import AstroMAE
 from inference.predict import DEFAULT_MODEL
@@ -100,6 +100,37 @@ def test_a_weight_of_another_shape_is_named(saved: tuple[AstroMAE, Path]) -> Non
     save_file({**load_file(path), "head.weight": torch.zeros(3, 3)}, path, {"heads": "2"})
     with pytest.raises(ModelError, match=r"of another shape: head\.weight"):
         checkpoint.load(path)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "net.", "model._orig_mod.module."])
+@pytest.mark.parametrize("keys", [(), ("state_dict",), ("net",), ("model", "state_dict")])
+def test_what_training_tools_put_around_weights(
+    saved: tuple[AstroMAE, Path], tmp_path: Path, prefix: str, keys: tuple[str, ...]
+) -> None:
+    _, path = saved
+    weights = load_file(path)
+    content: dict[str, object] = {f"{prefix}{name}": tensor for name, tensor in weights.items()}
+    save_file(
+        {f"{prefix}{name}": t for name, t in weights.items()}, tmp_path / "m.safetensors", {"heads": "2"}
+    )
+    for key in reversed(keys):
+        content = {"epoch": 3, key: content}
+    torch.save(content, tmp_path / "m.pt")
+    loaded = (
+        checkpoint.load(tmp_path / "m.pt", 2).model.state_dict(),
+        pickled_model.load(tmp_path / "m.pt").weights,
+        checkpoint.load(tmp_path / "m.safetensors").model.state_dict(),
+    )
+    for found in loaded:
+        assert all(torch.equal(found[name], tensor) for name, tensor in weights.items())
+    arrays = weights_file.read(tmp_path / "m.safetensors").weights
+    assert set(arrays) == set(weights)
+
+
+def test_a_dictionary_without_a_state_dict_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    torch.save({"epoch": 1, "optimizer": {"a": torch.ones(1)}}, tmp_path / "m.pt")
+    with pytest.raises(ModelError, match=r"m\.pt: holds no state dict, .* under state_dict, "):
+        checkpoint.load(tmp_path / "m.pt", 2)
 
 
 def test_unreadable_files(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import TensorDataset
 
+from inference import validity
 from inference.data_error import DataError
 from inference.dataset import read
 from inference.galaxies import Galaxies
@@ -24,6 +26,7 @@ from inference.partitions import (
     write,
     write_partitions,
 )
+from inference.validity import Flag
 
 
 def tensors(count: int = 3, size: int = 32) -> list[torch.Tensor]:
@@ -119,12 +122,6 @@ def test_large_images_are_cropped_and_redshifts_may_be_unknown(tmp_path: Path) -
     assert np.isnan(galaxies.redshift).all()
 
 
-def damaged(index: int, value: float) -> list[torch.Tensor]:
-    content = tensors()
-    content[index][1] = value
-    return content
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -134,14 +131,9 @@ def damaged(index: int, value: float) -> list[torch.Tensor]:
         ([tensors()[0], *tensors()[1:2], torch.rand(3, 2)], "redshifts have shape"),
         ([tensors()[0], torch.rand(3, 4)], "magnitudes have shape"),
         ([tensors()[0].int(), tensors()[1]], "int32"),
-        (damaged(0, float("nan")), "galaxy 1 has an image"),
-        (damaged(1, float("inf")), "galaxy 1 has a magnitude"),
-        (damaged(2, float("nan")), "galaxy 1 has a redshift"),
-        (damaged(2, -1.5), "impossible redshift -1.5"),
+        ([tensors()[0].to(torch.uint8), tensors()[1]], "images are uint8 .* a picture or counts"),
         ([*tensors(), torch.rand(3)], "object ids"),
         ([tensors()[0], tensors()[1].int()], "magnitudes are int32"),
-        ([*damaged(0, float("inf")), torch.tensor([7, 123, 9])], r"galaxy 1 \(id 123\) has an image"),
-        ([tensors()[0].double() * 1e300, tensors()[1]], "galaxy 0 has an image"),
     ],
 )
 def test_unusable_arrays(tmp_path: Path, content: list[torch.Tensor], message: str) -> None:
@@ -152,6 +144,32 @@ def test_unusable_arrays(tmp_path: Path, content: list[torch.Tensor], message: s
         read(path)
     assert "9.pt" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_single_galaxies_hold_is_left_to_the_rules(tmp_path: Path) -> None:
+    image, magnitude, redshift = tensors()
+    image[1, 0, 0, 0], magnitude[1, 2], redshift[:] = float("nan"), -9999, torch.tensor([-9999, -999, -1.5])
+    galaxies = read(saved(tmp_path / "9.pt", image, magnitude, redshift))
+    assert galaxies.redshift.tolist() == pytest.approx([np.nan, np.nan, -1.5], nan_ok=True)
+    assert validity.flags(galaxies).tolist() == [0, Flag.PIXELS | Flag.PHOTOMETRY, Flag.REDSHIFT]
+    large = read(saved(tmp_path / "8.pt", image.double() * 1e300, magnitude))
+    assert (validity.flags(large) & Flag.PIXELS).all()
+
+
+def test_fluxes_in_place_of_magnitudes_are_refused(survey: Galaxies, tmp_path: Path) -> None:
+    write(tmp_path / "1.pt", replace(survey[:60], magnitude=10 ** (0.4 * (22.5 - survey.magnitude[:60]))))
+    with pytest.raises(DataError, match=r"1\.pt: its magnitudes are no magnitudes: .*nanomaggy"):
+        read(tmp_path / "1.pt")
+    normalised = (survey.magnitude[:60] - 19) / 2
+    write(tmp_path / "2.pt", replace(survey[:60], magnitude=normalised))
+    assert len(read(tmp_path / "2.pt")) == 60
+
+
+def test_formats_that_are_prepared_first(tmp_path: Path) -> None:
+    for name in ("a.npz", "a.h5", "a.fits"):
+        (tmp_path / name).touch()
+        with pytest.raises(DataError, match=r"first, with `cosmic-fmi data prepare --data"):
+            read(tmp_path / name)
 
 
 def test_truncated_and_foreign_files(tmp_path: Path) -> None:
@@ -225,7 +243,8 @@ def test_partitions_cover_all_in_order(total: int, parts: int) -> None:
     import tempfile
 
     ids = np.arange(total)
-    galaxies = Galaxies(np.zeros((total, 5, 32, 32), np.float32), np.ones((total, 5)), np.ones(total), ids)
+    image, magnitude = np.zeros((total, 5, 32, 32), np.float32), np.full((total, 5), 18.0)
+    galaxies = Galaxies(image, magnitude, np.ones(total), ids)
     with tempfile.TemporaryDirectory() as folder:
         if parts > total:
             with pytest.raises(ValueError, match="cannot be cut"):

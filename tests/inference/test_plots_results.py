@@ -70,15 +70,19 @@ def test_a_rank_without_samples_has_rates_of_zero() -> None:
 
 
 def test_parquet_has_nulls_for_unknown_redshifts() -> None:
-    predictions = Predictions(np.array([7, 9]), np.array([0.5, np.nan]), np.array([0.4, 0.3]))
+    none = np.zeros(2, np.int32)
+    predictions = Predictions(np.array([7, 9]), np.array([0.5, np.nan]), np.array([0.4, 0.3]), none, None)
     table = pq.read_table(io.BytesIO(predictions.parquet(rank=3)))
     assert table.to_pydict() == {
         "object_id": [7, 9],
         "z_true": [0.5, None],
         "z_pred": [0.4, 0.3],
         "rank": [3, 3],
+        "flags": [0, 0],
+        "in_training_range": [None, None],
     }
-    assert [str(field.type) for field in table.schema] == ["int64", "double", "double", "int32"]
+    types = ["int64", "double", "double", "int32", "int32", "bool"]
+    assert [str(field.type) for field in table.schema] == types
     empty = pq.read_table(io.BytesIO(Predictions.none().parquet(rank=1)))
     assert empty.num_rows == 0
     assert empty.schema.equals(table.schema)
@@ -90,7 +94,13 @@ def test_failed_objects_keep_their_row_and_are_listed(tmp_path: Path) -> None:
     )
     run = predict(Silent(0.1, np.nan, np.inf, 0.5), galaxies, batch_size=4)
     predictions = Predictions.of(galaxies, run)
-    assert predictions.report() == {"num_failed": 2, "failed_object_ids": [11, 12]}
+    assert predictions.report() == {
+        "num_failed": 2,
+        "failed_object_ids": [11, 12],
+        "num_flagged": 2,
+        "flags": {"no possible prediction": 2},
+        "training_range_known": False,
+    }
     table = pq.read_table(io.BytesIO(predictions.parquet())).to_pydict()
     assert table["object_id"] == [10, 11, 12, 13]
     assert table["z_pred"] == [pytest.approx(0.1), None, None, 0.5]

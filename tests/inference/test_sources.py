@@ -12,6 +12,7 @@ from inference.data_error import DataError
 from inference.engines import open_engine
 from inference.environment import RankEnvironment
 from inference.galaxies import Galaxies
+from inference.judge import Judge
 from inference.partitions import write_partitions
 from inference.predict import DEFAULT_MODEL
 from inference.rank import Phases, infer
@@ -85,7 +86,7 @@ def test_a_rank_holds_two_partitions_at_most() -> None:
     fetch = Fetcher(bad=("7", "19"))
     source = Partitions(names(20), fetch)
     orders = RankEnvironment(0, 1, "bucket", "results", batch_size=1)
-    _, predictions = infer(open_engine(DEFAULT_MODEL), source, orders, Phases())
+    _, predictions = infer(open_engine(DEFAULT_MODEL), Judge(DEFAULT_MODEL), source, orders, Phases())
     assert fetch.most == 2
     assert predictions.object_id.tolist() == [number for number in range(20) if number not in (7, 19)]
     assert [str(error) for error in source.refused] == ["7: is bad.", "19: is bad."]

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from safetensors import safe_open
 
 from cosmic_fmi.cli.models import pretrain as pretrain_command
 from cosmic_fmi.cli.models import train as train_command
-from inference import checkpoint
+from inference import checkpoint, synthetic, training_range
 from inference.config import SMALL
 from inference.galaxies import Galaxies
 from inference.partitions import write_partitions
@@ -115,27 +116,54 @@ def test_a_run_does_not_go_on_with_other_galaxies(
     survey: Galaxies, tmp_path: Path, part: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Of the same number and magnitudes."""
-    for name in ("train", "validation", "test"):
-        write_partitions(tmp_path / "data" / name, survey[:64], count=1)
+    rows = {"train": slice(0, 64), "validation": slice(64, 128), "test": slice(128, 192)}
+    for name, place in rows.items():
+        write_partitions(tmp_path / "data" / name, survey[place], count=1)
     small = ("--epochs", "2", "--batch-size", "32")
     assert pretrain(tmp_path / "data", tmp_path / "out", *small, "--stop-after", "1") == 0
-    brighter = Galaxies(
-        2 * survey.image[:64], survey.magnitude[:64], survey.redshift[:64], survey.object_id[:64]
-    )
+    brighter = replace(survey[rows[part]], image=2 * survey.image[rows[part]])
     write_partitions(tmp_path / "data" / part, brighter, count=1)
     assert pretrain(tmp_path / "data", tmp_path / "out", *small, "--resume") == 1
     assert "was started otherwise (" + part in capsys.readouterr().err
 
 
 def test_galaxies_prepared_in_two_sizes_count_once(data: Path, survey: Galaxies, tmp_path: Path) -> None:
-    for name in ("train", "validation", "test"):
+    for number, name in enumerate(("train", "validation", "test")):
         for size, count in (("10MB", 3), ("25MB", 1)):
-            write_partitions(tmp_path / name / size, survey[:90], count=count)
+            write_partitions(tmp_path / name / size, survey[90 * number : 90 * (number + 1)], count=count)
     found = parts.folder_parts(tmp_path)
     assert len(found.train) == len(found.validation) == len(found.test) == 90
     assert np.array_equal(found.train.object_id, survey.object_id[:90])
     # Of files without ids, galaxies of one number are not copies.
     assert len(parts.folder_parts(data).train) == 384
+
+
+def test_parts_that_share_galaxies_are_refused(
+    survey: Galaxies, encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By id, and where ids differ by what they look like."""
+    rows = {"train": slice(0, 64), "validation": slice(64, 128), "test": slice(0, 64)}
+    for kind in ("id", "magnitudes and pixels"):
+        for name, place in rows.items():
+            part = survey[place]
+            other = replace(part, object_id=part.object_id + 5000 * (name == "test"))
+            (folder := tmp_path / kind / name).mkdir(parents=True)
+            write_partitions(folder, part if kind == "id" else other, count=1)
+        assert train(tmp_path / kind, encoder, tmp_path / "out") == 1
+        assert f"64 of 64 galaxies of test are in train too, by {kind} " in capsys.readouterr().err
+
+
+def test_what_cannot_be_learned_from_is_left_out_and_said(
+    survey: Galaxies, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dirty = survey[:300:2]
+    dirty = replace(dirty, magnitude=dirty.magnitude.copy(), redshift=dirty.redshift.copy())
+    dirty.magnitude[3, 0], dirty.redshift[4] = -9999, -5
+    for name, part in (("train", dirty), ("validation", survey[300:340]), ("test", survey[340:380])):
+        write_partitions(tmp_path / name, part, count=1)
+    assert len(parts.folder_parts(tmp_path).train) == 148
+    said = capsys.readouterr().out
+    assert "2 of 150 galaxies are left out: 1 missing photometry, 1 impossible redshift" in said
 
 
 def test_synthetic_galaxies_are_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,6 +178,9 @@ def test_synthetic_galaxies_are_the_default(tmp_path: Path, monkeypatch: pytest.
     assert (training["seed"], training["galaxies"]) == (20_240_901, 64)
     assert training["held_out"]["num_samples"] == 48
     assert loaded.model.config == TINY
+    known = training_range.of_model(tmp_path / "b" / "astromae.safetensors")
+    assert known is not None
+    assert not known.magnitudes_outside(synthetic.sample(64, 20_240_901).magnitude).any()
 
 
 def test_ctrl_c_keeps_the_last_epoch(data: Path, encoder: Path, tmp_path: Path) -> None:

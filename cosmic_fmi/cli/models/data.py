@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cosmic_fmi.cli.arguments import new_parser
 from cosmic_fmi.cli.loading import loading
 from inference.preparation.cut import LARGEST, parse_size
+from inference.preparation.reading import BANDS, LAYOUTS, MAGNITUDE_UNITS, Reading
 
 if TYPE_CHECKING:
     from experiment.console import Reporter
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 SUMMARY = (
     "Check and clean galaxies, split them, cut them into partitions, and bring those to a folder or to S3."
 )
+COLUMNS = ("image", "magnitude", "redshift", "object_id", "file")
+
 EXAMPLES = """\
 examples:
   cosmic-fmi data prepare --data sample.pt --output prepared --size 25MB
   cosmic-fmi data prepare --data survey.h5 --output prepared --size 25MB 100MB --split 80 10 10 --seed 7
   cosmic-fmi data prepare --data cutouts/ --table catalogue.csv --output prepared --size 10MB
+  cosmic-fmi data prepare --data cutouts/ --table photoz.parquet --redshift z_spec --keep plate --output out
   cosmic-fmi data prepare --data sample.pt --split none --upload Data --size 25MB      the deployment's bucket
   cosmic-fmi data prepare --data sample.pt --upload s3://mine/scaling --target aws --size 25MB --repeat-to 1TB
 
@@ -53,9 +57,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_arguments(made: argparse.ArgumentParser) -> None:
     made.set_defaults(parser=made)
     made.add_argument("--data", type=Path, nargs="+", required=True, metavar="PATH", help="files or folders")
-    made.add_argument(
-        "--table", type=Path, metavar="FILE", help="FITS or CSV table of the FITS cutouts in --data"
-    )
+    made.add_argument("--table", type=Path, metavar="FILE", help="table of the FITS cutouts in --data")
     made.add_argument("--output", type=Path, metavar="DIR", help="folder to write to")
     made.add_argument(
         "--upload", metavar="PREFIX", help="prefix in the deployment's bucket, or s3://bucket/prefix"
@@ -84,7 +86,71 @@ def _add_arguments(made: argparse.ArgumentParser) -> None:
         "for the checkpoint of this repository, which takes magnitudes as they are",
     )
     made.add_argument("--repeat-to", type=size, metavar="SIZE", help="repeat the galaxies up to this size")
-    made.add_argument("--keep-outliers", action="store_true", help="do not drop outliers")
+    made.add_argument(
+        "--drop-outliers", action="store_true", help="drop outliers in colour, instead of marking them"
+    )
+    _add_reading(made)
+
+
+def _add_reading(made: argparse.ArgumentParser) -> None:
+    """What the files do not say themselves."""
+    group = made.add_argument_group("how to read the files, where they do not say it")
+    group.add_argument(
+        "--columns",
+        nargs="+",
+        default=[],
+        type=column,
+        metavar="OURS=THEIRS",
+        help=f"names of columns: {', '.join(COLUMNS)}; magnitude may have {{}} for the band",
+    )
+    group.add_argument("--redshift", metavar="NAME", help="short for --columns redshift=NAME")
+    group.add_argument(
+        "--keep", nargs="+", default=[], metavar="NAME", help="columns that travel to the predictions"
+    )
+    group.add_argument(
+        "--layout", choices=LAYOUTS, default=LAYOUTS[0], help="of image arrays (default: %(default)s)"
+    )
+    group.add_argument(
+        "--bands", type=bands, metavar="ORDER", help="of images that have no names, such as griuz"
+    )
+    group.add_argument(
+        "--magnitude-unit",
+        choices=MAGNITUDE_UNITS,
+        default=MAGNITUDE_UNITS[0],
+        help="of magnitudes without a unit (default: %(default)s)",
+    )
+    group.add_argument(
+        "--pixel-scale", type=scale, default=1.0, metavar="N", help="nanomaggies of a pixel's 1 (default: 1)"
+    )
+    group.add_argument(
+        "--trust-pixels", action="store_true", help="do not compare the light of images and magnitudes"
+    )
+
+
+def column(text: str) -> tuple[str, str]:
+    """A name of ours and the files' name for it."""
+    ours, _, theirs = text.partition("=")
+    if ours not in COLUMNS or not theirs:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(COLUMNS)}, = and a name")
+    return ours, theirs
+
+
+def scale(text: str) -> float:
+    """A factor above 0."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return found
+
+
+def bands(text: str) -> str:
+    """An order of the five bands."""
+    if sorted(text.lower()) != sorted(BANDS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an order of {BANDS}")
+    return text.lower()
 
 
 def size(text: str) -> tuple[str, int]:
@@ -142,7 +208,21 @@ def options(given: argparse.Namespace) -> Options:
         normalise=given.normalise is not None,
         scale=None if given.normalise in (None, "train") else MagnitudeScale.read(Path(given.normalise)),
         repeat_to=given.repeat_to[1] if given.repeat_to else None,
-        drop_outliers=not given.keep_outliers,
+        drop_outliers=given.drop_outliers,
+    )
+
+
+def reading(given: argparse.Namespace) -> Reading:
+    """What the user says about the files."""
+    columns = dict(given.columns) | ({"redshift": given.redshift} if given.redshift else {})
+    return Reading(
+        columns,
+        given.keep,
+        given.layout,
+        given.bands,
+        given.magnitude_unit,
+        given.pixel_scale,
+        given.trust_pixels,
     )
 
 
@@ -153,7 +233,7 @@ def deliver(given: argparse.Namespace, reporter: Reporter) -> None:
         from experiment.prepare import Destination, prepare
         from inference.preparation.sources import open_sources
 
-    wanted, source = options(given), open_sources(given.data, given.table)
+    wanted, source = options(given), open_sources(given.data, given.table, reading(given))
     if given.upload is None:
         prepare(source, wanted, Delivery(given.output, None), reporter)
         return

@@ -13,6 +13,7 @@ from torch.utils.data import TensorDataset
 from inference.galaxies import Galaxies
 from inference.partitions import write
 from inference.preparation.blocks import Block
+from inference.preparation.reading import Reading
 from inference.preparation.sources import open_sources
 
 COUNT = 12
@@ -20,7 +21,7 @@ COUNT = 12
 
 def padded(galaxies: Galaxies) -> np.ndarray[Any, np.dtype[np.float32]]:
     """The images as the centre of 64 x 64 ones."""
-    image = np.full((COUNT, 5, 64, 64), 7.0, np.float32)
+    image = np.full((len(galaxies), 5, 64, 64), 7.0, np.float32)
     image[:, :, 16:48, 16:48] = galaxies.image
     return image
 
@@ -94,9 +95,12 @@ def table(path: Path, galaxies: Galaxies, **extra: Any) -> None:  # noqa: ANN401
     Table({"objID": galaxies.object_id, **bands, "z": galaxies.redshift, **extra}).write(path)
 
 
-def read(paths: list[Path]) -> Block:
+PLAIN = Reading(bands="ugriz")
+
+
+def read(paths: list[Path], how: Reading = PLAIN) -> Block:
     """Everything that the source has, twice, and the same both times."""
-    source = open_sources(paths[:1], paths[1] if len(paths) > 1 else None)
+    source = open_sources(paths[:1], paths[1] if len(paths) > 1 else None, how)
     found = [together(list(source.blocks())) for _ in range(2)]
     assert np.array_equal(found[0].galaxies.image, found[1].galaxies.image)
     return found[0]

@@ -23,12 +23,20 @@ def test_images_of_a_wrong_shape_are_a_reason(tmp_path: Path) -> None:
 def test_arrays_that_do_not_belong_together(tmp_path: Path) -> None:
     image, magnitude = np.zeros((3, 5, 32, 32)), np.ones((3, 5))
     for arrays, says in (
-        ({"image": image, "magnitude": magnitude[:2]}, "3 images need magnitudes"),
+        ({"image": image, "magnitude": magnitude[:2]}, "3 images need as many of magnitude"),
         ({"image": image, "magnitude": magnitude, "redshift": np.ones(4)}, "3 images need"),
         ({"image": image, "magnitude": magnitude.astype(str)}, "its magnitude is an array of <U"),
-        ({"image": image, "magnitude": magnitude, "id": np.ones(3)}, "object ids are not 3 whole numbers"),
-        ({"image": image, "magnitude": magnitude, "id": np.array(["a", "b", "c"])}, "object ids are not"),
-        ({"image": image, "magnitude": magnitude, "id": np.full(3, 2**63, np.uint64)}, "of 64 bits"),
+        (
+            {"image": image, "magnitude": magnitude, "id": np.ones(3)},
+            "object ids are float64 .* 3 whole numbers",
+        ),
+        ({"image": image, "magnitude": magnitude, "id": np.ones((3, 1), int)}, "object ids are int64"),
+        ({"image": image.astype(np.uint8), "magnitude": magnitude}, "images are uint8"),
+        ({"image": np.zeros((3, 32, 32, 5)), "magnitude": magnitude}, "--layout channels-last"),
+        (
+            {"image": image, "magnitude": magnitude, "z": magnitude[:, 0], "zspec": magnitude[:, 0]},
+            "zspec and z",
+        ),
         ({"magnitude": magnitude}, "has no image"),
     ):
         np.savez(tmp_path / "a.npz", **arrays)

@@ -11,7 +11,7 @@ from inference.data_error import DataError
 from inference.galaxies import Galaxies
 from inference.preparation.blocks import Reason
 from inference.preparation.sources import open_sources
-from tests.inference.preparation.formats import COUNT, make_fits, read, save_cutout
+from tests.inference.preparation.formats import COUNT, PLAIN, make_fits, read, save_cutout
 
 
 def test_bad_cutouts_are_counted_and_the_others_read(galaxies: Galaxies, tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_a_cutout_of_five_cubes_has_the_wrong_shape(galaxies: Galaxies, tmp_path
     fits.HDUList([fits.PrimaryHDU(), *cubes]).writeto(
         folder / f"{galaxies.object_id[0]}.fits", overwrite=True
     )
-    (block,) = open_sources([folder], table).blocks()
+    (block,) = open_sources([folder], table, PLAIN).blocks()
     assert block.reason[0] == Reason.SHAPE
     assert (block.reason[1:] == Reason.NONE).all()
 
@@ -73,7 +73,7 @@ def test_names_of_cutouts_may_come_from_a_fits_table(galaxies: Galaxies, tmp_pat
     named = Table.read(table)
     named["file"] = [f"{number}.fits" for number in galaxies.object_id]
     named.write(tmp_path / "named.fits")
-    (block,) = open_sources([folder], tmp_path / "named.fits").blocks()
+    (block,) = open_sources([folder], tmp_path / "named.fits", PLAIN).blocks()
     assert (block.reason == Reason.NONE).all()
 
 
@@ -85,7 +85,7 @@ def test_a_table_as_sky_server_and_cas_jobs_write_it(galaxies: Galaxies, tmp_pat
     cells[header.lower().split(",").index("z")] = "null"
     lines = ["#Table1", header, ",".join(cells), *others]
     (tmp_path / "sdss.csv").write_text("\n".join(lines) + "\n")
-    (block,) = open_sources([folder], tmp_path / "sdss.csv").blocks()
+    (block,) = open_sources([folder], tmp_path / "sdss.csv", PLAIN).blocks()
     assert np.array_equal(block.galaxies.object_id, galaxies.object_id)
     assert np.isnan(block.galaxies.redshift).tolist() == [True] + [False] * (COUNT - 1)
 
@@ -95,7 +95,7 @@ def test_a_table_as_spreadsheets_write_it(galaxies: Galaxies, tmp_path: Path) ->
     Table.read(table).write(tmp_path / "plain.csv")
     text = (tmp_path / "plain.csv").read_text().replace("\n", "\r\n")
     (tmp_path / "sheet.csv").write_bytes(text.encode("utf-8-sig"))
-    (block,) = open_sources([folder], tmp_path / "sheet.csv").blocks()
+    (block,) = open_sources([folder], tmp_path / "sheet.csv", PLAIN).blocks()
     assert (block.reason == Reason.NONE).all()
 
 
@@ -106,11 +106,10 @@ def test_tables_that_cannot_be_used(galaxies: Galaxies, tmp_path: Path) -> None:
         ("t.csv", "objid,u,g,r,i,z\n", "has no rows"),
         ("t.csv", "u,g,r,i,z\n1,2,3,4,5\n", "has no column object_id or"),
         ("t.csv", "objid,u,g,r,i\n1,2,3,4,5\n", "has no magnitudes"),
-        ("t.csv", "objid,u,g,r,i,z\nx,2,3,4,5,6\n", "object ids are not 1 whole"),
         ("t.csv", "objid,u,g,r,i,z\n1,a,3,4,5,6\n", "its magnitudes are <U"),
         ("t.csv", "objid,u,g,r,i,z,file\n1,2,3,4,5,6,../../etc/x\n", "is not in"),
         ("t.fits", "no FITS", "cannot be read as a table"),
-        ("t.txt", "", r"a table is a \.fits, \.fit, \.csv file"),
+        ("t.txt", "", r"a table is a \.fits, \.fit, .* file"),
     ):
         (tmp_path / name).write_text(content)
         with pytest.raises(DataError, match=says) as caught:

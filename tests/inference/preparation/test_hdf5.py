@@ -38,6 +38,6 @@ def test_hdf5_does_not_reach_into_other_files(galaxies: Galaxies, tmp_path: Path
     with pytest.raises(DataError, match=r"b\.h5: its image lies in another file"):
         read([tmp_path / "b.h5"])
     with h5py.File(tmp_path / "c.h5", "w") as file:
-        file.create_group("image")
-    with pytest.raises(DataError, match=r"c\.h5: its image is a group"):
+        file.create_group("image")["magnitude"] = galaxies.magnitude
+    with pytest.raises(DataError, match=r"c\.h5: has no image .*; it has magnitude\."):
         read([tmp_path / "c.h5"])

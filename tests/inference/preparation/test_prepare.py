@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Given:
     """A source of these galaxies, in blocks of 100."""
 
     name = "given"
+    notes: Sequence[str] = ()
 
     def __init__(self, galaxies: Galaxies) -> None:
         self.galaxies = galaxies
@@ -57,7 +58,7 @@ def test_the_parts_are_all_that_was_kept_once(survey: Galaxies) -> None:
     dirty.magnitude[7, 0] = -9999
     dirty.redshift[11] = -5
     dirty.object_id[13] = dirty.object_id[12]
-    preparation = Preparation(Given(dirty), Options(SMALL, drop_outliers=False))
+    preparation = Preparation(Given(dirty), Options(SMALL))
     folders = by_folder(preparation.partitions())
     assert set(folders) == {
         f"{part}/{size}" for part in ("train", "validation", "test") for size in ("1MB", "512KB")
@@ -97,7 +98,7 @@ def test_reports(survey: Galaxies) -> None:
 
 
 def test_normalisation_is_of_the_training_part_alone(survey: Galaxies, tmp_path: Path) -> None:
-    options = Options([("1MB", 2**20)], normalise=True, drop_outliers=False)
+    options = Options([("1MB", 2**20)], normalise=True)
     first = Preparation(Given(survey), options)
     folders = by_folder(first.partitions())
     train = Galaxies.concatenate(folders["train/1MB"])
@@ -120,7 +121,7 @@ def test_normalisation_is_of_the_training_part_alone(survey: Galaxies, tmp_path:
 
 
 def test_magnitudes_stay_as_they_are_by_default(survey: Galaxies) -> None:
-    options = Options([("1MB", 2**20)], shares=None, drop_outliers=False)
+    options = Options([("1MB", 2**20)], shares=None)
     folders = by_folder(Preparation(Given(survey[:60]), options).partitions())
     assert np.array_equal(Galaxies.concatenate(folders["1MB"]).magnitude, survey.magnitude[:60])
 
@@ -143,7 +144,7 @@ def test_the_course_reads_the_partitions(survey: Galaxies) -> None:
 
 
 def test_copies_fill_a_size(survey: Galaxies) -> None:
-    options = Options([("512KB", 2**19)], shares=None, repeat_to=3 * 2**20, drop_outliers=False)
+    options = Options([("512KB", 2**19)], shares=None, repeat_to=3 * 2**20)
     preparation = Preparation(Given(survey[:60]), options)
     folders = by_folder(preparation.partitions())
     everything = Galaxies.concatenate(folders["512KB"])
@@ -228,7 +229,7 @@ class Fading(Given):
 
 @pytest.mark.parametrize("gone", [False, True])
 def test_a_source_that_changes_while_it_is_read_is_refused(survey: Galaxies, gone: bool) -> None:
-    preparation = Preparation(Fading(survey[:60], gone), Options(SMALL, shares=None, drop_outliers=False))
+    preparation = Preparation(Fading(survey[:60], gone), Options(SMALL, shares=None))
     with pytest.raises(DataError, match="changed while it was read"):
         list(preparation.partitions())
 

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.galaxies import Galaxies
+from inference.preparation import outliers
 from inference.preparation.blocks import Block, Reason
-from inference.preparation.rules import judge, judge_redshifts, judge_together
+from inference.preparation.rules import judge, judge_ids, judge_redshifts
+from inference.validity import known_redshift
 
 COUNT = 40
 
@@ -30,8 +32,10 @@ def block(galaxies: Galaxies) -> Block:
 def test_good_galaxies_stay() -> None:
     reason = judge(block(sample()))
     reason = judge_redshifts(reason, sample().redshift)
-    reason, fences = judge_together(reason, sample().object_id, sample().magnitude, drop_outliers=True)
+    reason = judge_ids(reason, sample().object_id)
+    fences = outliers.measure(sample().magnitude)
     assert not reason.any()
+    assert not outliers.outside(sample().magnitude, fences).any()
     assert [set(fence) for fence in fences] == [{"brightness", "u-g", "g-r", "r-i", "i-z"}]
 
 
@@ -67,16 +71,17 @@ def test_the_first_reason_counts() -> None:
 def test_redshifts() -> None:
     values = np.array([0.1, np.nan, -0.02, -0.005, 0.0, 20.0, 20.1, np.inf, -9999.0])
     reason = judge_redshifts(np.zeros(len(values), np.int8), values)
-    assert (reason == Reason.REDSHIFT).tolist() == [False, True, True, False, False, False, True, True, True]
-    unknown = np.full(4, np.nan)
-    assert not judge_redshifts(np.zeros(4, np.int8), unknown).any()
+    assert (reason == Reason.REDSHIFT).tolist() == [False] * 2 + [True] + [False] * 3 + [True] * 3
+    marks = np.array([np.nan, -999.0, -9999.0, -99.0, 99.0])
+    assert np.isnan(known_redshift(marks)).all()
+    assert known_redshift(values[:8])[2:].tolist() == values[2:8].tolist()
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=40))
 def test_of_equal_ids_the_first_usable_stays(rows: list[tuple[int, bool]]) -> None:
     ids = np.array([number for number, _ in rows], np.int64)
     reason = np.array([0 if usable else Reason.PIXELS for _, usable in rows], np.int8)
-    judged, _ = judge_together(reason, ids, np.full((len(rows), 5), 18.0), drop_outliers=False)
+    judged = judge_ids(reason, ids)
     seen: set[int] = set()
     for (number, usable), found in zip(rows, judged, strict=True):
         if not usable:
@@ -89,40 +94,30 @@ def test_of_equal_ids_the_first_usable_stays(rows: list[tuple[int, bool]]) -> No
 def test_outliers_are_beyond_three_interquartile_ranges() -> None:
     magnitude = np.zeros((101, 5))
     magnitude[:, 0] = np.arange(101.0)  # u-g from 0 to 100: quartiles 25 and 75, fences -125 and 225
-    ids = np.arange(103, dtype=np.int64)
-    for value, expected in ((224.0, Reason.NONE), (400.0, Reason.OUTLIER), (-400.0, Reason.OUTLIER)):
+    for value, expected in ((224.0, False), (400.0, True), (-400.0, True)):
         tested = np.vstack([magnitude, [[value, 0, 0, 0, 0]] * 2])
-        reason, fences = judge_together(np.zeros(103, np.int8), ids, tested, drop_outliers=True)
-        assert set(reason[101:]) == {expected}
-        assert not reason[:101].any()
+        fences = outliers.measure(tested)
+        assert outliers.outside(tested, fences).tolist() == [False] * 101 + [expected] * 2
         assert fences[0]["g-r"] == [0.0, 0.0]
-        assert not judge_together(np.zeros(103, np.int8), ids, tested, drop_outliers=False)[0].any()
-
-
-def test_dropped_galaxies_do_not_move_the_fences() -> None:
-    galaxies = sample()
-    reason = np.zeros(COUNT, np.int8)
-    alone = judge_together(reason, galaxies.object_id, galaxies.magnitude, drop_outliers=True)[1]
-    magnitude = np.vstack([galaxies.magnitude, np.full((30, 5), np.nan)])
-    reason = np.concatenate([reason, np.full(30, Reason.PHOTOMETRY, np.int8)])
-    ids = np.arange(COUNT + 30, dtype=np.int64)
-    assert judge_together(reason, ids, magnitude, drop_outliers=True)[1] == alone
 
 
 def test_too_few_galaxies_have_no_outliers() -> None:
     magnitude = np.zeros((10, 5))
     magnitude[0, 0] = 50.0
-    reason, fences = judge_together(
-        np.zeros(10, np.int8), np.arange(10, dtype=np.int64), magnitude, drop_outliers=True
-    )
-    assert not reason.any()
-    assert fences == []
+    assert outliers.measure(magnitude) == []
+    assert not outliers.outside(magnitude, []).any()
+
+
+def test_galaxies_brighter_or_fainter_than_all_have_the_fences_of_the_nearest_class() -> None:
+    random = np.random.default_rng(2)
+    magnitude = np.linspace(14, 20, 400)[:, None] + random.normal(0, 0.05, (400, 5))
+    fences = outliers.measure(magnitude)
+    others = np.array([[10.0] * 5, [25.0] * 5, [25.0, 22, 22, 22, 22]])
+    assert outliers.outside(others, fences).tolist() == [False, False, True]
 
 
 def judged(magnitude: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    ids = np.arange(len(magnitude), dtype=np.int64)
-    reason, _ = judge_together(np.zeros(len(ids), np.int8), ids, magnitude, drop_outliers=True)
-    return np.asarray(reason == Reason.OUTLIER)
+    return outliers.outside(magnitude, outliers.measure(magnitude))
 
 
 def test_faint_galaxies_are_not_outliers_for_their_noise() -> None:
