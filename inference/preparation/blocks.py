@@ -8,15 +8,16 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from inference import extra_columns, units
-from inference.columns import Columns
-from inference.data_error import DataError
-from inference.dataset import SIZE, crop
-from inference.galaxies import Galaxies
-from inference.object_ids import Ids, canonical
-from inference.partitions import default_ids
+from inference.core import units
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
+from inference.core.object_ids import Ids, canonical
+from inference.core.validity import known_redshift
+from inference.data import extra_columns
+from inference.data.columns import Columns
+from inference.data.dataset import SIZE, crop
+from inference.data.partitions import default_ids
 from inference.preparation.reading import Reading
-from inference.validity import known_redshift
 
 Array = npt.NDArray[Any]
 PLAIN = Reading()

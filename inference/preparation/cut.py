@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from inference.galaxies import Galaxies
+from inference.core.galaxies import Galaxies
 from inference.preparation.scale import MagnitudeScale
 
 ROW_BYTES = 20_512

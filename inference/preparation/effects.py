@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inference import validity
+from inference.core import validity
 from inference.preparation.blocks import Reason
 from inference.preparation.survey import OUTLIER, Survey
 

@@ -1,4 +1,4 @@
-"""What is dropped, rule by rule. What makes a single galaxy unusable is in `inference.validity`.
+"""What is dropped, rule by rule. What makes a single galaxy unusable is in `inference.core.validity`.
 
 - Pixels and photometry: an image or a magnitude that no network can use.
 - Redshift: an impossible one, of galaxies that are to be learned from. An unknown redshift is no reason: such
@@ -13,10 +13,10 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from inference import validity
-from inference.object_ids import Ids
+from inference.core import validity
+from inference.core.object_ids import Ids
+from inference.core.validity import Flag
 from inference.preparation.blocks import Block, Reason
-from inference.validity import Flag
 
 Floats = npt.NDArray[np.float64]
 Reasons = npt.NDArray[np.int8]

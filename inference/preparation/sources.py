@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from inference.data_error import DataError
-from inference.natural_order import natural_key
-from inference.partitions import ROW_BITS
-from inference.preparation.arrays import NpzFile, PartitionFile
+from cosmic_fmi.common.natural_order import natural_key
+from inference.core.errors import DataError
+from inference.data.partitions import ROW_BITS
 from inference.preparation.blocks import PLAIN, Block, Source
-from inference.preparation.cutout_files import SUFFIXES
-from inference.preparation.fits import FitsCutouts
-from inference.preparation.hdf5 import Hdf5File
+from inference.preparation.readers.arrays import NpzFile, PartitionFile
+from inference.preparation.readers.cutout_files import SUFFIXES
+from inference.preparation.readers.fits import FitsCutouts
+from inference.preparation.readers.hdf5 import Hdf5File
 from inference.preparation.reading import Reading
 
 ARRAYS: Mapping[str, Callable[[Path, Reading], Source]] = {

@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from inference import object_ids, validity
-from inference.data_error import DataError
-from inference.galaxies import Galaxies
-from inference.object_ids import Ids
+from inference.core import object_ids, validity
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
+from inference.core.object_ids import Ids
 from inference.preparation import outliers, rules
 from inference.preparation.blocks import Reason, Source
 from inference.preparation.outliers import Fences

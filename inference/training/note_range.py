@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
 
-from inference import synthetic
-from inference.config import ModelError
-from inference.data_error import DataError
-from inference.dataset import read
-from inference.files import write_atomically
-from inference.galaxies import Galaxies
-from inference.interrupted import run_command
+from cosmic_fmi.common.files import write_atomically
+from cosmic_fmi.common.interrupted import run_command
+from inference.core.config import ModelError
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
+from inference.core.training_range import TrainingRange, range_path
+from inference.data.dataset import read
+from inference.survey import synthetic
 from inference.training.parts import usable
-from inference.training_range import TrainingRange, range_path
 
 EXAMPLE = """\
 example:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from inference import object_ids, synthetic, validity
-from inference.data_error import DataError
-from inference.dataset import read
-from inference.galaxies import Galaxies
-from inference.repeats import content_marks, id_marks
+from inference.core import object_ids, validity
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
+from inference.data.dataset import read
+from inference.data.repeats import content_marks, id_marks
+from inference.survey import synthetic
 
 VALIDATION = 2048
 HELD_OUT = 4096

@@ -13,7 +13,7 @@ from inference.preparation.cut import LARGEST, parse_size
 from inference.preparation.reading import BANDS, LAYOUTS, MAGNITUDE_UNITS, Reading
 
 if TYPE_CHECKING:
-    from experiment.console import Reporter
+    from cosmic_fmi.experiment.ui.console import Reporter
     from inference.preparation.prepare import Options
 
 SUMMARY = (
@@ -229,8 +229,8 @@ def reading(given: argparse.Namespace) -> Reading:
 def deliver(given: argparse.Namespace, reporter: Reporter) -> None:
     """Prepare the data and bring it where it is to go."""
     with loading():
-        from experiment.delivery import Delivery
-        from experiment.prepare import Destination, prepare
+        from cosmic_fmi.experiment.data.delivery import Delivery
+        from cosmic_fmi.experiment.data.prepare import Destination, prepare
         from inference.preparation.sources import open_sources
 
     wanted, source = options(given), open_sources(given.data, given.table, reading(given))
@@ -246,10 +246,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser().parse_args(argv)
     _check(given.parser, given)
     with loading():
-        from experiment.command import guarded
-        from experiment.console import Reporter
-        from experiment.errors import DeliveryError
-        from inference.data_error import DataError
+        from cosmic_fmi.experiment.errors import DeliveryError
+        from cosmic_fmi.experiment.ui.command import guarded
+        from cosmic_fmi.experiment.ui.console import Reporter
+        from inference.core.errors import DataError
 
     reporter = Reporter()
 

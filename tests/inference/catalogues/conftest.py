@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from inference.galaxies import Galaxies
+from inference.core.galaxies import Galaxies
 
 
 @pytest.fixture(scope="module")

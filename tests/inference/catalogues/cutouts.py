@@ -8,8 +8,8 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
-from inference.dataset import read
-from inference.galaxies import Galaxies
+from inference.core.galaxies import Galaxies
+from inference.data.dataset import read
 from inference.preparation.prepare import Options, Preparation
 from inference.preparation.reading import Reading
 from inference.preparation.sources import open_sources

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from inference.data_error import DataError
-from inference.galaxies import Galaxies
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
 from inference.preparation.reading import Reading
 from tests.inference.catalogues.cutouts import UGRIZ, columns, cubes, images, prepared, same, table
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.galaxies import Galaxies
-from inference.partitions import write
+from inference.core.galaxies import Galaxies
+from inference.data.partitions import write
 from inference.preparation import effects
 from inference.preparation.prepare import Options, Preparation
 from inference.preparation.sources import open_sources

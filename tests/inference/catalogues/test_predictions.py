@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from inference import predict
-from inference.galaxies import Galaxies
-from inference.partitions import write
+from inference.core.galaxies import Galaxies
+from inference.core.validity import Flag
+from inference.data.partitions import write
 from inference.preparation.reading import Reading
-from inference.validity import Flag
 from tests.inference.catalogues.cutouts import columns, cubes, prepared, table
 
 

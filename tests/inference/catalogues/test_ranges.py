@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference import training_range
-from inference.config import ModelError
-from inference.galaxies import Galaxies
-from inference.judge import Judge
-from inference.partitions import write
+from inference.core import training_range
+from inference.core.config import ModelError
+from inference.core.galaxies import Galaxies
+from inference.core.training_range import TrainingRange
+from inference.data.partitions import write
 from inference.predict import DEFAULT_MODEL
+from inference.rank.judge import Judge
 from inference.training import note_range
-from inference.training_range import TrainingRange
 
 
 def test_a_range_comes_back(survey: Galaxies, tmp_path: Path, tiny: Path) -> None:
@@ -51,7 +51,7 @@ def test_beyond_the_margin_is_outside(survey: Galaxies) -> None:
 
 
 def test_without_a_range_a_note_says_so(survey: Galaxies, tiny: Path, tmp_path: Path) -> None:
-    from inference.engine import Run
+    from inference.engines.base import Run
 
     judge = Judge(Path(shutil.copy(tiny, tmp_path / "m.safetensors")))
     predictions = judge(survey[:5], Run(np.full(5, 0.2)))

@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from inference.data_error import DataError
-from inference.galaxies import Galaxies
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
 from inference.preparation.reading import Reading
 from tests.inference.catalogues.cutouts import columns, cubes, prepared, table
 

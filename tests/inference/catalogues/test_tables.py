@@ -14,8 +14,8 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from inference.data_error import DataError
-from inference.galaxies import Galaxies
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
 from inference.preparation.blocks import Reason
 from inference.preparation.reading import Reading
 from tests.inference.catalogues.cutouts import UGRIZ, columns, cubes, prepared, same, table

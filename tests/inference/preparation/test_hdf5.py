@@ -6,14 +6,14 @@ import h5py
 import numpy as np
 import pytest
 
-from inference.data_error import DataError
-from inference.galaxies import Galaxies
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
 from inference.preparation.sources import open_sources
-from tests.inference.preparation.formats import make_hdf5, read, together
+from tests.inference.preparation.support.formats import make_hdf5, read, together
 
 
 def test_large_hdf5_files_come_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inference.preparation.hdf5.ROWS", 5)
+    monkeypatch.setattr("inference.preparation.readers.hdf5.ROWS", 5)
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["image"] = np.zeros((12, 5, 32, 32), np.float32)
         file["magnitude"] = np.arange(60.0).reshape(12, 5)

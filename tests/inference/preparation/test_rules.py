@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.galaxies import Galaxies
+from inference.core.galaxies import Galaxies
+from inference.core.validity import known_redshift
 from inference.preparation import outliers
 from inference.preparation.blocks import Block, Reason
 from inference.preparation.rules import judge, judge_ids, judge_redshifts
-from inference.validity import known_redshift
 
 COUNT = 40
 
