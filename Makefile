@@ -7,7 +7,7 @@ COSMIC := $(VENV)/bin/cosmic-fmi
 #   make run TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 PIP_INDEX   := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-# As experiment/terraform.py chooses: Terraform, or OpenTofu where that is what there is.
+# As cosmic_fmi/experiment/targets/terraform.py chooses: Terraform, or OpenTofu where that is what there is.
 TERRAFORM ?= $(shell command -v terraform || command -v tofu || echo terraform)
 TARGET ?= local
 ARGS   ?=
@@ -27,13 +27,13 @@ setup: $(VENV)/.ready ## the Python environment in .venv (run and test do it the
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --no-compile $(PIP_INDEX) -c constraints.txt -e
 
-$(VENV)/.ready: pyproject.toml constraints.txt setup.py $(wildcard inference/kernels/*.[ch])
+$(VENV)/.ready: pyproject.toml constraints.txt setup.py $(wildcard inference/engines/kernels/*.[ch])
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Installing into $(VENV) (a few minutes the first time, nothing after that)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(INSTALL) .
-	@$(PY) -c 'import sys; from inference.kernels import built; sys.exit(not built())' || \
+	@$(PY) -c 'import sys; from inference.engines.kernels import built; sys.exit(not built())' || \
 	  echo "No C compiler was found: inference runs on onnxruntime (docs/inference.md, Engines)"
 	@touch $@
 
@@ -104,4 +104,4 @@ destroy: setup ## take everything down again: TARGET=local (default) or TARGET=a
 	@exec $(COSMIC) destroy --target $(TARGET) $(ARGS)
 
 clean: ## forget the environment and the embedded AWS's state (destroy first)
-	rm -rf $(VENV) .venv-checkov .local inference/kernels/*.so
+	rm -rf $(VENV) .venv-checkov .local inference/engines/kernels/*.so

@@ -5,7 +5,8 @@
     with fmi.from_env() as comm:
         total = comm.allreduce(comm.rank, fmi.func(fmi.op.sum), fmi.types(fmi.datatypes.int))
 
-Names are loaded when first used, so that `fmi.wire`, which the rendezvous server shares, comes without NumPy.
+Names are loaded when first used, so that `fmi.protocol.tcpunch`, which the rendezvous server shares, comes
+without NumPy.
 """
 
 from __future__ import annotations
@@ -14,10 +15,17 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fmi.buffers import IN_PLACE
-    from fmi.channel import Channel, World
-    from fmi.choice import hints
-    from fmi.communicator import Communicator
+    from fmi._datatypes import datatypes, types
+    from fmi._ops import BAND, BOR, BXOR, LAND, LOR, LXOR, MAX, MIN, PROD, SUM, func, op
+    from fmi.channels.base import Channel, World
+    from fmi.channels.policy import hints
+    from fmi.channels.registry import register_channel
+    from fmi.channels.storage.channel import Storage
+    from fmi.channels.storage.store import Store
+    from fmi.comm._arrays import IN_PLACE
+    from fmi.comm._environment import abort_world, finalize, from_env
+    from fmi.comm._requests import Request, waitall, waitany
+    from fmi.comm.communicator import Communicator
     from fmi.errors import (
         ChannelError,
         CommunicatorClosed,
@@ -28,13 +36,6 @@ if TYPE_CHECKING:
         RendezvousError,
         Timeout,
     )
-    from fmi.functions import BAND, BOR, BXOR, LAND, LOR, LXOR, MAX, MIN, PROD, SUM, func, op
-    from fmi.lifecycle import abort_world, finalize, from_env
-    from fmi.registry import register_channel
-    from fmi.request import Request, waitall, waitany
-    from fmi.storage import Storage
-    from fmi.store import Store
-    from fmi.values import datatypes, types
 
 __all__ = [
     "BAND",
@@ -76,10 +77,10 @@ __all__ = [
 ]
 
 _MODULES = {
-    "buffers": ("IN_PLACE",),
-    "channel": ("Channel", "World"),
-    "choice": ("hints",),
-    "communicator": ("Communicator",),
+    "comm._arrays": ("IN_PLACE",),
+    "channels.base": ("Channel", "World"),
+    "channels.policy": ("hints",),
+    "comm.communicator": ("Communicator",),
     "errors": (
         "ChannelError",
         "CommunicatorClosed",
@@ -90,13 +91,13 @@ _MODULES = {
         "RendezvousError",
         "Timeout",
     ),
-    "functions": ("BAND", "BOR", "BXOR", "LAND", "LOR", "LXOR", "MAX", "MIN", "PROD", "SUM", "func", "op"),
-    "request": ("Request", "waitall", "waitany"),
-    "lifecycle": ("abort_world", "finalize", "from_env"),
-    "registry": ("register_channel",),
-    "storage": ("Storage",),
-    "store": ("Store",),
-    "values": ("datatypes", "types"),
+    "_ops": ("BAND", "BOR", "BXOR", "LAND", "LOR", "LXOR", "MAX", "MIN", "PROD", "SUM", "func", "op"),
+    "comm._requests": ("Request", "waitall", "waitany"),
+    "comm._environment": ("abort_world", "finalize", "from_env"),
+    "channels.registry": ("register_channel",),
+    "channels.storage.channel": ("Storage",),
+    "channels.storage.store": ("Store",),
+    "_datatypes": ("datatypes", "types"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from inference import checkpoint, synthetic
-from inference.config import ModelError
-from inference.extra import install
-from inference.galaxies import Galaxies
-from inference.interrupted import run_command
+from cosmic_fmi.common.extra import install
+from cosmic_fmi.common.interrupted import run_command
+from inference.checkpoints import checkpoint
+from inference.core.config import ModelError
+from inference.core.galaxies import Galaxies
 from inference.metrics import Metrics, measure
 from inference.predict import DEFAULT_MODEL
+from inference.survey import synthetic
 from inference.training.evaluation import evaluate
 from inference.training.parts import held_out
 

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from inference.config import DEFAULT_BATCH_SIZE, DEVICES, ENGINES, PRECISIONS
-from inference.interrupted import run_command
+from cosmic_fmi.common.interrupted import run_command
+from inference.core.config import DEFAULT_BATCH_SIZE, DEVICES, ENGINES, PRECISIONS
 
 DEFAULT_MODEL = Path(__file__).parent / "bundle" / "Fine_Tune_Model" / "astromae-small.safetensors"
 COMMAND = "python -m inference.predict"

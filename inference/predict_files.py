@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference import engine, plots
-from inference.config import ModelError
-from inference.data_error import DataError
-from inference.engines import Choice, open_engine
-from inference.files import OutputError, make_writable, write_atomically
+from cosmic_fmi.common.files import OutputError, make_writable, write_atomically
+from inference import plots
+from inference.core.config import ModelError
+from inference.core.errors import DataError
+from inference.data.partitions import partition_files
+from inference.data.sources import FileSource, Source, Traffic, file_partitions
+from inference.engines import base as engine
+from inference.engines.select import Choice, open_engine
 from inference.metrics import Metrics, measure
-from inference.partitions import partition_files
-from inference.reduce import NO_MESSAGES
-from inference.results import Predictions, course_keys
-from inference.sources import FileSource, Source, Traffic, file_partitions
+from inference.rank.reduce import NO_MESSAGES
+from inference.rank.results import Predictions, course_keys
 
 
 @dataclass(frozen=True)

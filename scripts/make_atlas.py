@@ -1,4 +1,4 @@
-"""Write inference/atlas.json, the published curves behind the synthetic survey.
+"""Write inference/survey/atlas.json, the published curves behind the synthetic survey.
 
 Reads the SDSS response curves that speclite carries (Doi et al. 2010, AJ 139, 1628, table 4, through 1.3
 airmasses) and the galaxy spectra that GalSim carries (Coleman, Wu & Weedman 1980, ApJS 43, 393, extended by
@@ -18,7 +18,7 @@ from speclite import filters
 
 Array = npt.NDArray[np.float64]
 
-OUTPUT = Path(__file__).resolve().parents[1] / "inference" / "atlas.json"
+OUTPUT = Path(__file__).resolve().parents[1] / "inference" / "survey" / "atlas.json"
 TYPES = ("E", "Sbc", "Scd", "Im")
 SPECTRA_ANGSTROM = (1700, 11_300)
 """What the bands see of galaxies between redshift 0 and 0.72."""
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
         description="Write the published curves that the synthetic survey is made from.",
-        epilog="example: python scripts/make_atlas.py --output inference/atlas.json",
+        epilog="example: python scripts/make_atlas.py --output inference/survey/atlas.json",
     )
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (%(default)s)")
     given = parser.parse_args(arguments)

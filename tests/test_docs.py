@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cosmic_fmi.cli.catalogue import modules
-from experiment.places import REPOSITORY
+from cosmic_fmi.experiment.paths import REPOSITORY
 
 PAGES = [
     *sorted(REPOSITORY.glob("*.md")),

@@ -6,7 +6,7 @@ import socket
 import time
 
 from benchmarks.fmi.system import Step, System
-from fmi.tune import tune
+from fmi.transport.socket_options import tune
 
 PATIENCE_S = 20.0
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from experiment.ports import free_port
+from cosmic_fmi.experiment.targets.ports import free_port
 
 PATIENCE_S = 240.0
 # Far enough ahead that every rank has the command before the moment comes.

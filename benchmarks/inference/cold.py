@@ -8,7 +8,7 @@ from statistics import median
 from time import perf_counter
 
 from benchmarks.inference.material import Material
-from inference.config import ModelError
+from inference.core.config import ModelError
 
 COURSE = "course, torch and a pickled model"
 TORCH = "ours, torch"
@@ -19,7 +19,7 @@ RUN = (
     "import runpy, sys; sys.argv = sys.argv[1:]\n"
     "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)\n"
     "print('done', flush=True)\n"
-    "from inference.memory import peak_memory; print(peak_memory())"
+    "from cosmic_fmi.common.memory import peak_memory; print(peak_memory())"
 )
 
 

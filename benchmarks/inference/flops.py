@@ -4,10 +4,10 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from inference.config import ModelConfig
-from inference.fold import fold
-from inference.model import AstroMAE
-from inference.torch_graph import OptimisedAstroMAE
+from inference.core.config import ModelConfig
+from inference.network.astromae import AstroMAE
+from inference.network.folded_torch import OptimisedAstroMAE
+from inference.network.folding import fold
 
 
 def plain(model: AstroMAE) -> float:

@@ -4,7 +4,7 @@ import importlib.metadata
 import platform
 from pathlib import Path
 
-from inference.cores import usable_cores
+from cosmic_fmi.common.cores import usable_cores
 
 
 def describe() -> list[str]:

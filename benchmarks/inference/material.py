@@ -7,13 +7,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from inference import checkpoint, synthetic
-from inference.config import ModelConfig
-from inference.export import export
-from inference.galaxies import Galaxies
-from inference.model import AstroMAE
-from inference.partitions import write
+from inference.checkpoints import checkpoint
+from inference.checkpoints.export import export
+from inference.core.config import ModelConfig
+from inference.core.galaxies import Galaxies
+from inference.data.partitions import write
+from inference.network.astromae import AstroMAE
 from inference.predict import DEFAULT_MODEL
+from inference.survey import synthetic
 
 PARTITION = 1279
 """Galaxies in a 25 MB partition."""

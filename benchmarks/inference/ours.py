@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from inference.dataset import read
-from inference.engine import predict
-from inference.engines import Choice, open_engine
+from inference.data.dataset import read
+from inference.engines.base import predict
+from inference.engines.select import Choice, open_engine
 
 
 def main(engine: str, model_path: Path, data_path: Path) -> None:

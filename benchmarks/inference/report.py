@@ -41,7 +41,8 @@ shared machine computes at another speed every second; "best round" shows how mu
   **{formula:.0f} galaxies/s** for this run. **{newer}** leaves out profiler and collection.
 - **{plain}** is the network as it is trained, in batches that fit the caches better.
 - **{torch}** is the folded network in PyTorch; **{onnx}** the same through onnxruntime, one thread a
-  core, in pieces of 32; **{native}** the same in kernels of our own (`inference/kernels`), one thread a core.
+  core, in pieces of 32; **{native}** the same in kernels of our own
+  (`inference/engines/kernels`), one thread a core.
 - The difference is to the plain network's predictions, in redshift.
 """
 

@@ -18,9 +18,9 @@ from torch.utils.data import TensorDataset
 
 from benchmarks.inference import course, flops
 from benchmarks.inference.material import Material
-from inference.cores import usable_cores
-from inference.engine import Engine, predict
-from inference.engines import Choice, open_engine
+from cosmic_fmi.common.cores import usable_cores
+from inference.engines.base import Engine, predict
+from inference.engines.select import Choice, open_engine
 
 MATRIX = 2048
 """Rows and columns of the matrices whose product is the machine's limit."""

@@ -1,21 +1,15 @@
 """The Lambda image: initialize, execute and summarize an execution, and keep track of the rendezvous server.
 
-One file a handler, and beside them the parts they share:
+    handlers/        the functions: initialize, execute and summarize of every execution; find_rendezvous and
+                     publish_address, which start, find and stop the rendezvous server
+    inputs/          what a user typed, checked
+    script/          a rank's script: its objects from S3, running it, what it prints
+    deal.py          which rank reads which file           rank_event.py     what one rank is told
+    rendezvous.py    where the ranks meet                  outcomes.py       what became of a rank
+    retry_policy.py  whether another attempt can mend it   abort_notice.py   of a rank that was killed
+    clients.py       AWS clients, one of each a process
 
-    initialize.py  execute.py  summarize.py          the handlers of every execution
-    find_rendezvous.py  publish_address.py           those that start, find and stop the rendezvous server
-    payload.py       what a user typed, checked      settings.py      the script's variables and arguments
-    mistakes.py      all that is wrong, at once      listing.py       what is in a bucket
-    check_bundle.py  what is known before a world    sources.py       the files that a script reaches
-    imports.py       what a file imports             partitions.py    which rank reads which file
-    rank_event.py    what one rank is told           course_payload.py  the same for the course's scripts
-    rendezvous.py    where the ranks meet            bundle.py        the script's objects, from S3
-    script.py        runs the script                 bundle_modules.py  what its imports find
-    archive.py       packages, before they come  packages.py      the same while a script runs
-    outcomes.py      what became of a rank           mendable.py      whether another attempt can mend it
-    output.py        what a script prints            last_word.py     of a rank that was killed
-    digest.py        whether inputs are the same     clients.py       AWS clients, one of each a process
-    hints.py         what to change after an error
+handlers use all of these, and none of them uses handlers.
 """
 
 import logging

@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 from botocore.exceptions import ClientError
 
 from containers.executor.clients import s3
-from inference.unbroken import unbroken_object
+from cosmic_fmi.common.s3 import unbroken_object
 
 COMBINED_NAME = "combined_data.json"
 """What Summarize writes below a result path once every rank's result is there: the execution is finished."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from containers.executor.partitions import course_form
+from containers.executor.deal import course_form
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class RankEvent:
     their contents. ``stored_result`` is true where an attempt that did not finish left a result of this rank.
     ``requirements`` is the S3 key in ``bucket`` of an archive of packages, with the ETag that was checked.
     ``variables`` and ``arguments`` are what the user gives to the script. ``payload_key`` is, in the state's
-    bucket, the execution's own :mod:`payload.json <containers.executor.course_payload>`; None without
+    bucket, the execution's own :mod:`payload.json <containers.executor.inputs.course_payload>`; None without
     partitions.
     """
 

@@ -18,9 +18,9 @@ import signal
 import sys
 
 from containers.rendezvous import logs
-from containers.rendezvous.figures import Figures
 from containers.rendezvous.limits import Limits
 from containers.rendezvous.monitor import Monitor
+from containers.rendezvous.periodic_log import Figures
 from containers.rendezvous.ports import allow_connections
 from containers.rendezvous.server import RendezvousServer
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from containers.rendezvous.limits import Limits
 from containers.rendezvous.metrics import Metrics
-from fmi.wire import (
+from fmi.protocol.tcpunch import (
     NAME_BYTES,
     NOWHERE,
     V2_REQUEST_BYTES,

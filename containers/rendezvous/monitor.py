@@ -16,7 +16,7 @@ from types import TracebackType
 
 from containers.rendezvous.metrics import CONTENT_TYPE
 from containers.rendezvous.ports import listen
-from fmi.wire import Address
+from fmi.protocol.tcpunch import Address
 
 log = logging.getLogger("rendezvous")
 

@@ -15,13 +15,13 @@ import uuid
 from collections import Counter
 from types import TracebackType
 
+from containers.rendezvous.abort_notes import Notes
 from containers.rendezvous.connection import Client
 from containers.rendezvous.limits import Limits
 from containers.rendezvous.metrics import Metrics
-from containers.rendezvous.notes import Notes
 from containers.rendezvous.pair_log import PairLog
 from containers.rendezvous.ports import listen
-from fmi.wire import FLAG_ABORT, FLAG_BELL, FLAG_RING, Address, Request, Status
+from fmi.protocol.tcpunch import FLAG_ABORT, FLAG_BELL, FLAG_RING, Address, Request, Status
 
 log = logging.getLogger("rendezvous")
 

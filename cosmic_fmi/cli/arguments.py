@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import TypeVar
 
-from experiment import numbers
-from experiment.numbers import count
+from cosmic_fmi.common import numbers
+from cosmic_fmi.common.numbers import count
 
 T = TypeVar("T")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.columns import NAMES, Columns
-from inference.data_error import DataError
-from inference.dataset import contents, read_columns
+from inference.core.errors import DataError
+from inference.data.columns import NAMES, Columns
+from inference.data.dataset import contents, read_columns
 from inference.preparation.blocks import Block, block
 
 LEADING = {one for names in NAMES.values() for one in names}

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from inference.columns import Columns
-from inference.data_error import DataError
-from inference.dataset import SIZE, crop
-from inference.galaxies import Galaxies
-from inference.partitions import default_ids
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
+from inference.data.columns import Columns
+from inference.data.dataset import SIZE, crop
+from inference.data.partitions import default_ids
 
 Array = npt.NDArray[Any]
 

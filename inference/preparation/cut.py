@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from inference.galaxies import Galaxies
+from inference.core.galaxies import Galaxies
 from inference.preparation.scale import MagnitudeScale
 
 ROW_BYTES = 20_512

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inference.data_error import DataError
-from inference.dataset import SIZE, crop
-from inference.galaxies import Galaxies
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
+from inference.data.dataset import SIZE, crop
 from inference.preparation.blocks import Block, Reason, as_type, whole_numbers
 from inference.preparation.libraries import need
 

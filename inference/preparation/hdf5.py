@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from inference.columns import NAMES, Columns
-from inference.data_error import DataError
+from inference.core.errors import DataError
+from inference.data.columns import NAMES, Columns
 from inference.preparation.blocks import Block, block
 from inference.preparation.libraries import need
 

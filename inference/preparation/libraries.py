@@ -3,8 +3,8 @@
 import importlib
 from typing import Any
 
-from inference.data_error import DataError
-from inference.extra import install
+from cosmic_fmi.common.extra import install
+from inference.core.errors import DataError
 
 
 def need(module: str, kind: str) -> Any:  # noqa: ANN401 - a module

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from inference.data_error import DataError
-from inference.galaxies import Galaxies
-from inference.partitions import encode
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
+from inference.data.partitions import encode
 from inference.preparation.blocks import Reason, Source
 from inference.preparation.cut import normalised, pieces, repeated, rows_of
 from inference.preparation.scale import FEWEST, MagnitudeScale

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from inference.dataset import MAX_REDSHIFT
+from inference.data.dataset import MAX_REDSHIFT
 from inference.preparation import outliers
 from inference.preparation.blocks import Block, Reason
 

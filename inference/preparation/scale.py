@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from inference.data_error import DataError
+from inference.core.errors import DataError
 
 Floats = npt.NDArray[np.float64]
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from inference.data_error import DataError
-from inference.natural_order import natural_key
-from inference.partitions import ROW_BITS
+from cosmic_fmi.common.natural_order import natural_key
+from inference.core.errors import DataError
+from inference.data.partitions import ROW_BITS
 from inference.preparation.arrays import NpzFile, PartitionFile
 from inference.preparation.blocks import Block, Source
 from inference.preparation.fits import FitsCutouts

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from inference.data_error import DataError
-from inference.galaxies import Galaxies
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
 from inference.preparation import rules
 from inference.preparation.blocks import Reason, Source
 from inference.preparation.outliers import Fences

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from inference.galaxies import Galaxies
-from inference.model import AstroMAE
+from inference.core.galaxies import Galaxies
+from inference.network.astromae import AstroMAE
 from inference.training.evaluation import redshifts
 
 

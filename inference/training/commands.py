@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import torch
 
-from inference import checkpoint
-from inference.config import ModelError
-from inference.data_error import DataError
-from inference.exported import fingerprint
-from inference.files import OutputError, make_writable
+from cosmic_fmi.common.files import OutputError, make_writable
+from inference.checkpoints import checkpoint
+from inference.checkpoints.exported import fingerprint
+from inference.core.config import ModelError
+from inference.core.errors import DataError
 from inference.training import parts
 from inference.training.calibration import calibrate
 from inference.training.evaluation import evaluate

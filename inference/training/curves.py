@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from inference.files import write_atomically
+from cosmic_fmi.common.files import write_atomically
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from inference.galaxies import Galaxies
+from inference.core.galaxies import Galaxies
 from inference.metrics import Array, Metrics, measure
-from inference.model import AstroMAE
+from inference.network.astromae import AstroMAE
 
 BATCH_SIZE = 512
 

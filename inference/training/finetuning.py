@@ -8,8 +8,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from inference.config import ModelConfig, ModelError
-from inference.model import AstroMAE
+from inference.core.config import ModelConfig, ModelError
+from inference.network.astromae import AstroMAE
 from inference.training.normalisation import Normalisation
 from inference.training.parts import Parts, with_redshift
 from inference.training.pretraining import FORMAT, encoder_parameters, encoder_weights

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from inference.config import ModelError
-from inference.files import write_atomically
+from cosmic_fmi.common.files import write_atomically
+from inference.core.config import ModelError
 from inference.training.curves import Epoch, write
 from inference.training.recipe import Recipe
 

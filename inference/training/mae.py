@@ -5,9 +5,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from inference.config import ModelConfig
-from inference.model import AstroMAE
-from inference.vitae import Block, sinusoidal_positions
+from inference.core.config import ModelConfig
+from inference.network.astromae import AstroMAE
+from inference.network.vitae import Block, sinusoidal_positions
 
 MASKED = 0.75
 

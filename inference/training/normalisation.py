@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inference.galaxies import Galaxies
-from inference.model import AstroMAE
+from inference.core.galaxies import Galaxies
+from inference.network.astromae import AstroMAE
 from inference.preparation.scale import deviations
 
 

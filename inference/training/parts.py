@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from inference import synthetic
-from inference.data_error import DataError
-from inference.dataset import read
-from inference.galaxies import Galaxies
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
+from inference.data.dataset import read
+from inference.survey import synthetic
 
 VALIDATION = 2048
 HELD_OUT = 4096

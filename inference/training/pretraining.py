@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from inference.config import ModelConfig
-from inference.files import write_atomically
-from inference.model import AstroMAE
+from cosmic_fmi.common.files import write_atomically
+from inference.core.config import ModelConfig
+from inference.network.astromae import AstroMAE
 from inference.training.mae import MaskedAutoencoder
 from inference.training.normalisation import Normalisation
 from inference.training.parts import Parts

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 
-from inference.config import SMALL, ModelConfig
+from inference.core.config import SMALL, ModelConfig
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.inference import cold, flops, machine, material, plot, report, throughput
-from inference import dataset
-from inference.model import AstroMAE
-from tests.inference.native import needs_kernels
-from tests.inference.test_model import TINY
+from inference.data import dataset
+from inference.network.astromae import AstroMAE
+from tests.inference.network.test_astromae import TINY
+from tests.inference.support.native import needs_kernels
 
 
 @needs_kernels

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from experiment.console import Reporter
-from experiment.local_target import LocalTarget
-from experiment.sync import Upload, sync
-from inference.partitions import write_partitions
-from inference.synthetic import sample_set
+from cosmic_fmi.experiment.aws.s3_sync import Upload, sync
+from cosmic_fmi.experiment.targets.local import LocalTarget
+from cosmic_fmi.experiment.ui.console import Reporter
+from inference.data.partitions import write_partitions
+from inference.survey.synthetic import sample_set
 from tests.course import stand_ins
 from tests.course.folder import Course, find
 from tests.course.lab import Lab
-from tests.e2e.stack import Stack
+from tests.e2e.support.stack import Stack
 
 SCRIPTS = ("inference", "inference_FMI")
 FILES, GALAXIES_A_FILE = 12, 40

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiment.console import Reporter
-from experiment.plan import RunSpec
-from experiment.runs import Execution, Runner, new_execution_id
+from cosmic_fmi.experiment.execution.runner import Execution, Runner, new_execution_id
+from cosmic_fmi.experiment.plan.plan import RunSpec
+from cosmic_fmi.experiment.ui.console import Reporter
 from tests.course.folder import Course
-from tests.e2e.stack import COMMAND, Stack
+from tests.e2e.support.stack import COMMAND, Stack
 
 
 @dataclass(frozen=True)

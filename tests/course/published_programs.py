@@ -10,8 +10,8 @@ import json
 
 import pytest
 
-from experiment.console import Reporter
-from experiment.upload import upload_bundle, upload_sample
+from cosmic_fmi.experiment.plan.upload import upload_bundle, upload_sample
+from cosmic_fmi.experiment.ui.console import Reporter
 from tests.course.lab import Lab
 from tests.course.programs import Programs, synced
 

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inference.partitions import write
-from inference.synthetic import SAMPLE_SIZE, sample_set
+from inference.data.partitions import write
+from inference.survey.synthetic import SAMPLE_SIZE, sample_set
 from tests.course.folder import GALAXIES, MODEL, Course
 
 TIMM = "timm==0.4.12"

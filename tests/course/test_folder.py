@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from experiment.places import REPOSITORY
+from cosmic_fmi.experiment.paths import REPOSITORY
 from tests.course.folder import find
 
 

@@ -6,10 +6,10 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from experiment.console import Reporter
-from experiment.local_target import LocalTarget
-from localcloud.state import LOG_FILE
-from tests.e2e.stack import Stack
+from cosmic_fmi.experiment.targets.local import LocalTarget
+from cosmic_fmi.experiment.ui.console import Reporter
+from cosmic_fmi.localcloud.state import LOG_FILE
+from tests.e2e.support.stack import Stack
 
 LOG_LINES = 60
 

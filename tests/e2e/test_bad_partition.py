@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from experiment.console import Reporter
-from experiment.upload import upload_bundle
-from inference import synthetic
-from inference.partitions import encode
-from tests.e2e.stack import Stack
+from cosmic_fmi.experiment.plan.upload import upload_bundle
+from cosmic_fmi.experiment.ui.console import Reporter
+from inference.data.partitions import encode
+from inference.survey import synthetic
+from tests.e2e.support.stack import Stack
 
 
 def test_the_others_are_predicted_and_it_is_named(stack: Stack, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
-from tests.e2e.stack import Stack
+from tests.e2e.support.stack import Stack
 
 SCRIPTS = Path(__file__).parent / "course_scripts"
 MAKE_MODEL = """

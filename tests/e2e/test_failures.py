@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from experiment.places import REPOSITORY
-from inference import synthetic
-from inference.partitions import encode
-from tests.e2e.stack import COMMAND, Stack, interrupt
+from cosmic_fmi.experiment.paths import REPOSITORY
+from inference.data.partitions import encode
+from inference.survey import synthetic
+from tests.e2e.support.stack import COMMAND, Stack, interrupt
 
 RAISES_IN_RANK_1 = """
 import os, boto3, fmi
@@ -47,7 +47,7 @@ s3.put_object(Bucket=bucket, Key=f"{path}/{rank}.json", Body=b"{}")
 KILLED_AFTER_RANK_0 = """
 import os, pathlib, signal, threading, boto3
 from inference.predict import DEFAULT_MODEL
-from inference.rank import main
+from inference.rank.run import main
 s3, bucket, path = boto3.client("s3"), os.environ["S3_BUCKET"], os.environ["RESULT_PATH"]
 there = lambda name: s3.list_objects_v2(Bucket=bucket, Prefix=f"{path}/{name}")["KeyCount"]
 if os.environ["RANK"] == "1" and not there("killed"):

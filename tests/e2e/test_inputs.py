@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from experiment.collect import collect
-from experiment.console import Reporter
-from experiment.places import REPOSITORY
-from experiment.plan import RunSpec
-from experiment.prices import load_prices
-from experiment.runs import Execution, Runner, new_execution_id
-from tests.e2e.stack import Stack
+from cosmic_fmi.experiment.cost.prices import load_prices
+from cosmic_fmi.experiment.execution.collect import collect
+from cosmic_fmi.experiment.execution.runner import Execution, Runner, new_execution_id
+from cosmic_fmi.experiment.paths import REPOSITORY
+from cosmic_fmi.experiment.plan.plan import RunSpec
+from cosmic_fmi.experiment.ui.console import Reporter
+from tests.e2e.support.stack import Stack
 
 HELLO = """
 from fmilib.fmi_operations import fmi_communicator

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import Stack
-from tests.experiment.wheels import only_from, source, wheel
+from tests.cosmic_fmi.experiment.support.wheels import only_from, source, wheel
+from tests.e2e.support.stack import Stack
 
 SCRIPT = """
 import os, subprocess, sys

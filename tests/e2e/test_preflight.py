@@ -14,10 +14,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from experiment.clients import Clients
-from experiment.deployment import Deployment
-from experiment.preflight import Check, Preflight
-from tests.e2e.stack import COMMAND, Stack
+from cosmic_fmi.experiment.aws.clients import Clients
+from cosmic_fmi.experiment.targets.deployment import Deployment
+from cosmic_fmi.experiment.targets.preflight.checks import Check, Preflight
+from tests.e2e.support.stack import COMMAND, Stack
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 NO_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:x"

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from experiment.console import Reporter
-from experiment.places import REPOSITORY
-from experiment.upload import upload_bundle
-from inference import synthetic
-from tests.e2e.stack import Stack
+from cosmic_fmi.experiment.paths import REPOSITORY
+from cosmic_fmi.experiment.plan.upload import upload_bundle
+from cosmic_fmi.experiment.ui.console import Reporter
+from inference.survey import synthetic
+from tests.e2e.support.stack import Stack
 
 
 def test_a_world_reads_what_was_prepared(stack: Stack, tmp_path: Path) -> None:

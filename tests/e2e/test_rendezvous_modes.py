@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import psutil
 import pytest
 
-from experiment.console import Reporter
-from experiment.local_target import LocalTarget
-from tests.e2e.stack import Stack
+from cosmic_fmi.experiment.targets.local import LocalTarget
+from cosmic_fmi.experiment.ui.console import Reporter
+from tests.e2e.support.stack import Stack
 
 T = TypeVar("T")
 PATIENCE_S = 150.0

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from experiment.places import REPOSITORY
-from tests.e2e.stack import Stack
+from cosmic_fmi.experiment.paths import REPOSITORY
+from tests.e2e.support.stack import Stack
 
 SWEEP = """\
 world_size: [1, 2]

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from experiment.rows import PHASES, ROW_KEYS, SCHEMA_VERSION
+from cosmic_fmi.experiment.schema import PHASES, ROW_KEYS, SCHEMA_VERSION
 from inference.metrics import measure
-from tests.e2e.stack import Stack
+from tests.e2e.support.stack import Stack
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from fmi.wire import Address
-from tests.fmi.services import CREDENTIALS, Services, running_services
-from tests.fmi.worlds import World, serving
+from fmi.protocol.tcpunch import Address
+from tests.fmi.support.services import CREDENTIALS, Services, running_services
+from tests.fmi.support.worlds import World, serving
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 import fmi
-from fmi.wire import Address
-from tests.fmi.worlds import PATIENCE_S, World
+from fmi.protocol.tcpunch import Address
+from tests.fmi.support.worlds import PATIENCE_S, World
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "fmi.md").read_text(), re.S)

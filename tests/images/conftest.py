@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from experiment import images
-from localcloud import EmbeddedAWS
-from tests.localcloud.conftest import FUNCTIONS, ROLE, Function, Json, client
+from cosmic_fmi.experiment.targets import images
+from cosmic_fmi.localcloud import EmbeddedAWS
+from tests.cosmic_fmi.localcloud.conftest import FUNCTIONS, ROLE, Function, Json, client
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,10 +8,9 @@ import subprocess
 
 import pytest
 
-from experiment.ports import free_port
-from tests.localcloud.conftest import wait_for
-
-from .conftest import ROOT, docker
+from cosmic_fmi.experiment.targets.ports import free_port
+from tests.cosmic_fmi.localcloud.conftest import wait_for
+from tests.images.conftest import ROOT, docker
 
 _RUN = ("run", "--rm", "--network", "host", "--read-only", "--cap-drop", "ALL", "--entrypoint", "python")
 
@@ -67,8 +66,8 @@ def test_engines_predict_without_torch_and_the_redis_channel_loads(
     code = (
         "import sys, numpy\n"
         "from pathlib import Path\n"
-        "from inference.engines import Choice, open_engine\n"
-        "import fmi.redis_store, redis\n"
+        "from inference.engines.select import Choice, open_engine\n"
+        "import fmi.channels.storage.redis_store, redis\n"
         f"engine = open_engine(Path('/model/astromae-small.{suffix}'), Choice({name!r}))\n"
         "z = engine(numpy.zeros((2, 5, 32, 32), 'f4'), numpy.zeros((2, 5)))\n"
         "print(z.shape[0], 'torch' in sys.modules)"
@@ -112,10 +111,14 @@ def test_rendezvous_container_becomes_healthy_and_stops_when_told(built: dict[st
 
 def test_sources_are_the_working_tree_s(built: dict[str, str]) -> None:
     code = (
-        "import hashlib, pathlib; print(hashlib.sha256(pathlib.Path('fmi/wire.py').read_bytes()).hexdigest())"
+        "import hashlib, pathlib\n"
+        "print(hashlib.sha256(pathlib.Path('fmi/protocol/tcpunch.py').read_bytes()).hexdigest())"
     )
     expected = subprocess.run(
-        ["sha256sum", str(ROOT / "fmi" / "wire.py")], capture_output=True, text=True, check=True
+        ["sha256sum", str(ROOT / "fmi" / "protocol" / "tcpunch.py")],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.split()[0]
     for image in built.values():
         assert python(image, code) == expected

@@ -11,11 +11,10 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from localcloud import EmbeddedAWS
-from localcloud.state import DaemonState
-from tests.localcloud.conftest import Function, wait_for
-
-from .conftest import containers_of, docker
+from cosmic_fmi.localcloud import EmbeddedAWS
+from cosmic_fmi.localcloud.state import DaemonState
+from tests.cosmic_fmi.localcloud.conftest import Function, wait_for
+from tests.images.conftest import containers_of, docker
 
 Deploy = Callable[..., Function]
 

@@ -14,12 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from experiment.ports import free_port
-from experiment.terraform import cli_environment
-from tests.localcloud.conftest import wait_for
-from tests.terraform.workspace import terraform_test
-
-from .conftest import ROOT, docker
+from cosmic_fmi.experiment.targets.ports import free_port
+from cosmic_fmi.experiment.targets.terraform import cli_environment
+from tests.cosmic_fmi.localcloud.conftest import wait_for
+from tests.images.conftest import ROOT, docker
+from tests.terraform.support.workspace import terraform_test
 
 _ROOT_MODULE = """
 variable "repository_url" { type = string }
@@ -142,7 +141,7 @@ def test_nothing_happens_again_until_the_content_changes(deployment: Deployment)
 @pytest.mark.parametrize("name", ["executor", "rendezvous"])
 def test_terraform_sees_exactly_what_docker_sends(name: str, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
-    for folder in ("containers", "fmi", "fmilib", "inference"):
+    for folder in ("containers", "cosmic_fmi", "fmi", "fmilib", "inference"):
         shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("*.safetensors"))
     (tree / "fmi" / "deep" / "__pycache__").mkdir(parents=True)
     for path in ("fmi/deep/__pycache__/a.pyc", "fmi/deep/data.json", "other.txt", ".env"):

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from localcloud import EmbeddedAWS
-
-from .conftest import ROOT, containers_of, docker
+from cosmic_fmi.localcloud import EmbeddedAWS
+from tests.images.conftest import ROOT, containers_of, docker
 
 
 def script(name: str, *arguments: str, state: Path, status: int = 0) -> str:

@@ -6,10 +6,11 @@ import pytest
 import torch
 from hypothesis import settings
 
-from inference import checkpoint, synthetic
-from inference.export import export
-from inference.galaxies import Galaxies
-from tests.inference.test_model import TINY, scrambled
+from inference.checkpoints import checkpoint
+from inference.checkpoints.export import export
+from inference.core.galaxies import Galaxies
+from inference.survey import synthetic
+from tests.inference.network.test_astromae import TINY, scrambled
 
 # How long an example takes says more about what else the machine does than about the code.
 settings.register_profile("inference", deadline=None)

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference import baselines, checkpoint
-from inference.galaxies import Galaxies
-from tests.inference.test_model import TINY, scrambled
+from inference import baselines
+from inference.checkpoints import checkpoint
+from inference.core.galaxies import Galaxies
+from tests.inference.network.test_astromae import TINY, scrambled
 
 
 def test_each_baseline_is_better_than_the_mean(survey: Galaxies) -> None:

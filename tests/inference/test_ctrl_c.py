@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 PRESSED = """
 import runpy, signal, sys
-from inference import synthetic
+from inference.survey import synthetic
 synthetic.observe = lambda *_: signal.raise_signal(signal.SIGINT)
 del sys.argv[0]
 runpy.run_path(sys.argv[0], run_name="__main__")
@@ -19,7 +19,12 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 @pytest.mark.parametrize(
     "command",
-    ["scripts/make_sample.py", "inference/sheet.py", "inference/baselines.py", "scripts/pretrain.py"],
+    [
+        "scripts/make_sample.py",
+        "inference/survey/figures.py",
+        "inference/baselines.py",
+        "scripts/pretrain.py",
+    ],
 )
 def test_ctrl_c_is_no_traceback(command: str, tmp_path: Path) -> None:
     output = [] if "baselines" in command else ["--output", str(tmp_path / "sample.pt")]

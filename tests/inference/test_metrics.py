@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from inference.metrics import Metrics, Residuals, measure
-from inference.reduce import Alone, world_metrics
+from inference.rank.reduce import Alone, world_metrics
 
 Array = npt.NDArray[np.float64]
 REDSHIFTS = st.floats(0.0, 3.0, width=32)

@@ -9,11 +9,11 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
 
-from inference.engine import Run, predict
-from inference.galaxies import Galaxies
+from inference.core.galaxies import Galaxies
+from inference.engines.base import Run, predict
 from inference.metrics import measure
 from inference.plots import local_density, scatter
-from inference.results import Predictions, course_keys
+from inference.rank.results import Predictions, course_keys
 
 COURSE_KEYS = {
     "total_cpu_time (seconds)",

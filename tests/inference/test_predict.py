@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from inference import plots, predict
-from inference.dataset import read
-from inference.galaxies import Galaxies
+from inference.core.galaxies import Galaxies
+from inference.data.dataset import read
+from inference.data.partitions import write, write_partitions
 from inference.metrics import measure
-from inference.partitions import write, write_partitions
 
 ROOT = Path(__file__).resolve().parents[2]
 

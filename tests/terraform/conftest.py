@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tftest import TerraformTest
 
-from tests.terraform.provider import running_provider
-from tests.terraform.workspace import make_workspace
+from tests.terraform.support.provider import running_provider
+from tests.terraform.support.workspace import make_workspace
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,10 @@ import boto3
 import pytest
 from tftest import TerraformTestError
 
-from experiment.local_root import local_root
-from experiment.terraform import Terraform, cli_environment
-from localcloud import EmbeddedAWS
-from tests.terraform.workspace import ROOT, terraform_test
+from cosmic_fmi.experiment.targets._local_root import local_root
+from cosmic_fmi.experiment.targets.terraform import Terraform, cli_environment
+from cosmic_fmi.localcloud import EmbeddedAWS
+from tests.terraform.support.workspace import ROOT, terraform_test
 
 EXAMPLE = ROOT / "terraform" / "examples" / "s3-backend" / "backend.tf"
 BUCKET = "a-bucket-of-your-own"

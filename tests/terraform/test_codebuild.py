@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from localcloud import EmbeddedAWS
-from tests.localcloud.conftest import client
+from cosmic_fmi.localcloud import EmbeddedAWS
+from tests.cosmic_fmi.localcloud.conftest import client
 
 SCRIPT = Path(__file__).parents[2] / "terraform" / "modules" / "image" / "build_with_codebuild.py"
 SETTINGS = {

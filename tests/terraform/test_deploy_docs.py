@@ -1,4 +1,4 @@
-"""docs/deploy.md says what experiment/prices.json says, and docs and examples set variables that exist."""
+"""docs/deploy.md says what prices.json says, and docs and examples set variables that exist."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import hcl2
 import pytest
 
-from experiment.prices import HOURS_A_MONTH, load_prices
+from cosmic_fmi.experiment.cost.prices import HOURS_A_MONTH, load_prices
 from scripts.terraform_docs import ROOT, Module
 from tests.terraform.test_examples import EXAMPLES
 

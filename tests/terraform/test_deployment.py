@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from experiment import images
-from experiment.errors import TerraformError
-from localcloud import EmbeddedAWS
-from tests.localcloud.conftest import wait_for
-from tests.terraform import permissions
-from tests.terraform.inventory import client, list_everything
-from tests.terraform.provider import VARIABLE, running_provider
-from tests.terraform.stack import EVERYTHING, PLAIN, Json, Stack, make_stack
-from tests.terraform.workspace import ROOT
+from cosmic_fmi.experiment.errors import TerraformError
+from cosmic_fmi.experiment.targets import images
+from cosmic_fmi.localcloud import EmbeddedAWS
+from tests.cosmic_fmi.localcloud.conftest import wait_for
+from tests.terraform.support import permissions
+from tests.terraform.support.inventory import client, list_everything
+from tests.terraform.support.provider import VARIABLE, running_provider
+from tests.terraform.support.stack import EVERYTHING, PLAIN, Json, Stack, make_stack
+from tests.terraform.support.workspace import ROOT
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it imports pkg_resources, which is deprecated

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tftest import TerraformTest
 
-from tests.terraform.workspace import ROOT, succeed
+from tests.terraform.support.workspace import ROOT, succeed
 
 EXAMPLES = sorted((ROOT / "terraform" / "examples").glob("*.tfvars"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tftest import TerraformTest
 
-from tests.terraform.workspace import ROOT, succeed
+from tests.terraform.support.workspace import ROOT, succeed
 
 
 def test_everything_is_formatted(workspace: TerraformTest) -> None:

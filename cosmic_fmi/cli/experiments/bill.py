@@ -30,10 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run with these arguments; returns the exit status."""
     arguments = parser().parse_args(argv)
     with loading():
-        from experiment.bill import chosen, show
-        from experiment.command import guarded
-        from experiment.console import Reporter
-        from experiment.results import open_results
+        from cosmic_fmi.experiment.report.bill import chosen, show
+        from cosmic_fmi.experiment.results.reading import open_results
+        from cosmic_fmi.experiment.ui.command import guarded
+        from cosmic_fmi.experiment.ui.console import Reporter
 
     reporter = Reporter()
 

@@ -30,9 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Compare two results folders; prints the tables and writes a page with pictures."""
     arguments = parser().parse_args(argv)
     with loading():
-        from experiment.command import guarded
-        from experiment.compare import compare_folders
-        from experiment.console import Reporter
+        from cosmic_fmi.experiment.report.compare import compare_folders
+        from cosmic_fmi.experiment.ui.command import guarded
+        from cosmic_fmi.experiment.ui.console import Reporter
 
     reporter = Reporter()
 

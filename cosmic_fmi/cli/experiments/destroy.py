@@ -29,10 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Destroy with these arguments; returns the exit status."""
     arguments = parser().parse_args(argv)
     with loading():
-        from experiment.aws_target import AwsTarget
-        from experiment.command import guarded
-        from experiment.console import Reporter
-        from experiment.local_target import LocalTarget
+        from cosmic_fmi.experiment.targets.aws import AwsTarget
+        from cosmic_fmi.experiment.targets.local import LocalTarget
+        from cosmic_fmi.experiment.ui.command import guarded
+        from cosmic_fmi.experiment.ui.console import Reporter
 
     reporter = Reporter()
 

@@ -12,8 +12,8 @@ from cosmic_fmi.cli.arguments import new_parser, positive
 from cosmic_fmi.cli.loading import loading
 
 if TYPE_CHECKING:
-    from experiment.console import Reporter
-    from experiment.targets import Target
+    from cosmic_fmi.experiment.targets.base import Target
+    from cosmic_fmi.experiment.ui.console import Reporter
 
 EXAMPLES = """\
 examples:
@@ -43,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run with these arguments; returns the exit status."""
     arguments = parser().parse_args(argv)
     with loading():
-        from experiment.aws_target import AwsTarget
-        from experiment.command import guarded
-        from experiment.console import Reporter
-        from experiment.local_target import LocalTarget
+        from cosmic_fmi.experiment.targets.aws import AwsTarget
+        from cosmic_fmi.experiment.targets.local import LocalTarget
+        from cosmic_fmi.experiment.ui.command import guarded
+        from cosmic_fmi.experiment.ui.console import Reporter
 
     reporter = Reporter()
     target: Target = LocalTarget() if arguments.target == "local" else AwsTarget()
@@ -54,10 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _collect(arguments: argparse.Namespace, target: Target, reporter: Reporter) -> int:
-    from experiment.errors import TargetError
-    from experiment.local_target import LocalTarget
-    from experiment.past import collect_past, execution_names
-    from experiment.table import runs_table
+    from cosmic_fmi.experiment.errors import TargetError
+    from cosmic_fmi.experiment.execution.past_executions import collect_past, execution_names
+    from cosmic_fmi.experiment.targets.local import LocalTarget
+    from cosmic_fmi.experiment.ui.tables import runs_table
 
     if isinstance(target, LocalTarget) and not target.running:
         raise TargetError(

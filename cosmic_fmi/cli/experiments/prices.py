@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cosmic_fmi.cli.arguments import new_parser
 from cosmic_fmi.cli.loading import loading
-from experiment.prices import PRICES
+from cosmic_fmi.experiment.cost.prices import PRICES
 
 EXAMPLES = """\
 examples:
@@ -34,9 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run with these arguments; returns the exit status."""
     arguments = parser().parse_args(argv)
     with loading():
-        from experiment.command import guarded
-        from experiment.console import Reporter
-        from experiment.price_refresh import refresh
+        from cosmic_fmi.experiment.cost.price_refresh import refresh
+        from cosmic_fmi.experiment.ui.command import guarded
+        from cosmic_fmi.experiment.ui.console import Reporter
 
     reporter = Reporter()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cosmic_fmi.cli.arguments import new_parser, positive
 from cosmic_fmi.cli.loading import loading
-from experiment.workloads import DEFAULT_LIMITS
+from cosmic_fmi.experiment.report.workloads import DEFAULT_LIMITS
 
 EXAMPLE = "example: cosmic-fmi report results/sweep --simulate 10 1000"
 
@@ -35,10 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write the report of a results folder anew; returns the exit status."""
     arguments = parser().parse_args(argv)
     with loading():
-        from experiment.command import guarded
-        from experiment.console import Reporter
-        from experiment.report import prices_for, write_report
-        from experiment.results import open_results
+        from cosmic_fmi.experiment.report.report import prices_for, write_report
+        from cosmic_fmi.experiment.results.reading import open_results
+        from cosmic_fmi.experiment.ui.command import guarded
+        from cosmic_fmi.experiment.ui.console import Reporter
 
     reporter = Reporter()
     limits = () if arguments.simulate is None else tuple(arguments.simulate) or DEFAULT_LIMITS

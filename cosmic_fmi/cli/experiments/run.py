@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from cosmic_fmi.cli.arguments import argument, memory_size, new_parser, positive
 from cosmic_fmi.cli.experiments.sweep_arguments import axes_of, sweep_of
 from cosmic_fmi.cli.loading import loading
-from experiment.errors import ExperimentError
-from experiment.numbers import amount, count_from_0
-from experiment.plan import DEFAULT_BUDGET_USD
+from cosmic_fmi.common.numbers import amount, count_from_0
+from cosmic_fmi.experiment.errors import ExperimentError
+from cosmic_fmi.experiment.plan.plan import DEFAULT_BUDGET_USD
 
 if TYPE_CHECKING:
-    from experiment.console import Mode
-    from experiment.sweep import Options
-    from experiment.targets import Target
+    from cosmic_fmi.experiment.sweep.session import Options
+    from cosmic_fmi.experiment.targets.base import Target
+    from cosmic_fmi.experiment.ui.console import Mode
 
 EXAMPLES = """\
 examples:
@@ -116,11 +116,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = made.parse_args(argv)
     _check(made, arguments)
     with loading():
-        from experiment.aws_target import AwsTarget
-        from experiment.command import guarded
-        from experiment.console import Reporter
-        from experiment.local_target import LocalTarget
-        from experiment.sweep import dry_run, run
+        from cosmic_fmi.experiment.sweep.session import dry_run, run
+        from cosmic_fmi.experiment.targets.aws import AwsTarget
+        from cosmic_fmi.experiment.targets.local import LocalTarget
+        from cosmic_fmi.experiment.ui.command import guarded
+        from cosmic_fmi.experiment.ui.console import Reporter
 
     mode: Mode = "json" if arguments.json_lines else "quiet" if arguments.quiet else "people"
     reporter = Reporter(mode=mode)
@@ -168,7 +168,7 @@ def _check(made: argparse.ArgumentParser, arguments: argparse.Namespace) -> None
 
 def options_of(arguments: argparse.Namespace) -> Options:
     """What the arguments ask for. Raises ExperimentError for a sweep file or record that cannot be used."""
-    from experiment.sweep import Options
+    from cosmic_fmi.experiment.sweep.session import Options
 
     sweep = sweep_of(arguments)
     if sweep.target not in (None, arguments.target):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cosmic_fmi.cli.arguments import memory_size, new_parser, positive
 from cosmic_fmi.cli.loading import loading
-from experiment.workloads import DEFAULT_LIMITS, MOST_GB, WORKLOADS_GB
+from cosmic_fmi.experiment.report.workloads import DEFAULT_LIMITS, MOST_GB, WORKLOADS_GB
 
 EXAMPLES = """\
 examples:
@@ -55,9 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not all(0 < gigabytes <= MOST_GB for gigabytes in arguments.gigabytes):
         made.error(f"--gigabytes has to be above 0 and at most {MOST_GB:,}, an exabyte")
     with loading():
-        from experiment.command import guarded
-        from experiment.console import Reporter
-        from experiment.simulate import Work, show
+        from cosmic_fmi.experiment.report.simulation import Work, show
+        from cosmic_fmi.experiment.ui.command import guarded
+        from cosmic_fmi.experiment.ui.console import Reporter
 
     reporter = Reporter()
 

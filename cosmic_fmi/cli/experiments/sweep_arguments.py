@@ -6,11 +6,11 @@ import argparse
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from experiment.plan import DEFAULT_BATCH_SIZE, DEFAULT_WORLD_SIZES, Grid, Plan
+from cosmic_fmi.experiment.plan.plan import DEFAULT_BATCH_SIZE, DEFAULT_WORLD_SIZES, Grid, Plan
 
 if TYPE_CHECKING:
-    from experiment.inputs import Input
-    from experiment.sweep_file import SweepFile
+    from cosmic_fmi.experiment.plan.file import SweepFile
+    from cosmic_fmi.experiment.plan.inputs import Input
 
 _AXES = {
     "world_size": "world_size",
@@ -39,9 +39,9 @@ def axes_of(arguments: argparse.Namespace) -> list[str]:
 
 def sweep_of(arguments: argparse.Namespace) -> Sweep:
     """The sweep that these arguments ask for."""
-    from experiment.inputs import Input
-    from experiment.sweep_file import SweepFile, read_sweep_file
-    from experiment.sweep_record import read_record
+    from cosmic_fmi.experiment.plan.file import SweepFile, read_sweep_file
+    from cosmic_fmi.experiment.plan.inputs import Input
+    from cosmic_fmi.experiment.plan.record import read_record
 
     if arguments.sweep is not None:
         return _from_file(arguments, read_sweep_file(arguments.sweep))
@@ -56,7 +56,7 @@ def sweep_of(arguments: argparse.Namespace) -> Sweep:
 
 
 def _from_file(arguments: argparse.Namespace, file: SweepFile) -> Sweep:
-    from experiment.inputs import Input
+    from cosmic_fmi.experiment.plan.inputs import Input
 
     source = Input(file.payload, file.script, file.requirements)
     return Sweep(_plan(arguments, file.grid, source, file), source, budget_usd=file.budget_usd)

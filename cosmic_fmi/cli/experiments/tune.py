@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from cosmic_fmi.cli.arguments import argument, new_parser, positive
 from cosmic_fmi.cli.experiments import run as run_experiment
 from cosmic_fmi.cli.loading import loading
-from experiment.numbers import amount
-from experiment.tuning import GOALS
+from cosmic_fmi.common.numbers import amount
+from cosmic_fmi.experiment.model.tuning import GOALS
 
 if TYPE_CHECKING:
-    from experiment.prediction import Prediction
+    from cosmic_fmi.experiment.model.prediction import Prediction
 
 EXAMPLES = """\
 examples:
@@ -75,12 +75,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     ):
         made.error("--payload, --galaxies and --partitions belong together: the model has to know the data")
     with loading():
-        from experiment.command import guarded
-        from experiment.console import Reporter
-        from experiment.proposal import Task, proposal
-        from experiment.results import open_results
-        from experiment.tuned import outcome, outcome_table, write_outcome
-        from experiment.tuning import Wish
+        from cosmic_fmi.experiment.model.tuned import outcome, outcome_table, write_outcome
+        from cosmic_fmi.experiment.model.tuning import Wish
+        from cosmic_fmi.experiment.report.proposal import Task, proposal
+        from cosmic_fmi.experiment.results.reading import open_results
+        from cosmic_fmi.experiment.ui.command import guarded
+        from cosmic_fmi.experiment.ui.console import Reporter
 
     reporter = Reporter()
     task = Task(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from fmi import cli
+from fmi.cli import main as cli
 
 COMMAND = "cosmic-fmi fmi"
 

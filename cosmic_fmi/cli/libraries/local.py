@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cosmic_fmi.cli.arguments import new_parser, positive
 from cosmic_fmi.cli.loading import loading
-from localcloud.state import LOG_FILE, RUNTIMES
+from cosmic_fmi.localcloud.state import LOG_FILE, RUNTIMES
 
 EXAMPLE = """\
 example:
@@ -75,11 +75,11 @@ def _start(options: argparse.Namespace) -> int:
     if not options.detach:
         # It imports moto, which takes seconds, itself, where it has already taken over Ctrl-C.
         with loading():
-            from localcloud.daemon import run
+            from cosmic_fmi.localcloud.server.daemon import run
 
         return run(options.state_dir, options.code_root, options.port, options.concurrency, options.runtime)
     with loading():
-        from localcloud.embedded import EmbeddedAWS, StartError
+        from cosmic_fmi.localcloud.client import EmbeddedAWS, StartError
 
     cloud = EmbeddedAWS(
         options.state_dir, options.code_root, options.port, options.concurrency, options.runtime
@@ -95,7 +95,7 @@ def _start(options: argparse.Namespace) -> int:
 
 def _stop(options: argparse.Namespace) -> int:
     with loading():
-        from localcloud.embedded import EmbeddedAWS
+        from cosmic_fmi.localcloud.client import EmbeddedAWS
 
     stopped = EmbeddedAWS(options.state_dir, Path()).stop()
     print("localcloud stopped" if stopped else "localcloud was not running")
@@ -104,7 +104,7 @@ def _stop(options: argparse.Namespace) -> int:
 
 def _status(options: argparse.Namespace) -> int:
     with loading():
-        from localcloud.embedded import EmbeddedAWS
+        from cosmic_fmi.localcloud.client import EmbeddedAWS
 
     cloud = EmbeddedAWS.attach(options.state_dir)
     if cloud is None:
@@ -123,7 +123,7 @@ def _logs(options: argparse.Namespace) -> int:
         print(f"no log in {options.state_dir}", file=sys.stderr)
         return 1
     with loading():
-        from localcloud.embedded import EmbeddedAWS
+        from cosmic_fmi.localcloud.client import EmbeddedAWS
 
     try:
         print(EmbeddedAWS(options.state_dir, Path()).log_tail(options.lines), flush=True)

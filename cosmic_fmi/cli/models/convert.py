@@ -9,8 +9,8 @@ from pathlib import Path
 
 from cosmic_fmi.cli.arguments import new_parser
 from cosmic_fmi.cli.loading import loading
-from inference.config import ModelError
-from inference.extra import install
+from cosmic_fmi.common.extra import install
+from inference.core.config import ModelError
 
 SUFFIX = ".safetensors"
 EXAMPLE = """\
@@ -45,14 +45,14 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def convert(given: argparse.Namespace) -> int:
     """Say what is in the file and, if it is trusted, convert it. Raises ModelError when it is unusable."""
     with loading():
-        from inference import checkpoint, pickled_model
-        from inference.config import config_from_shapes
+        from inference.checkpoints import checkpoint, pickled
+        from inference.core.config import config_from_shapes
 
-    print(f"{given.model} is a pickle that refers to\n{pickled_model.names(given.model)}", flush=True)
+    print(f"{given.model} is a pickle that refers to\n{pickled.names(given.model)}", flush=True)
     if not given.trust:
         print("error: nothing was read; add --trust if you know where the file is from.", file=sys.stderr)
         return 1
-    found = pickled_model.load(given.model)
+    found = pickled.load(given.model)
     heads = given.heads or found.heads
     if heads is None:
         raise ModelError(f"{given.model}: does not say how many attention heads it has; give --heads.")
@@ -68,7 +68,7 @@ def convert(given: argparse.Namespace) -> int:
         f"{config.depth} blocks, {heads} heads, kernel {config.kernel}"
     )
     if given.export:
-        from inference.export import export
+        from inference.checkpoints.export import export
 
         print(export(target))
     return 0

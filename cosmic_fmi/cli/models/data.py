@@ -12,7 +12,7 @@ from cosmic_fmi.cli.loading import loading
 from inference.preparation.cut import LARGEST, parse_size
 
 if TYPE_CHECKING:
-    from experiment.console import Reporter
+    from cosmic_fmi.experiment.ui.console import Reporter
     from inference.preparation.prepare import Options
 
 SUMMARY = (
@@ -149,8 +149,8 @@ def options(given: argparse.Namespace) -> Options:
 def deliver(given: argparse.Namespace, reporter: Reporter) -> None:
     """Prepare the data and bring it where it is to go."""
     with loading():
-        from experiment.delivery import Delivery
-        from experiment.prepare import Destination, prepare
+        from cosmic_fmi.experiment.data.delivery import Delivery
+        from cosmic_fmi.experiment.data.prepare import Destination, prepare
         from inference.preparation.sources import open_sources
 
     wanted, source = options(given), open_sources(given.data, given.table)
@@ -166,10 +166,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser().parse_args(argv)
     _check(given.parser, given)
     with loading():
-        from experiment.command import guarded
-        from experiment.console import Reporter
-        from experiment.errors import DeliveryError
-        from inference.data_error import DataError
+        from cosmic_fmi.experiment.errors import DeliveryError
+        from cosmic_fmi.experiment.ui.command import guarded
+        from cosmic_fmi.experiment.ui.console import Reporter
+        from inference.core.errors import DataError
 
     reporter = Reporter()
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from cosmic_fmi.cli.arguments import new_parser
 from cosmic_fmi.cli.loading import loading
-from inference.config import ModelError
-from inference.exported import SUFFIX, exported_path
-from inference.extra import install
+from cosmic_fmi.common.extra import install
+from inference.checkpoints.exported import SUFFIX, exported_path
+from inference.core.config import ModelError
 
 EXAMPLE = """\
 example:
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         made.error(f"--output {given.output} must end in {SUFFIX}")
     try:
         with loading():
-            from inference.export import export
+            from inference.checkpoints.export import export
 
         print(export(given.checkpoint, given.heads, given.output))
     except ModelError as error:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from cosmic_fmi.cli.arguments import new_parser
 from cosmic_fmi.cli.loading import loading
-from inference.partitions import SUFFIXES
-from inference.synthetic import SAMPLE_SEED, SAMPLE_SIZE
+from inference.data.partitions import SUFFIXES
+from inference.survey.synthetic import SAMPLE_SEED, SAMPLE_SIZE
 
 EXAMPLES = """\
 examples:
@@ -46,9 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Write one file, or a folder of partitions; returns 1 after one sentence where that is not possible."""
     given = _parse(argv)
     with loading():
-        from inference.data_error import DataError
-        from inference.partitions import write, write_partitions
-        from inference.synthetic import sample_set
+        from inference.core.errors import DataError
+        from inference.data.partitions import write, write_partitions
+        from inference.survey.synthetic import sample_set
 
     galaxies = sample_set(given.count, given.seed)
     try:

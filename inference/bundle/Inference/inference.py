@@ -1,7 +1,7 @@
 """The script that a world of Lambda functions runs: AstroMAE on this rank's share of the galaxies.
 
 The executor copies this folder and the model's below /tmp and sets the environment (see
-inference/environment.py).
+inference/rank/environment.py).
 """
 
 import sys

@@ -51,7 +51,7 @@ module "function" {
   name                 = local.names[each.key]
   description          = each.value.description
   image_uri            = var.image_uri
-  handler              = "containers.executor.${each.key}.handler"
+  handler              = "containers.executor.handlers.${each.key}.handler"
   architecture         = var.architecture
   memory_mb            = each.value.memory_mb
   timeout_s            = each.value.timeout_s

@@ -93,7 +93,7 @@ module "publisher" {
   name               = "${var.name_prefix}-publish-address"
   description        = "Writes the rendezvous task's public address down when the task starts or stops"
   image_uri          = var.publisher_image_uri
-  handler            = "containers.executor.publish_address.handler"
+  handler            = "containers.executor.handlers.publish_address.handler"
   architecture       = var.architecture
   memory_mb          = 256
   timeout_s          = 60

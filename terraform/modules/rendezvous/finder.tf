@@ -20,7 +20,7 @@ module "finder" {
   name               = "${var.name_prefix}-find-rendezvous"
   description        = "Finds the rendezvous server for an execution, or has it started"
   image_uri          = var.publisher_image_uri
-  handler            = "containers.executor.find_rendezvous.handler"
+  handler            = "containers.executor.handlers.find_rendezvous.handler"
   architecture       = var.architecture
   memory_mb          = 256
   timeout_s          = 30

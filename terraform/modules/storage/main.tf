@@ -81,7 +81,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  # Messages of the S3 channel of fmi (fmi/s3_store.py) that a world left behind when it died.
+  # Messages of the S3 channel of fmi (fmi/channels/storage/s3_store.py) that a world left behind when it died.
   rule {
     id     = "expire-messages"
     status = "Enabled"

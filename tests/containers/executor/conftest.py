@@ -15,7 +15,8 @@ from moto.awslambda.urls import url_paths as lambda_urls
 from moto.core.config import default_user_config
 from moto.server import ThreadedMotoServer
 
-from containers.executor import bundle, clients
+from containers.executor import clients
+from containers.executor.script import bundle
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from experiment.function_platform import IMAGE_PYTHON
+from cosmic_fmi.experiment.packages.platform import IMAGE_PYTHON
 
 ROOT = Path(__file__).parents[3]
 HERE = ROOT / "containers" / "executor"
@@ -34,7 +34,7 @@ def test_packages_are_chosen_for_the_image_s_python() -> None:
     assert IMAGE_PYTHON.rpartition(".")[0] == python
 
 
-@pytest.mark.parametrize("folder", ["containers/executor", "fmi", "fmilib", "inference"])
+@pytest.mark.parametrize("folder", ["containers/executor", "cosmic_fmi/common", "fmi", "fmilib", "inference"])
 def test_what_is_copied_is_sent_to_the_engine(folder: str) -> None:
     copied = re.findall(r"^COPY (\w+) /var/task", (HERE / "Dockerfile").read_text(), re.MULTILINE)
     assert folder.split("/", maxsplit=1)[0] in copied
@@ -47,9 +47,9 @@ HANDLERS = ["initialize", "execute", "summarize", "publish_address", "find_rende
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_handlers_start_without_the_heavy_packages(handler: str) -> None:
     code = (
-        f"import sys, containers.executor.{handler} as module\n"
+        f"import sys, containers.executor.handlers.{handler} as module\n"
         "assert callable(module.handler)\n"
-        "heavy = {'torch', 'numpy', 'pyarrow', 'onnxruntime', 'fmi.communicator'} & set(sys.modules)\n"
+        "heavy = {'torch', 'numpy', 'pyarrow', 'onnxruntime', 'fmi.comm.communicator'} & set(sys.modules)\n"
         "sys.exit(f'imports {heavy}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from containers.executor import execute, outcomes
+from containers.executor import outcomes
+from containers.executor.handlers import execute
 from tests.containers.executor.conftest import BUCKET
-from tests.containers.executor.test_execute import event
-from tests.fmi.worlds import ServerThread, serving
+from tests.containers.executor.handlers.test_execute import event
+from tests.fmi.support.worlds import ServerThread, serving
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 ROOT = Path(__file__).parents[3]
 SECRET = "ab" * 32
-RANK = "import json, sys, types\nfrom containers.executor import execute\n" + (
+RANK = "import json, sys, types\nfrom containers.executor.handlers import execute\n" + (
     "execute.handler(json.load(sys.stdin), "
     "types.SimpleNamespace(aws_request_id='request-1', log_stream_name='stream-1'))"
 )

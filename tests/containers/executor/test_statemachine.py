@@ -14,9 +14,10 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 
-from containers.executor import clients, initialize, summarize
-from containers.executor.execute import ScriptError
-from containers.executor.find_rendezvous import RendezvousAway
+from containers.executor import clients
+from containers.executor.handlers import initialize, summarize
+from containers.executor.handlers.execute import ScriptError
+from containers.executor.handlers.find_rendezvous import RendezvousAway
 from tests.containers.executor.conftest import BUCKET
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from containers.executor import execute, outcomes, summarize
-from containers.executor.execute import ScriptError
-from containers.executor.summarize import RankFailure, WorldLost
-from tests.containers.executor import test_execute, test_summarize
+from containers.executor import outcomes
+from containers.executor.handlers import execute, summarize
+from containers.executor.handlers.execute import ScriptError
+from containers.executor.handlers.summarize import RankFailure, WorldLost
 from tests.containers.executor.conftest import BUCKET
+from tests.containers.executor.handlers import test_execute, test_summarize
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

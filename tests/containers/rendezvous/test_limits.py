@@ -10,14 +10,16 @@ import pytest
 
 from containers.rendezvous.limits import Limits
 from containers.rendezvous.server import RendezvousServer
-from fmi import wire
-from fmi.wire import Status
-from tests.containers.rendezvous.visitors import Visitor, run, until, visit
+from fmi.protocol import tcpunch
+from fmi.protocol.tcpunch import Status
+from tests.containers.rendezvous.support.visitors import Visitor, run, until, visit
 
 TIMED_OUT = bytes([Status.TIMEOUT])
 
 
-@pytest.mark.parametrize(("head", "status"), [(b"", b""), (wire.encode_v2_request(b"pair")[:120], TIMED_OUT)])
+@pytest.mark.parametrize(
+    ("head", "status"), [(b"", b""), (tcpunch.encode_v2_request(b"pair")[:120], TIMED_OUT)]
+)
 def test_a_client_that_does_not_finish_its_request_is_dismissed_and_delays_nobody(
     head: bytes, status: bytes
 ) -> None:
@@ -38,7 +40,7 @@ def test_a_waiter_is_dismissed_after_its_time() -> None:
     async def body(server: RendezvousServer) -> None:
         async with visit(server) as first, visit(server) as second:
             first.say(b"pair 1")
-            second.say(wire.encode_v2_request(b"pair 2"))
+            second.say(tcpunch.encode_v2_request(b"pair 2"))
             await first.v1()
             await second.v2()
             assert await first.closed()
@@ -50,9 +52,9 @@ def test_a_waiter_is_dismissed_after_its_time() -> None:
 def test_no_more_clients_wait_than_are_allowed() -> None:
     async def body(server: RendezvousServer) -> None:
         async with visit(server) as first, visit(server) as second:
-            first.say(wire.encode_v2_request(b"pair 1"))
+            first.say(tcpunch.encode_v2_request(b"pair 1"))
             await first.v2()
-            second.say(wire.encode_v2_request(b"pair 2"))
+            second.say(tcpunch.encode_v2_request(b"pair 2"))
             response = await second.v2()
             assert (response.status, response.token) == (Status.ERROR, b"server full")
 
@@ -92,9 +94,9 @@ def test_no_more_connections_are_open_than_are_allowed() -> None:
 def test_a_full_server_still_pairs_those_it_has() -> None:
     async def body(server: RendezvousServer) -> None:
         async with visit(server) as first, visit(server) as second:
-            first.say(wire.encode_v2_request(b"pair"))
+            first.say(tcpunch.encode_v2_request(b"pair"))
             await first.v2()
-            second.say(wire.encode_v2_request(b"pair"))
+            second.say(tcpunch.encode_v2_request(b"pair"))
             await second.v2()
             assert (await second.v2()).peer == first.address
 
@@ -107,13 +109,13 @@ def test_those_who_wait_leave_room_for_their_peers(limits: Limits) -> None:
         async with AsyncExitStack() as stack:
             waiters = [await stack.enter_async_context(visit(server)) for _ in range(5)]
             for number, waiter in enumerate(waiters):
-                waiter.say(wire.encode_v2_request(b"pair %d" % number))
+                waiter.say(tcpunch.encode_v2_request(b"pair %d" % number))
                 response = await waiter.v2()
             assert (response.status, response.token) == (Status.ERROR, b"server full")
             assert await waiters[-1].closed()
             for number in range(4):
                 peer = await stack.enter_async_context(visit(server))
-                peer.say(wire.encode_v2_request(b"pair %d" % number))
+                peer.say(tcpunch.encode_v2_request(b"pair %d" % number))
                 await peer.v2()
                 assert (await peer.v2()).peer == waiters[number].address
                 assert await peer.closed()
@@ -130,7 +132,7 @@ def test_a_thousand_clients_wait_side_by_side() -> None:
         opened = [await asyncio.open_connection(*server.address) for _ in range(1000)]
         clients = [Visitor(*streams) for streams in opened]
         for number, client in enumerate(clients):
-            client.say(wire.encode_v2_request(str(number % 500).encode(), str(number).encode()))
+            client.say(tcpunch.encode_v2_request(str(number % 500).encode(), str(number).encode()))
         for client in clients:
             await client.v2()
         peers = [(await client.v2()).peer for client in clients]

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from containers.rendezvous.server import RendezvousServer
-from fmi import wire
-from fmi.wire import Status
-from tests.containers.rendezvous.visitors import run, visit
+from fmi.protocol import tcpunch
+from fmi.protocol.tcpunch import Status
+from tests.containers.rendezvous.support.visitors import run, visit
 
 
 def spoil(request: bytes, at: int, junk: bytes) -> bytes:
@@ -22,10 +22,10 @@ def spoil(request: bytes, at: int, junk: bytes) -> bytes:
 
 names = st.binary(min_size=1, max_size=100).filter(lambda name: b"\0" not in name)
 tokens = st.binary(max_size=36).filter(lambda token: b"\0" not in token)
-flags = st.sampled_from([wire.NO_FLAGS, wire.FLAG_ABORT, wire.FLAG_BELL, wire.FLAG_RING]) | st.binary(
-    min_size=4, max_size=4
-)
-requests = st.builds(wire.encode_v2_request, names | st.just(b"x"), tokens, flags)
+flags = st.sampled_from(
+    [tcpunch.NO_FLAGS, tcpunch.FLAG_ABORT, tcpunch.FLAG_BELL, tcpunch.FLAG_RING]
+) | st.binary(min_size=4, max_size=4)
+requests = st.builds(tcpunch.encode_v2_request, names | st.just(b"x"), tokens, flags)
 mad = st.binary(min_size=1, max_size=300) | requests | st.builds(spoil, requests, st.integers(0), st.binary())
 
 
@@ -44,7 +44,7 @@ def test_mad_clients_are_survived_and_an_honest_pair_still_meets(pieces: list[by
                     await stack.aclose()
             one, two = [await stack.enter_async_context(visit(server)) for _ in range(2)]
             for honest in (one, two):
-                honest.say(wire.encode_v2_request(b"an honest pair"))
+                honest.say(tcpunch.encode_v2_request(b"an honest pair"))
             assert (await one.v2()).status is Status.WAITING
             assert (await one.v2()).peer == two.address
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from containers.rendezvous.health import is_well
-from fmi.wire import V1_RESPONSE_BYTES, encode_v2_request
-from tests.containers.rendezvous.processes import COMMAND, PATIENCE_S, server
+from fmi.protocol.tcpunch import V1_RESPONSE_BYTES, encode_v2_request
+from tests.containers.rendezvous.support.processes import COMMAND, PATIENCE_S, server
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,16 +8,16 @@ import pytest
 
 from containers.rendezvous.pair_log import PairLog
 from containers.rendezvous.server import RendezvousServer
-from fmi import wire
+from fmi.protocol import tcpunch
 
 
 async def pair(server: RendezvousServer, name: bytes) -> None:
     """Two clients that meet under a name."""
     ends = [await asyncio.open_connection(*server.address) for _ in range(2)]
     for _, writer in ends:
-        writer.write(wire.encode_v2_request(name))
+        writer.write(tcpunch.encode_v2_request(name))
     for reader, writer in ends:
-        assert len(await reader.read()) == 2 * wire.V2_RESPONSE_BYTES  # waiting, paired, and closed
+        assert len(await reader.read()) == 2 * tcpunch.V2_RESPONSE_BYTES  # waiting, paired, and closed
         writer.close()
 
 

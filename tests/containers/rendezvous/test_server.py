@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from containers.rendezvous.server import RendezvousServer
-from fmi import wire
-from fmi.wire import Response, Status
-from tests.containers.rendezvous.visitors import Visitor, run, until, visit
+from fmi.protocol import tcpunch
+from fmi.protocol.tcpunch import Response, Status
+from tests.containers.rendezvous.support.visitors import Visitor, run, until, visit
 
 
 def test_two_version_1_clients_learn_each_others_address() -> None:
@@ -35,9 +35,9 @@ def test_two_version_2_clients_learn_each_others_address() -> None:
     async def body(server: RendezvousServer) -> None:
         async with visit(server) as one, visit(server) as two:
             tokens = [str(uuid.uuid4()).encode() for _ in range(2)]
-            one.say(wire.encode_v2_request(b"pair", tokens[0]))
-            assert await one.v2() == Response(Status.WAITING, one.address, wire.NOWHERE, tokens[0])
-            two.say(wire.encode_v2_request(b"pair", tokens[1]))
+            one.say(tcpunch.encode_v2_request(b"pair", tokens[0]))
+            assert await one.v2() == Response(Status.WAITING, one.address, tcpunch.NOWHERE, tokens[0])
+            two.say(tcpunch.encode_v2_request(b"pair", tokens[1]))
             assert (await two.v2()).status is Status.WAITING
             assert await one.v2() == Response(Status.PAIRED, one.address, two.address, tokens[0])
             assert await two.v2() == Response(Status.PAIRED, two.address, one.address, tokens[1])
@@ -52,7 +52,7 @@ def test_the_two_versions_meet_on_one_port() -> None:
         async with visit(server) as one, visit(server) as two:
             one.say(b"pair")
             await one.v1()
-            two.say(wire.encode_v2_request(b"pair"))
+            two.say(tcpunch.encode_v2_request(b"pair"))
             assert (await two.v2()).status is Status.WAITING
             assert (await two.v2()).peer == one.address
             assert await one.v1() == two.address
@@ -65,7 +65,7 @@ def test_the_two_versions_meet_on_one_port() -> None:
 def test_names_of_every_length_in_both_versions(length: int, version: int) -> None:
     async def body(server: RendezvousServer) -> None:
         name = b"n" * length
-        request = name if version == 1 else wire.encode_v2_request(name)
+        request = name if version == 1 else tcpunch.encode_v2_request(name)
         async with visit(server) as one, visit(server) as two:
             one.say(request)
             two.say(request)
@@ -76,7 +76,7 @@ def test_names_of_every_length_in_both_versions(length: int, version: int) -> No
 
 def test_a_version_2_request_in_pieces_is_put_together() -> None:
     async def body(server: RendezvousServer) -> None:
-        request = wire.encode_v2_request(b"pair")
+        request = tcpunch.encode_v2_request(b"pair")
         async with visit(server) as one:
             for piece in (request[:10], request[10:101], request[101:]):
                 one.say(piece)
@@ -104,7 +104,7 @@ def test_a_waiter_whose_connection_died_is_never_paired() -> None:
 
 
 def test_a_waiter_that_goes_in_the_moment_its_peer_comes_is_not_paired() -> None:
-    request = wire.encode_v2_request(b"pair")
+    request = tcpunch.encode_v2_request(b"pair")
 
     async def body(server: RendezvousServer) -> None:
         with socket.create_connection(server.address) as corpse:
@@ -123,14 +123,14 @@ def test_a_waiter_that_goes_in_the_moment_its_peer_comes_is_not_paired() -> None
 
 def test_a_client_that_asks_again_replaces_itself() -> None:
     async def body(server: RendezvousServer) -> None:
-        request = wire.encode_v2_request(b"pair", b"its token")
+        request = tcpunch.encode_v2_request(b"pair", b"its token")
         async with visit(server) as before, visit(server) as again, visit(server) as other:
             before.say(request)
             await before.v2()
             again.say(request)
             assert (await again.v2()).status is Status.WAITING
             assert (await before.v2()).status is Status.TIMEOUT
-            other.say(wire.encode_v2_request(b"pair", b"another"))
+            other.say(tcpunch.encode_v2_request(b"pair", b"another"))
             assert (await again.v2()).peer == other.address
 
     run(body)
@@ -139,7 +139,7 @@ def test_a_client_that_asks_again_replaces_itself() -> None:
 def test_stopping_dismisses_who_waits() -> None:
     async def body(server: RendezvousServer) -> None:
         async with visit(server) as one, visit(server) as silent:
-            one.say(wire.encode_v2_request(b"pair"))
+            one.say(tcpunch.encode_v2_request(b"pair"))
             await one.v2()
             await until(lambda: len(server.connections) == 2)
             await server.stop()
@@ -166,7 +166,7 @@ def test_only_worlds_keep_a_server_from_being_idle(monkeypatch: pytest.MonkeyPat
 
         # Whoever looks for open ports on the internet says something like this.
         assert await after(Visitor.v1, b"GET / HTTP/1.0") == 100
-        assert await after(Visitor.v2, wire.encode_v2_request(b"name", flags=wire.FLAG_RING)) == 0
+        assert await after(Visitor.v2, tcpunch.encode_v2_request(b"name", flags=tcpunch.FLAG_RING)) == 0
         async with visit(server) as first, visit(server) as second:
             clock[0] += 100
             for visitor in (first, second):

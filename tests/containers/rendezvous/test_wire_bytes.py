@@ -9,8 +9,8 @@ import socket
 import pytest
 
 from containers.rendezvous.server import RendezvousServer
-from fmi.wire import NOWHERE, Address, Status
-from tests.containers.rendezvous.visitors import Visitor, run, until, visit
+from fmi.protocol.tcpunch import NOWHERE, Address, Status
+from tests.containers.rendezvous.support.visitors import Visitor, run, until, visit
 
 TOKEN = b"0f8fad5b-d9cb-469f-a165-70867728950e"
 NO_ADDRESS = b"\x00\x00\x00\x00\x00\x00"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cosmic_fmi.cli.catalogue import GROUPS, modules, spellings
-from experiment.places import REPOSITORY
+from cosmic_fmi.experiment.paths import REPOSITORY
 
 COMMAND = str(Path(sys.executable).with_name("cosmic-fmi"))
 SCRIPTS = {
@@ -151,12 +151,12 @@ def test_the_module_is_the_command() -> None:
 @pytest.mark.parametrize(
     ("arguments", "interrupted"),
     [
-        (["run", "--dry-run"], "experiment.sweep"),
-        (["tune", "--dry-run"], "experiment.tuned"),
-        (["report", "results"], "experiment.report"),
+        (["run", "--dry-run"], "cosmic_fmi.experiment.sweep.session"),
+        (["tune", "--dry-run"], "cosmic_fmi.experiment.model.tuned"),
+        (["report", "results"], "cosmic_fmi.experiment.report.report"),
         (["predict", "--data", "sample.pt"], "inference.predict_files"),
         (["train", "--encoder", "e", "--output", "o"], "inference.training.commands"),
-        (["local", "status"], "localcloud.embedded"),
+        (["local", "status"], "cosmic_fmi.localcloud.client"),
         (["fmi", "hello"], "fmi"),
         (["bill", "results"], "cosmic_fmi.cli.experiments.bill"),
     ],

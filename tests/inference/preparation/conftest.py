@@ -2,8 +2,8 @@
 
 import pytest
 
-from inference.galaxies import Galaxies
-from tests.inference.preparation.formats import COUNT
+from inference.core.galaxies import Galaxies
+from tests.inference.preparation.support.formats import COUNT
 
 
 @pytest.fixture(scope="module")

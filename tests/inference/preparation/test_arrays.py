@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference.data_error import DataError
-from inference.galaxies import Galaxies
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
 from inference.preparation.blocks import Reason
 from inference.preparation.sources import open_sources
-from tests.inference.preparation.formats import make_npz, read
+from tests.inference.preparation.support.formats import make_npz, read
 
 
 def test_images_of_a_wrong_shape_are_a_reason(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.data_error import DataError
-from inference.galaxies import Galaxies
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
 from inference.preparation.cut import normalised, parse_size, pieces, repeated, rows_of
 from inference.preparation.scale import MagnitudeScale
 

@@ -7,11 +7,11 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from inference.data_error import DataError
-from inference.galaxies import Galaxies
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
 from inference.preparation.blocks import Reason
 from inference.preparation.sources import open_sources
-from tests.inference.preparation.formats import COUNT, make_fits, read, save_cutout
+from tests.inference.preparation.support.formats import COUNT, make_fits, read, save_cutout
 
 
 def test_bad_cutouts_are_counted_and_the_others_read(galaxies: Galaxies, tmp_path: Path) -> None:

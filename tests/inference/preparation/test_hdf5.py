@@ -6,10 +6,10 @@ import h5py
 import numpy as np
 import pytest
 
-from inference.data_error import DataError
-from inference.galaxies import Galaxies
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
 from inference.preparation.sources import open_sources
-from tests.inference.preparation.formats import make_hdf5, read, together
+from tests.inference.preparation.support.formats import make_hdf5, read, together
 
 
 def test_large_hdf5_files_come_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

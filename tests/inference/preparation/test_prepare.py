@@ -12,9 +12,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.data_error import DataError
-from inference.dataset import read
-from inference.galaxies import Galaxies
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
+from inference.data.dataset import read
 from inference.preparation.blocks import Block, Reason
 from inference.preparation.prepare import File, Options, Preparation
 from inference.preparation.scale import MagnitudeScale

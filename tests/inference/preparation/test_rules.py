@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.galaxies import Galaxies
+from inference.core.galaxies import Galaxies
 from inference.preparation.blocks import Block, Reason
 from inference.preparation.rules import judge, judge_redshifts, judge_together
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
-from inference.data_error import DataError
-from inference.galaxies import Galaxies
+from inference.core.errors import DataError
+from inference.core.galaxies import Galaxies
 from inference.preparation.sources import open_sources
-from tests.inference.preparation.formats import (
+from tests.inference.preparation.support.formats import (
     columns,
     make_fits,
     make_fits_images,

@@ -1,0 +1,1 @@
+"""The functions of the image: one module a handler."""

@@ -1,0 +1,145 @@
+"""Execute: one rank of a world. Download the bundle, run the script, leave an outcome."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from containers.executor import abort_notice, outcomes
+from containers.executor.rank_event import RankEvent
+from containers.executor.script import bundle, packages
+from containers.executor.script import run as script
+from containers.executor.script.bundle import local_path
+from containers.executor.script.hints import with_hint
+from cosmic_fmi.common.digests import digest
+
+if TYPE_CHECKING:
+    from awslambdaric.lambda_context import LambdaContext
+
+log = logging.getLogger(__name__)
+
+_warm = False
+
+
+class ScriptError(RuntimeError):
+    """A rank failed. The message names the rank and the error: ``rank 2: ValueError: no such band``."""
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Run one rank and write its outcome to S3, also when it failed; then raise :class:`ScriptError`.
+
+    With a ``failure`` in the event the rank was lost, and all that is left to do is to tell the others.
+    """
+    rank = RankEvent.from_json(event)
+    if "failure" in event:
+        return abort_notice.leave(rank, event["failure"])
+    outcome = outcomes.Outcome(
+        rank=rank.rank,
+        status="failed",
+        request_id=context.aws_request_id,
+        log_stream=context.log_stream_name,
+        cold_start=_is_cold_start(),
+        started_at=time.time(),
+    )
+    if not outcome.cold_start:
+        # The last script's functions and globals refer to each other, so its data is still there.
+        gc.collect()
+    with script.variables(_environment(rank)):
+        try:
+            _run(rank, outcome)
+        except Exception as error:  # the boundary of the rank: whatever went wrong is its outcome
+            log.exception("rank %d could not run its script", rank.rank)
+            outcome.error_type, outcome.error_message = type(error).__name__, script.shorten(str(error))
+        finally:
+            _finish_fmi(rank, outcome)
+    outcome.ended_at = time.time()
+    outcomes.write(rank.state_bucket, rank.outcome_key, outcome)
+    if outcome.status == "failed":
+        if outcome.traceback:
+            log.error("rank %d failed\n%s", rank.rank, outcome.traceback)
+        raise ScriptError(f"rank {rank.rank}: {outcome.error}")
+    return {"rank": rank.rank, "status": outcome.status}
+
+
+def _is_cold_start() -> bool:
+    global _warm  # the environment's memory: true from its second invocation on
+    was_warm, _warm = _warm, True
+    return not was_warm
+
+
+def _run(rank: RankEvent, outcome: outcomes.Outcome) -> None:
+    brought = packages.bring(rank.bucket, rank.requirements, rank.requirements_etag)
+    download = bundle.download(rank.bucket, rank.object_type, rank.S3_object_name)
+    outcome.download_seconds = download.seconds + (brought.seconds if brought else 0.0)
+    outcome.download_bytes = download.bytes + (brought.bytes if brought else 0)
+    outcome.objects_downloaded = download.objects_downloaded
+    outcome.objects_cached = download.objects_cached
+    variables = {
+        "DOWNLOAD_SECONDS": f"{outcome.download_seconds:.6f}",
+        "FMI_CONFIG": str(_write_fmi_config(rank)),
+        **_work_id(rank, download.version),
+    }
+    variables |= rank.variables
+    with packages.importable(brought, variables) as found, script.variables(found):
+        result = script.run(local_path(rank.script), download.root, rank.arguments)
+    outcome.status = "succeeded" if result.exit_code == 0 else "failed"
+    outcome.exit_code = result.exit_code
+    outcome.output_tail = result.output_tail
+    outcome.error_type, outcome.error_message = result.error_type, result.error_message
+    if result.error_message is not None:
+        outcome.error_message = with_hint(result.error_message)
+    outcome.traceback = result.traceback
+
+
+def _work_id(rank: RankEvent, bundle_version: str) -> dict[str, str]:
+    """What tells a rank whether stored work is its own; without partitions there is nothing to tell by."""
+    if rank.data_version is None:
+        return {}
+    made_from = [os.environ.get("IMAGE"), bundle_version, rank.script, rank.data_version, rank.batch_size]
+    given = [sorted(rank.variables.items()), rank.arguments, rank.requirements_etag]
+    return {"WORK_ID": digest([*made_from, *given])}
+
+
+def _environment(rank: RankEvent) -> dict[str, str]:
+    variables = rank.environment()
+    variables["SCRIPT"] = str(local_path(rank.script))
+    if rank.data_path is not None:
+        variables["DATA_PATH"] = str(local_path(rank.data_path))
+    return variables
+
+
+def _write_fmi_config(rank: RankEvent) -> Path:
+    """Write the fmi.json of this world, for scripts that make a Communicator themselves."""
+    direct = {
+        "enabled": "true",
+        "host": rank.fmi.rendezvous_host or "127.0.0.1",
+        "port": rank.fmi.rendezvous_port or 10000,
+    }
+    path = Path(tempfile.gettempdir()) / "fmi.json"
+    path.write_text(json.dumps({"backends": {"Direct": direct}}))
+    return path
+
+
+def _finish_fmi(rank: RankEvent, outcome: outcomes.Outcome) -> None:
+    """Close what the script left open; after an error, make sure that no other rank waits for this one."""
+    failed = outcome.status == "failed" and rank.fmi.rendezvous_host is not None
+    if not failed and "fmi" not in sys.modules:
+        return
+    try:
+        import fmi  # noqa: PLC0415  most scripts have it loaded; the others should not pay for it
+
+        fmi.finalize(outcome.error if failed else None)
+        # A communicator has told the others itself, but there may have been none yet. An error of FMI's own
+        # shows that there was one, and a large world need not hear it from every rank.
+        if failed and outcome.error_type not in outcomes.CONSEQUENCES:
+            fmi.abort_world(outcome.error)
+    except Exception:  # whatever goes wrong at the end must not hide how the script itself ended
+        log.exception("rank %d could not close its communicators", rank.rank)

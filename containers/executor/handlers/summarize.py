@@ -1,0 +1,234 @@
+"""Summarize: succeed only when every rank did, and put the ranks' results together."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.exceptions import ClientError
+
+from containers.executor import outcomes
+from containers.executor.clients import PARALLEL_REQUESTS, s3
+from containers.executor.inputs.course_payload import COURSE_KEY, replaced_by_another
+from containers.executor.outcomes import COMBINED_NAME, Outcome
+from containers.executor.retry_policy import is_mendable, looks_like_memory
+from cosmic_fmi.common.s3 import unbroken
+
+if TYPE_CHECKING:
+    from awslambdaric.lambda_context import LambdaContext
+
+T = TypeVar("T")
+
+PREDICTIONS_NAME = "predictions.parquet"
+MOST_REFUSED = 50
+"""Refused partitions that an error lists: Step Functions takes 32,768 characters."""
+
+
+class RankFailure(RuntimeError):  # noqa: N818  the name users see in the execution
+    """At least one rank failed. The message starts with the root cause and the rank that had it."""
+
+
+class WorldLost(RankFailure):
+    """Ranks were lost, by no fault of the script: the state machine makes another attempt, if any is left."""
+
+
+class ResultMissing(RuntimeError):  # noqa: N818
+    """A rank succeeded but wrote no result of this execution, or one that cannot be read."""
+
+
+class PartitionsRefused(RuntimeError):  # noqa: N818
+    """Partitions could not be used. The results of all others are whole, and combined all the same."""
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Check the ranks of an execution and combine their results.
+
+    ``event`` is what Initialize returned (and the Map's own result, which is not trusted). Raises
+    :class:`WorldLost` for what another attempt may mend, :class:`RankFailure`, :class:`ResultMissing`, or
+    once everything is written :class:`PartitionsRefused`; returns a summary of the execution.
+    """
+    world_size: int = event["world_size"]
+    _check_outcomes(event)
+    results = _fresh_objects(event, "json")
+    # The course's scripts write none where there is nothing to do.
+    missing = [rank for rank, body in enumerate(results[: event["working_ranks"]]) if body is None]
+    if event["result_required"] and missing:
+        raise ResultMissing(
+            f"{_ranks(missing)} wrote no result: the script has to write {event['result_path']}/<rank>.json "
+            f"to bucket {event['bucket']} in every execution (it finds both in RESULT_PATH and S3_BUCKET)."
+            f"{_whose_payload(event)}"
+        )
+    parsed = [_parse(event, rank, body) for rank, body in enumerate(results) if body is not None]
+    summary = {
+        "execution_id": event["execution_id"],
+        "status": "succeeded",
+        "world_size": world_size,
+        "bucket": event["bucket"],
+        "result_path": event["result_path"],
+        "attempt": event["attempt"],
+        "outcome_prefix": event["outcome_prefix"],
+        "combined_key": _put(event, COMBINED_NAME, json.dumps(parsed).encode()) if parsed else None,
+        "predictions_key": _combine_predictions(event),
+        "samples": sum(_whole(result.get("num_samples")) for result in parsed),
+        "metrics": (parsed[0].get("world_metrics") or {}) if parsed else {},
+        "warnings": event["warnings"],
+        "request_ids": {**event["request_ids"], "summarize": context.aws_request_id},
+    }
+    if refused := [str(reason) for result in parsed for reason in _listed(result.get("refused_partitions"))]:
+        raise PartitionsRefused(_without(refused, summary))
+    return summary
+
+
+def _whose_payload(event: Mapping[str, Any]) -> str:
+    """A further cause of missing results, for scripts that read the course's payload."""
+    other = replaced_by_another(event["bucket"], event["execution_id"]) if event["data_bucket"] else None
+    return (
+        f" Execution {other} has replaced {COURSE_KEY} in that bucket meanwhile: scripts that read it there "
+        "can run in one execution at a time; others read PAYLOAD_KEY in PAYLOAD_BUCKET."
+        if other
+        else ""
+    )
+
+
+def _without(refused: Sequence[str], summary: Mapping[str, Any]) -> str:
+    """What was left out and where the rest is, in one line; a line each for the others that were left out."""
+    several = len(refused) > 1
+    keys = [str(summary[key]) for key in ("predictions_key", "combined_key") if summary[key]]
+    first = f"{len(refused)} partition{'s' if several else ''} could not be used: {refused[0]}"
+    lines = [
+        f"{first} All others are predicted ({summary['samples']:,} objects): "
+        f"{' and '.join(keys)} in bucket {summary['bucket']}.",
+        *refused[1:MOST_REFUSED],
+    ]
+    if len(refused) > MOST_REFUSED:
+        lines.append(f"… and {len(refused) - MOST_REFUSED} more: see refused_partitions in {keys[-1]}")
+    return "\n".join(lines)
+
+
+def _check_outcomes(event: Mapping[str, Any]) -> None:
+    world_size, attempt = event["world_size"], event["attempt"]
+    folder = outcomes.attempt_folder(event["execution_id"], attempt)
+    ended = _in_parallel(lambda rank: outcomes.read(event["state_bucket"], folder, rank), world_size)
+    failed = sorted((one for one in ended if one.status != "succeeded"), key=Outcome.root_cause_order)
+    if failed:
+        root = failed[0]
+        numbers = _numbers(sorted(one.rank for one in failed))
+        others = f" ({len(failed)} of {world_size} ranks failed: {numbers})" if len(failed) > 1 else ""
+        which = f" in attempt {attempt}" if attempt > 1 else ""
+        details = f"\n{root.traceback}" if root.traceback else ""
+        if looks_like_memory(root):
+            others += "; if it happens again, its memory was too small: raise executor_memory_mb"
+        place = event.get("rendezvous")
+        server = f"{place['host']}:{place['port']}" if place else None
+        kind = WorldLost if is_mendable(failed, server) else RankFailure
+        raise kind(f"rank {root.rank} failed{which}: {root.error}{others}{details}")
+
+
+def _fresh_objects(event: Mapping[str, Any], suffix: str) -> list[bytes | None]:
+    """The bodies of ``<result_path>/<rank>.<suffix>`` by rank; None where this execution wrote none.
+
+    The course's scripts write to the data's bucket, which is mostly the same one.
+    """
+    # S3 keeps whole seconds, and what an earlier execution left under the same result path is not this one's.
+    earliest = datetime.fromtimestamp(
+        math.floor(datetime.fromisoformat(event["started_at"]).timestamp()), UTC
+    )
+
+    buckets = dict.fromkeys([event["bucket"], event["data_bucket"] or event["bucket"]])
+
+    def read(rank: int) -> bytes | None:
+        key = f"{event['result_path']}/{rank}.{suffix}"
+        bodies = (_fresh_object(bucket, key, earliest) for bucket in buckets)
+        return next((body for body in bodies if body is not None), None)
+
+    return _in_parallel(read, event["world_size"])
+
+
+def _fresh_object(bucket: str, key: str, earliest: datetime) -> bytes | None:
+    def get() -> bytes | None:
+        found = s3().get_object(Bucket=bucket, Key=key)
+        return found["Body"].read() if found["LastModified"] >= earliest else None
+
+    try:
+        return unbroken(f"s3://{bucket}/{key}", get)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            return None
+        raise
+
+
+def _parse(event: Mapping[str, Any], rank: int, body: bytes) -> dict[str, Any]:
+    try:
+        # JSON knows no NaN: the summary would not be valid, nor the combined results outside Python.
+        parsed = json.loads(body, parse_constant=lambda _: None)
+    except ValueError as error:
+        raise ResultMissing(
+            f"The result of rank {rank}, {event['result_path']}/{rank}.json, is not JSON: {error}."
+        ) from None
+    if not isinstance(parsed, dict):
+        raise ResultMissing(
+            f"The result of rank {rank}, {event['result_path']}/{rank}.json, is not a JSON object."
+        )
+    return parsed
+
+
+def _whole(number: object) -> int:
+    """A number of samples, which a script may have written in any form; 0 for what is none."""
+    try:
+        return int(number) if isinstance(number, int | float | str) else 0
+    except (ValueError, OverflowError):  # no number, or an infinite one
+        return 0
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value] if value else []
+
+
+def _combine_predictions(event: Mapping[str, Any]) -> str | None:
+    """Concatenate the ranks' predictions in rank order; scripts without any are fine.
+
+    Numbers of different types become one that holds both, and a rank may lack columns.
+    """
+    parts = {rank: body for rank, body in enumerate(_fresh_objects(event, "parquet")) if body is not None}
+    if not parts:
+        return None
+    import pyarrow as pa  # noqa: PLC0415  a third of a second that executions without predictions need not wait
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    combined, tables = io.BytesIO(), []
+    for rank, part in parts.items():
+        try:
+            tables.append(pq.read_table(io.BytesIO(part)))
+            pa.unify_schemas([tables[0].schema, tables[-1].schema], promote_options="permissive")
+        except pa.ArrowException as error:
+            raise ResultMissing(
+                f"The predictions of rank {rank}, {event['result_path']}/{rank}.parquet, cannot be combined "
+                f"with the others: {error}"
+            ) from None
+    pq.write_table(pa.concat_tables(tables, promote_options="permissive"), combined)
+    return _put(event, PREDICTIONS_NAME, combined.getvalue())
+
+
+def _put(event: Mapping[str, Any], name: str, body: bytes) -> str:
+    key = f"{event['result_path']}/{name}"
+    s3().put_object(Bucket=event["bucket"], Key=key, Body=body)
+    return key
+
+
+def _in_parallel(read: Callable[[int], T], world_size: int) -> list[T]:
+    with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
+        return list(pool.map(read, range(world_size)))
+
+
+def _ranks(ranks: Sequence[int]) -> str:
+    return f"Rank{'s' if len(ranks) > 1 else ''} {_numbers(ranks)}"
+
+
+def _numbers(ranks: Sequence[int], most: int = 20) -> str:
+    shown = ", ".join(str(rank) for rank in ranks[:most])
+    return shown if len(ranks) <= most else f"{shown}, …"

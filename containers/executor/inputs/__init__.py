@@ -1,0 +1,1 @@
+"""What a user typed, checked: payload.py."""

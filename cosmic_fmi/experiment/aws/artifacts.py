@@ -1,0 +1,179 @@
+"""What an execution left in S3: the manifest, the ranks' outcomes, failures, results and predictions."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from botocore.exceptions import ClientError
+
+from cosmic_fmi.common.s3 import unbroken_object
+from cosmic_fmi.experiment.aws.history import request_of_error
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+_THREADS = 16
+_ABSENT = ("NoSuchKey", "NoSuchBucket", "404")
+
+
+@dataclass
+class Artifacts:
+    """Everything by rank; ``files`` is None when Initialize refused the input and left no manifest."""
+
+    outcomes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What the executor wrote: status, request id, times, the end of the output."""
+    failures: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What the state machine recorded of ranks that were killed: ``Error`` and ``Cause``."""
+    results: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What the script wrote."""
+    predictions: list[pa.Table] = field(default_factory=list)
+    files: int | None = None
+    stored_bytes: int = 0
+    """Size of all of these together."""
+    earlier: list[Artifacts] = field(default_factory=list)
+    """Outcomes and failures of attempts before the last one, which were paid for as well."""
+
+    def request_ids(self) -> dict[int, str]:
+        """Lambda's request id of each rank that is known to have run, killed ones included."""
+        found = {
+            rank: str(item["request_id"]) for rank, item in self.outcomes.items() if item.get("request_id")
+        }
+        for rank, failure in self.failures.items():
+            for request in request_of_error(failure.get("Cause")):
+                found.setdefault(rank, request)
+        return found
+
+    def all_requests(self) -> set[str]:
+        """The request ids of the ranks of every attempt."""
+        return {request for one in (self, *self.earlier) for request in one.request_ids().values()}
+
+    def log_streams(self) -> dict[str, str]:
+        """The log stream of each request, where the rank could say so."""
+        return {
+            str(item["request_id"]): str(item["log_stream"])
+            for one in (self, *self.earlier)
+            for item in one.outcomes.values()
+            if item.get("request_id") and item.get("log_stream")
+        }
+
+
+def read_artifacts(
+    s3: S3Client,
+    state_bucket: str,
+    execution_id: str,
+    bucket: str,
+    result_path: str,
+    *,
+    started_at: datetime,
+) -> Artifacts:
+    """Read what an execution left below ``executions/<id>/`` and below ``result_path``.
+
+    A result path may hold the results of an earlier execution too; those are not taken.
+    """
+    state = f"executions/{execution_id}/"
+    kept = _listing(s3, state_bucket, state)
+    attempts = [_endings(s3, state_bucket, kept, folder) for folder in _attempts(kept, state)]
+    found = attempts[-1]
+    found.earlier = attempts[:-1]
+    found.stored_bytes = sum(kept.values())
+    if not bucket or not result_path:
+        return found
+    prefix = f"{result_path.strip('/')}/"
+    # A script of one's own need not say whose result it is, so the time tells; S3 keeps whole seconds.
+    there = _listing(s3, bucket, prefix, started_at.replace(microsecond=0))
+    found.results = {
+        rank: result
+        for rank, result in _objects(s3, bucket, _by_rank(there, prefix, ".json")).items()
+        if result.get("execution_id", execution_id) == execution_id
+    }
+    tables = {rank: key for rank, key in _by_rank(there, prefix, ".parquet").items() if rank in found.results}
+    found.predictions = [pq.read_table(io.BytesIO(body)) for body in _read_all(s3, bucket, tables).values()]
+    found.stored_bytes += sum(size for key, size in there.items() if key not in kept)
+    return found
+
+
+def _attempts(keys: Mapping[str, int], state: str) -> list[str]:
+    """The folder of each attempt, in order: the execution's own, then ``attempts/2/`` and so on."""
+    later = {int(found[1]) for key in keys if (found := re.match(rf"{re.escape(state)}attempts/(\d+)/", key))}
+    return [state, *(f"{state}attempts/{number}/" for number in sorted(later))]
+
+
+def _endings(s3: S3Client, bucket: str, keys: Mapping[str, int], folder: str) -> Artifacts:
+    """Outcomes, failures and the number of files of one attempt."""
+    found = Artifacts(
+        outcomes=_objects(s3, bucket, _by_rank(keys, f"{folder}outcomes/", ".json")),
+        failures=_objects(s3, bucket, _by_rank(keys, f"{folder}failures/", ".json")),
+    )
+    if f"{folder}ranks.json" in keys:
+        manifest = json.loads(unbroken_object(s3, bucket, f"{folder}ranks.json"))
+        found.files = sum(len(item.get("data_files") or ()) for item in manifest)
+    return found
+
+
+def read_endings(
+    s3: S3Client, bucket: str, execution_id: str, known: Collection[int] = ()
+) -> tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]]]:
+    """Outcomes and failures, by rank, that an execution has left so far, without those of ranks ``known``."""
+    found = []
+    for kind in ("outcomes", "failures"):
+        prefix = f"executions/{execution_id}/{kind}/"
+        keys = _by_rank(_listing(s3, bucket, prefix), prefix, ".json")
+        found.append(_objects(s3, bucket, {rank: key for rank, key in keys.items() if rank not in known}))
+    return found[0], found[1]
+
+
+def _listing(s3: S3Client, bucket: str, prefix: str, since: datetime | None = None) -> dict[str, int]:
+    """Size of every object below a prefix; none when there is no such bucket (a failure said so already)."""
+    try:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return {
+            item["Key"]: item.get("Size", 0)
+            for page in pages
+            for item in page.get("Contents", [])
+            if since is None or item["LastModified"] >= since
+        }
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _ABSENT:
+            return {}
+        raise
+
+
+def _by_rank(keys: Mapping[str, int], prefix: str, suffix: str) -> dict[int, str]:
+    """Keys named ``<prefix><rank><suffix>``."""
+    found = {}
+    for key in keys:
+        name = key.removeprefix(prefix).removesuffix(suffix)
+        if key == f"{prefix}{name}{suffix}" and name.isdecimal():
+            found[int(name)] = key
+    return dict(sorted(found.items()))
+
+
+def _objects(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, dict[str, Any]]:
+    parsed = {rank: _parsed(body) for rank, body in _read_all(s3, bucket, keys).items()}
+    return {rank: value for rank, value in parsed.items() if isinstance(value, dict)}
+
+
+def _parsed(body: bytes) -> object:
+    try:
+        value = json.loads(body)
+        # AWS quotes the string that the state machine puts as an object's body, the emulator does not.
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:  # of a script of one's own; Summarize has said so
+        return None
+
+
+def _read_all(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, bytes]:
+    if not keys:
+        return {}
+    with ThreadPoolExecutor(min(_THREADS, len(keys))) as pool:
+        bodies = pool.map(lambda key: unbroken_object(s3, bucket, key), keys.values())
+        return dict(zip(keys, bodies, strict=True))

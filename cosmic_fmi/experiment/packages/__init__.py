@@ -1,0 +1,1 @@
+"""Packages that the image lacks, from a requirements file to an archive in the bucket."""

@@ -1,0 +1,48 @@
+"""Commands that share one embedded AWS: they prepare it one after the other, and use it side by side."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from cosmic_fmi.localcloud.locks import taken
+
+
+class LocalLock:
+    """Locks in a state folder, which the system releases with the process, however that ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._users: IO[str] | None = None
+
+    @contextmanager
+    def preparing(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Nobody else prepares or destroys it meanwhile; ``say`` tells why this waits, if it does."""
+        with self._open("prepare.lock") as lock:
+            if not taken(lock, fcntl.LOCK_EX):
+                say("Waiting for another command, which prepares the embedded AWS or takes it down ...")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def use(self) -> None:
+        """Be one of those that use it, until :meth:`leave`."""
+        if self._users is None:
+            self._users = self._open("use.lock")
+        fcntl.flock(self._users, fcntl.LOCK_SH)
+
+    def alone(self) -> bool:
+        """Whether nobody else uses it; then nobody can begin to before :meth:`leave`."""
+        return self._users is not None and taken(self._users, fcntl.LOCK_EX)
+
+    def leave(self) -> None:
+        """Use it no more."""
+        if self._users is not None:
+            self._users.close()
+            self._users = None
+
+    def _open(self, name: str) -> IO[str]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return (self._folder / name).open("a")

@@ -1,0 +1,201 @@
+"""What has to be true before a run on AWS can succeed, checked all at once and before anything is paid for.
+
+Every check looks at one thing and says what it found, or in one sentence what to change. Without credentials
+of the right account the others would only say that again, and are not made.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cosmic_fmi.experiment.errors import PreflightError
+from cosmic_fmi.experiment.targets.preflight.images import check_images
+from cosmic_fmi.experiment.targets.preflight.rendezvous import check_rendezvous
+
+if TYPE_CHECKING:
+    from cosmic_fmi.experiment.aws.clients import Clients
+    from cosmic_fmi.experiment.targets.deployment import Deployment
+
+CONCURRENCY_QUOTA = "L-B99A9384"
+FARGATE_QUOTA = ("fargate", "L-3032A538")
+"""Service and code of "Fargate On-Demand vCPU resource count" (Service Quotas console)."""
+FARGATE_VCPU = 0.25
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the preflight: ``detail`` says what was found, or what to change."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """The checks of one deployment for runs of up to ``world_size`` ranks."""
+
+    clients: Clients
+    deployment: Deployment
+    world_size: int
+
+    def checks(self) -> Iterator[Check]:
+        """Make every check, one after the other."""
+        account = _made("credentials", self._credentials)
+        yield account
+        if not account.ok:
+            return
+        for name, look in {
+            "region": self._region,
+            "state machine": self._state_machine,
+            "bucket": self._bucket,
+            "functions": self._functions,
+            "images": lambda: check_images(self.clients, self.deployment),
+            "concurrency": self._concurrency,
+            "fargate quota": self._fargate_quota,
+            "rendezvous": self._rendezvous,
+        }.items():
+            yield _made(name, look)
+
+    def _credentials(self) -> str:
+        return check_account(self.clients, self.deployment.state_machine_arn.split(":")[4])
+
+    def _region(self) -> str:
+        region = self.deployment.region
+        try:
+            found = self.clients.ec2.describe_regions(RegionNames=[region], AllRegions=True)["Regions"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "InvalidParameterValue":
+                raise
+            found = []
+        if not found:
+            raise PreflightError(f"AWS has no region {region!r}: correct the Terraform variable region.")
+        if found[0].get("OptInStatus") == "not-opted-in":
+            raise PreflightError(
+                f"the account has not opted in to {region}: enable it in the console (Account, AWS Regions), "
+                "or set the Terraform variable region and apply."
+            )
+        return region
+
+    def _state_machine(self) -> str:
+        arn = self.deployment.state_machine_arn
+        try:
+            status = self.clients.stepfunctions.describe_state_machine(stateMachineArn=arn).get("status")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "StateMachineDoesNotExist":
+                raise
+            raise PreflightError("the state machine is gone: run `make deploy`.") from error
+        if status == "DELETING":
+            raise PreflightError("the state machine is being deleted: wait a minute, then run `make deploy`.")
+        return arn.rpartition(":")[2]
+
+    def _bucket(self) -> str:
+        bucket = self.deployment.bucket
+        try:
+            self.clients.s3.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            raise PreflightError(
+                f"bucket {bucket} cannot be read ({error.response['Error']['Code']}): run `make deploy`, "
+                "and let your own role use the bucket."
+            ) from error
+        return bucket
+
+    def _functions(self) -> str:
+        for name in self.deployment.functions.values():
+            try:
+                found = self.clients.functions.get_function_configuration(FunctionName=name)
+            except self.clients.functions.exceptions.ResourceNotFoundException as error:
+                raise PreflightError(f"the function {name} is gone: run `make deploy`.") from error
+            architecture = self.deployment.architecture
+            if architecture not in found.get("Architectures", ["x86_64"]):
+                raise PreflightError(
+                    f"the function {name} is not of architecture {architecture}: run `make deploy`."
+                )
+            if found.get("State", "Active") != "Active" or found.get("LastUpdateStatus") == "Failed":
+                reason = found.get("StateReason") or found.get("LastUpdateStatusReason")
+                raise PreflightError(f"the function {name} cannot run ({reason}): run `make deploy`.")
+        return f"{len(self.deployment.functions)} functions, {self.deployment.architecture}"
+
+    def _concurrency(self) -> str:
+        execute = self.deployment.functions["execute"]
+        reserved = self.clients.functions.get_function_concurrency(FunctionName=execute).get(
+            "ReservedConcurrentExecutions"
+        )
+        if reserved is not None:
+            if reserved < self.world_size:
+                raise PreflightError(
+                    f"{reserved} ranks may run at a time, and the largest world has {self.world_size}: raise "
+                    " the Terraform variable reserved_concurrency, or run smaller worlds."
+                )
+            return f"{reserved} reserved, {self.world_size} needed"
+        limits = self.clients.functions.get_account_settings()["AccountLimit"]
+        allowed = limits.get("UnreservedConcurrentExecutions", limits.get("ConcurrentExecutions", 0))
+        if allowed < self.world_size:
+            raise PreflightError(
+                f"the account allows {allowed} functions at a time, the largest world has {self.world_size}: "
+                "ask for more (aws service-quotas request-service-quota-increase --service-code lambda "
+                f"--quota-code {CONCURRENCY_QUOTA} --desired-value 1000), or run smaller worlds."
+            )
+        return f"{allowed} at a time, {self.world_size} needed"
+
+    def _fargate_quota(self) -> str:
+        if self.world_size == 1:
+            return "not needed for worlds of one"
+        service, code = FARGATE_QUOTA
+        try:
+            quota = self.clients.quotas.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"][
+                "Value"
+            ]
+        except ClientError as error:
+            # Many roles may not read quotas; that is no reason not to run.
+            return f"not known ({error.response['Error']['Code']})"
+        if quota < FARGATE_VCPU:
+            raise PreflightError(
+                f"the account allows {quota:g} Fargate vCPUs, and the rendezvous server needs "
+                f"{FARGATE_VCPU:g}: ask for more (Service Quotas, AWS Fargate, {code})."
+            )
+        return f"{quota:g} vCPUs, {FARGATE_VCPU:g} needed"
+
+    def _rendezvous(self) -> str:
+        if self.world_size == 1:
+            return "not needed for worlds of one"
+        return check_rendezvous(self.clients, self.deployment)
+
+
+def check_account(clients: Clients, deployed: str) -> str:
+    """The account of the credentials, in words. Raises PreflightError when it is not the one deployed to."""
+    try:
+        account = clients.sts.get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError) as error:
+        raise PreflightError(
+            f"AWS does not accept your credentials ({error}): log in again, "
+            "or choose a profile with AWS_PROFILE."
+        ) from error
+    if account != deployed:
+        endpoint = os.environ.get("AWS_ENDPOINT_URL")
+        raise PreflightError(
+            f"your credentials are of account {account}, but the deployment is in {deployed}: "
+            + (
+                f"AWS_ENDPOINT_URL points at {endpoint}, go on in a shell without the variables of "
+                "`cosmic-fmi local status --env`."
+                if endpoint
+                else "choose the profile of that account with AWS_PROFILE."
+            )
+        )
+    return f"account {account}"
+
+
+def _made(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, ok=True, detail=look())
+    except PreflightError as error:
+        return Check(name, ok=False, detail=str(error))
+    except (BotoCoreError, ClientError) as error:
+        return Check(
+            name, ok=False, detail=f"AWS does not answer this question ({error}): let your role ask it."
+        )

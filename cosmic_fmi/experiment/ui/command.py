@@ -1,0 +1,34 @@
+"""What every command does around its work: errors as sentences, Ctrl-C without a traceback, exit statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cosmic_fmi.experiment.errors import ExperimentError
+from cosmic_fmi.experiment.ui.console import Reporter
+from cosmic_fmi.experiment.ui.signals import interruptible
+
+INTERRUPTED = 130
+
+
+def guarded(work: Callable[[], int], reporter: Reporter) -> int:
+    """The exit status of ``work``: its own, 1 after an error that is printed, 130 after Ctrl-C, a SIGTERM or
+    the end of the terminal.
+    """
+    try:
+        with interruptible():
+            return work()
+    except KeyboardInterrupt as interrupt:
+        said = str(interrupt) or "Interrupted: what this run started is stopped."
+        reporter.say(said, "yellow", important=True)
+        return INTERRUPTED
+    except ExperimentError as error:
+        reporter.say(f"Error: {error}", "bold red", important=True)
+    except (BotoCoreError, ClientError) as error:
+        reporter.say(f"Error: AWS said: {error}", "bold red", important=True)
+    except OSError as error:
+        said = f"{error.filename or 'a file'}: {error.strerror}" if error.strerror else str(error)
+        reporter.say(f"Error: {said}", "bold red", important=True)
+    return 1

@@ -1,0 +1,1 @@
+"""Fargate: tasks of ECS as processes or containers (service.py)."""

@@ -1,0 +1,1 @@
+"""Lambda: functions and their environments (service.py, environment.py), the runtime API, and events."""

@@ -1,0 +1,73 @@
+"""Delivers an event to the Lambda targets of the EventBridge rules that match it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.events.utils import EventTemplateParser
+
+from cosmic_fmi.localcloud.lambda_.service import LambdaError, LambdaRuntime
+from cosmic_fmi.localcloud.moto import backends
+
+
+def make_event(
+    region: str, source: str, kind: str, resources: list[str], detail: dict[str, Any]
+) -> dict[str, Any]:
+    """An event in EventBridge's envelope.
+
+    Source: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
+    """
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": kind,
+        "source": source,
+        "account": backends.ACCOUNT,
+        "time": datetime.now(tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": region,
+        "resources": resources,
+        "detail": detail,
+    }
+
+
+def deliver(event: dict[str, Any], runtime: LambdaRuntime, delivered: set[str]) -> list[threading.Thread]:
+    """Invoke each matching function that is not in `delivered` yet, and put it there; the invocations."""
+    invocations = []
+    for rule in list(backends.events(event["region"]).event_buses["default"].rules.values()):
+        # A rule with a schedule has no pattern, and moto takes that for "matches everything".
+        if (
+            rule.state != "ENABLED"
+            or not rule.event_pattern.get_pattern()
+            or not rule.event_pattern.matches_event(event)
+        ):
+            continue
+        for target in list(rule.targets):
+            key = f"{rule.arn} {target['Id']} {target['Arn']}"
+            if ":lambda:" not in target["Arn"] or key in delivered:
+                continue
+            # A function that does not exist yet gets the event at another try.
+            with contextlib.suppress(LambdaError):
+                payload = _input(target, event)
+                invocations.append(runtime.invoke_later(target["Arn"], event["region"], payload))
+                delivered.add(key)
+    return invocations
+
+
+def _input(target: dict[str, Any], event: dict[str, Any]) -> bytes:
+    """The event, or what the target says shall be sent in its place."""
+    if "Input" in target:
+        return str(target["Input"]).encode()
+    if "InputTransformer" in target:
+        transformer = target["InputTransformer"]
+        content = EventTemplateParser.parse(
+            input_template=transformer.get("InputTemplate"),
+            input_paths_map=transformer.get("InputPathsMap", {}),
+            event=event,
+        )
+        return json.dumps(content).encode()
+    return json.dumps(event).encode()

@@ -1,0 +1,8 @@
+"""Where functions and tasks run.
+
+base.py   spec.py      what a place to run them is, and what it is told
+processes.py           as processes of this machine (_process.py, _task.py)
+containers.py          as containers (_container.py, docker_engine.py, docker_stream.py)
+output.py   memory.py  what they print and how much memory they use
+code_stamp.py          whether the code has changed
+"""

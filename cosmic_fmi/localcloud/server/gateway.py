@@ -1,0 +1,215 @@
+"""The WSGI application in front of moto: Lambda invocations, the daemon's own actions, all else to moto."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from cosmic_fmi.localcloud.lambda_.service import LambdaError, LambdaRuntime
+
+_INVOKE = re.compile(r"/2015-03-31/functions/(?P<function>.+)/invocations/?")
+_ACCOUNT_SETTINGS = "/2016-08-19/account-settings"
+_SYNCHRONOUS_LIMIT = 6 * 1024 * 1024
+_ASYNCHRONOUS_LIMIT = 1024 * 1024
+# Calls after which services, tasks or who listens to their events may have changed.
+_ECS_CHANGE = re.compile(r"AmazonEC2ContainerService\w*\.(?!Describe|List)|AWSEvents\.Put")
+HEALTH = "/_localcloud/health"
+_REGION = re.compile(r"Credential=[^/]+/\d+/([^/]+)/")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The parts of a request that the daemon's own routes look at."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    region: str
+
+
+@dataclass(frozen=True)
+class Response:
+    """Status, body and headers of an answer."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_json(cls, content: dict[str, Any], status: int = 200) -> Response:
+        """A JSON answer."""
+        return cls(status, json.dumps(content).encode())
+
+
+_REFUSED = "UnrecognizedClientException"
+_REFUSAL = "The access key id is not the embedded AWS's: take it from `cosmic-fmi local status --env`."
+_REFUSED_JSON = Response(
+    HTTPStatus.FORBIDDEN,
+    json.dumps({"__type": _REFUSED, "message": _REFUSAL}).encode(),
+    {"x-amzn-ErrorType": _REFUSED},
+)
+_REFUSED_XML = Response(
+    HTTPStatus.FORBIDDEN,
+    f"<ErrorResponse><Error><Code>{_REFUSED}</Code><Message>{_REFUSAL}</Message></Error></ErrorResponse>".encode(),
+    {"Content-Type": "text/xml"},
+)
+
+
+class Gateway:
+    """Answers what localcloud adds to moto; `actions` are POSTed below /_localcloud/.
+
+    Only who knows `key` is answered, whatever the service: others on this machine, and every page in a
+    browser, reach this port too, and a task definition is a command to run.
+    """
+
+    def __init__(
+        self,
+        moto: Callable[..., Iterable[bytes]],
+        runtime: LambdaRuntime,
+        *,
+        instance_id: str,
+        key: str,
+        actions: dict[str, Callable[[], dict[str, Any]]],
+        on_ecs_change: Callable[[], None],
+    ) -> None:
+        self._moto = moto
+        self._runtime = runtime
+        self._instance_id = instance_id
+        self._key = key
+        self._actions = actions
+        self._on_ecs_change = on_ecs_change
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Serve one request."""
+        if environ["PATH_INFO"] != HEALTH and not self._signed(environ):
+            return _send(_refusal(environ), start_response)
+        handler = self._route(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        if handler is not None:
+            return _send(handler(_read(environ)), start_response)
+        answer = self._moto(environ, start_response)
+        if _ECS_CHANGE.match(environ.get("HTTP_X_AMZ_TARGET", "")):
+            self._on_ecs_change()
+        return answer
+
+    def _signed(self, environ: dict[str, Any]) -> bool:
+        """Whether it was signed with the key: in a header, or in the query of a presigned URL."""
+        return self._key in environ.get("HTTP_AUTHORIZATION", "") + environ.get("QUERY_STRING", "")
+
+    def _route(self, method: str, path: str) -> Callable[[Request], Response] | None:
+        if method == "POST" and _INVOKE.fullmatch(path):
+            return self._invoke
+        if method == "GET" and path.rstrip("/") == _ACCOUNT_SETTINGS:
+            return self._account_settings
+        if path.startswith("/_localcloud/"):
+            return self._action if method == "POST" else self._health
+        return None
+
+    def _health(self, _: Request) -> Response:
+        return Response.of_json({"status": "running", "instance_id": self._instance_id})
+
+    def _action(self, request: Request) -> Response:
+        action = self._actions.get(request.path.removeprefix("/_localcloud/"))
+        if action is None:
+            return Response.of_json({"message": f"no such action; there are {sorted(self._actions)}"}, 404)
+        return Response.of_json(action())
+
+    def _account_settings(self, _: Request) -> Response:
+        limits = self._runtime.limits
+        limit = {
+            "TotalCodeSize": 80530636800,
+            "CodeSizeUnzipped": 262144000,
+            "CodeSizeZipped": 52428800,
+            "ConcurrentExecutions": limits.concurrency,
+            "UnreservedConcurrentExecutions": self._runtime.unreserved_concurrency(),
+        }
+        return Response.of_json(
+            {"AccountLimit": limit, "AccountUsage": {"TotalCodeSize": 0, "FunctionCount": 0}}
+        )
+
+    def _invoke(self, request: Request) -> Response:
+        match = _INVOKE.fullmatch(request.path)
+        function = match["function"] if match else ""
+        try:
+            return self._invoke_as(
+                request.headers.get("x-amz-invocation-type", "RequestResponse"), function, request
+            )
+        except LambdaError as error:
+            return Response(error.status, json.dumps(error.body).encode(), {"x-amzn-ErrorType": error.code})
+
+    def _invoke_as(self, kind: str, function: str, request: Request) -> Response:
+        payload = request.body or b"{}"
+        _check_payload(payload, _SYNCHRONOUS_LIMIT if kind == "RequestResponse" else _ASYNCHRONOUS_LIMIT)
+        if kind == "DryRun":
+            self._runtime.find(function, request.region)
+            return Response(204, b"")
+        if kind == "Event":
+            self._runtime.invoke_later(function, request.region, payload)
+            return Response(202, b"", {"x-amzn-RequestId": str(uuid.uuid4())})
+        context = request.headers.get("x-amz-client-context")
+        result = self._runtime.invoke(
+            function,
+            request.region,
+            payload,
+            client_context=base64.b64decode(context).decode() if context else None,
+        )
+        headers = {"x-amzn-RequestId": result.request_id, "X-Amz-Executed-Version": "$LATEST"}
+        if result.function_error is not None:
+            headers["X-Amz-Function-Error"] = result.function_error
+        if request.headers.get("x-amz-log-type") == "Tail":
+            headers["X-Amz-Log-Result"] = base64.b64encode(result.log_tail).decode()
+        return Response(200, result.payload, headers)
+
+
+def _check_payload(payload: bytes, limit: int) -> None:
+    if len(payload) > limit:
+        message = f"Request must be smaller than {limit} bytes for the InvokeFunction operation"
+        raise LambdaError(413, "RequestTooLargeException", message, Type="User")
+    try:
+        json.loads(payload)
+    except ValueError as error:
+        message = f"Could not parse request body into json: {error}"
+        raise LambdaError(400, "InvalidRequestContentException", message, Type="User") from error
+
+
+def _read(environ: dict[str, Any]) -> Request:
+    length = environ.get("CONTENT_LENGTH")
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    region = _REGION.search(headers.get("authorization", ""))
+    return Request(
+        path=environ["PATH_INFO"],
+        headers=headers,
+        # Chunked bodies come without a length; werkzeug ends their stream where the body ends.
+        body=environ["wsgi.input"].read(int(length)) if length else _read_chunked(environ),
+        region=region[1] if region else "us-east-1",
+    )
+
+
+def _read_chunked(environ: dict[str, Any]) -> bytes:
+    body: bytes = environ["wsgi.input"].read() if environ.get("wsgi.input_terminated") else b""
+    return body
+
+
+def _refusal(environ: dict[str, Any]) -> Response:
+    """In the format that the client of the service reads."""
+    speaks_json = "HTTP_X_AMZ_TARGET" in environ or "/lambda/" in environ.get("HTTP_AUTHORIZATION", "")
+    return _REFUSED_JSON if speaks_json else _REFUSED_XML
+
+
+def _send(response: Response, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    headers = {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(response.body)),
+        **response.headers,
+    }
+    start_response(f"{response.status} {HTTPStatus(response.status).phrase}", list(headers.items()))
+    return [response.body]

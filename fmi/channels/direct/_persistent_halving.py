@@ -1,0 +1,112 @@
+"""Recursive halving and doubling made again and again, with arrays of one type and size.
+
+What `fmi.collectives._halving` finds out for every message, its header and its part of the arrays, is kept;
+the frames are the same, so that it does not matter whether the other ranks know the call, too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from fmi._dtype_codes import dtype_of
+from fmi.channels.direct._persistent import Known
+from fmi.collectives._context import as_bytes
+from fmi.collectives._halving import Round
+from fmi.collectives._segments import SEGMENT_BYTES
+from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, Call, Envelope, call_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fmi._datatypes import Array
+    from fmi._ops import Combine
+    from fmi.channels.direct._large_frames import LargeFrames
+    from fmi.transport.connection import Link
+
+# Up to here a message of a round is one frame, as `fmi.collectives._halving` sends it.
+KEPT_BYTES = 2 * SEGMENT_BYTES
+
+
+class _Part(NamedTuple):
+    """One part of the arrays: its elements, its bytes, and the header of a frame with it."""
+
+    elements: slice
+    place: slice
+    nbytes: int
+    header: Envelope
+
+
+class _Exchange(NamedTuple):
+    """A round with its link, and a buffer for what is combined with this rank's part."""
+
+    link: Link
+    mine: _Part
+    theirs: _Part
+    buffer: Array
+    into: memoryview
+
+
+class HalvingCall(Known):
+    """An allreduce of one kind.
+
+    Args:
+        channel: see `Known`.
+        call: one call of this kind; only its number changes.
+        rounds: what this rank does.
+        combine: puts two arrays together.
+    """
+
+    def __init__(self, channel: LargeFrames, call: Call, rounds: Sequence[Round], combine: Combine) -> None:
+        super().__init__(channel, call.operation.name.lower())
+        self._call = Envelope(call, 0, 0)
+        self._combine = combine
+        self._exchanges = [_exchange(channel, call, each) for each in rounds]
+        self.kept = sum(len(each.into) for each in self._exchanges)
+        # Each part goes once in each direction, in a frame of its own.
+        self.moved = sum(
+            2 * (part.nbytes + HEADER_BYTES) for each in self._exchanges for part in (each.mine, each.theirs)
+        )
+
+    def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:
+        """Make the call; both arrays are contiguous, and either the same or apart."""
+        assert operand is not None  # noqa: S101 - see `ArrayReductions.Allreduce`
+        assert result is not None  # noqa: S101
+        channel, combine = self._channel, self._combine
+        channel.remember(self._call.head(sequence))
+        channel.look_up()
+        source, total = operand.reshape(-1), result.reshape(-1)
+        outgoing, incoming = as_bytes(source), as_bytes(total)
+        for link, mine, theirs, buffer, into in self._exchanges:
+            channel.send_large(link, theirs.header.head(sequence), outgoing[theirs.place])
+            self._fill(link, mine.header.head(sequence), into)
+            combine(buffer, source[mine.elements], total[mine.elements])
+            source, outgoing = total, incoming
+        if channel.urgent:
+            channel.flush()
+            self._was_slow = True
+        for link, mine, theirs, _, _ in reversed(self._exchanges):
+            channel.send_large(link, mine.header.head(sequence), incoming[mine.place])
+            self._fill(link, theirs.header.head(sequence), incoming[theirs.place])
+        self._finish()
+
+    def _fill(self, link: Link, head: bytes, into: memoryview) -> None:
+        prefix = head[:CALL_BYTES]
+        if self._channel.receive_large(link, prefix, into) is None:
+            self._channel.receive(link.peer, call_of(prefix), into)
+            self._was_slow = True
+
+
+def _exchange(channel: LargeFrames, call: Call, planned: Round) -> _Exchange:
+    dtype = dtype_of(call.dtype)
+    buffer: Array = np.empty(planned.mine.stop - planned.mine.start, dtype)
+    mine = _part(call, planned.mine, dtype.itemsize)
+    theirs = _part(call, planned.theirs, dtype.itemsize)
+    return _Exchange(channel.link(planned.peer), mine, theirs, buffer, as_bytes(buffer))
+
+
+def _part(call: Call, elements: slice, itemsize: int) -> _Part:
+    place = slice(elements.start * itemsize, elements.stop * itemsize)
+    nbytes = place.stop - place.start
+    return _Part(elements, place, nbytes, Envelope(call, 0, nbytes))

@@ -1,0 +1,116 @@
+"""Which channel an operation goes over: the one that the model says is fastest, or cheapest.
+
+The choice is made from what every rank knows alike: the call's operation, element type and number of
+elements, the size of the world, the hint and the configuration. So all ranks make the same one.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from fmi._dtype_codes import NO_DTYPE, OBJECT, dtype_of
+from fmi.channels.cost_model import constants, functions_price
+from fmi.collectives.traffic import traffic
+from fmi.protocol.frames import Call, Operation
+
+
+class hints(enum.Enum):  # noqa: N801 - the original interface's name
+    """What to prefer where there is a choice of channels."""
+
+    fast = 1
+    cheap = 2
+
+
+class Estimate(NamedTuple):
+    """What the model expects of one channel."""
+
+    channel: str
+    seconds: float
+    dollars: float
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The table that a channel was chosen from; `str` of it is a table to print.
+
+    Attributes:
+        operation, nbytes, world_size, hint: what was asked.
+        estimates: one for each enabled channel, in the configuration's order.
+    """
+
+    operation: str
+    nbytes: int | None
+    world_size: int
+    hint: hints
+    estimates: tuple[Estimate, ...]
+
+    @property
+    def chosen(self) -> str:
+        """The channel's name."""
+        return next(each.channel for each in self.estimates if each.chosen)
+
+    def __str__(self) -> str:
+        size = "unknown size" if self.nbytes is None else f"{self.nbytes:,} bytes"
+        lines = [f"{self.operation}, {size}, {self.world_size} ranks, hint {self.hint.name}"]
+        lines.append(f"  {'channel':<12}{'time':>14}{'price':>18}")
+        for each in self.estimates:
+            mark = "→" if each.chosen else " "
+            lines.append(
+                f"{mark} {each.channel:<12}{each.seconds * 1e3:>11.3f} ms{each.dollars * 1e6:>14.4f} µ$"
+            )
+        return "\n".join(lines)
+
+
+class Chooser:
+    """Chooses among channels for one world.
+
+    Args:
+        channels: their names; of equal ones the first is taken.
+        model: the configuration's model.
+        world_size: number of ranks.
+        memory_mib: memory of each rank's function.
+
+    Raises:
+        ConfigError: the model lacks a channel, or has something wrong.
+    """
+
+    def __init__(
+        self, channels: Iterable[str], model: Mapping[str, Any], world_size: int, memory_mib: int
+    ) -> None:
+        self.hint = hints.fast
+        self._constants = {name: constants(model, name) for name in channels}
+        self._size = world_size
+        self._functions = functions_price(model, world_size, memory_mib)
+        self._chosen: dict[tuple[hints, Operation, int | None], str] = {}
+
+    def choose(self, call: Call) -> str:
+        """The channel for a call, the same on every rank."""
+        key = (self.hint, call.operation, known_bytes(call))
+        if key not in self._chosen:
+            self._chosen[key] = self.explain(*key[1:]).chosen
+        return self._chosen[key]
+
+    def explain(self, operation: Operation, nbytes: int | None) -> Explanation:
+        """The table that the choice is made from."""
+        sent = traffic(operation, nbytes, self._size)
+        expected = {
+            name: (each.seconds(sent), each.dollars(sent, self._functions))
+            for name, each in self._constants.items()
+        }
+        first = 0 if self.hint is hints.fast else 1
+        best = min(expected, key=lambda name: (expected[name][first], expected[name][1 - first]))
+        estimates = tuple(Estimate(name, *expected[name], chosen=name == best) for name in expected)
+        return Explanation(operation.name.lower(), nbytes, self._size, self.hint, estimates)
+
+
+def known_bytes(call: Call) -> int | None:
+    """How many bytes a call is about, if every rank knows; see `traffic`."""
+    if call.dtype == NO_DTYPE:
+        return 0
+    if call.dtype == OBJECT or not call.elements:
+        return None
+    return call.elements * dtype_of(call.dtype).itemsize

@@ -1,0 +1,224 @@
+"""A channel over anything that keeps named bytes: Redis, S3, a folder that all ranks see.
+
+Messages are written under keys that only the world's ranks can guess, and read by whoever they are for; the
+writer never waits for the reader. A rank that waits also hears that the world has failed, that the peer has
+left, or that the peer waits for this rank in its turn, and it answers whoever wants to meet it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fmi.channels.base import World
+from fmi.channels.storage._mailbox import abort_key, count_pieces, cut
+from fmi.channels.storage._watch import ABORT, NO_NONCE, StorageWatch
+from fmi.channels.storage.store import Store
+from fmi.errors import MismatchError, PeerFailure, Timeout, name_ranks
+from fmi.protocol.frames import HEADER_BYTES, NO_CALL, Abort, Call, Header, Kind, Operation, unpack_header
+
+FIRST_RING_S = 0.1
+LAST_RING_S = 5.0
+_log = logging.getLogger("fmi")
+
+
+class Storage(StorageWatch):
+    """The ranks of one world write to each other through a store.
+
+    Args:
+        world: who this rank is.
+        store: where everything is kept; the channel closes it.
+        settings: the channel's part of the configuration; `peer_timeout` and `stall_timeout` (milliseconds)
+            stand in for the world's.
+    """
+
+    def __init__(self, world: World, store: Store, settings: Mapping[str, Any]) -> None:
+        super().__init__(world, store, settings)
+        self._outbox: dict[str, tuple[bytes | memoryview, ...]] = {}
+        self._used: list[str] = []
+        self._early: dict[str, bytes] = {}
+        self._closed = False
+
+    def connect(self, peers: Iterable[int]) -> None:
+        """Exchange greetings with the peers that this rank has not met yet, side by side.
+
+        Raises:
+            Timeout: names the ranks that did not come within the limit for waiting for a peer.
+            MismatchError: a peer is in a world of another size.
+        """
+        missing = {peer for peer in peers if not self._meetings.has_met(peer)}
+        if not missing:
+            return
+        started = time.monotonic()
+        until = started + self._peer_s
+        self._meetings.greet(missing)
+        pause, ring_at = FIRST_RING_S, started + FIRST_RING_S
+        while missing := {peer for peer in missing if not self._meetings.has_met(peer)}:
+            now = time.monotonic()
+            if now >= until:
+                limit = f"{self._peer_s:g} s"
+                raise Timeout(
+                    f"rank {self._rank} waited {limit} for {name_ranks(missing)} to connect", missing
+                )
+            if now >= ring_at:
+                self._meetings.ring(missing)
+                pause = min(2 * pause, LAST_RING_S)
+                ring_at = now + pause
+            self._listen(self._meetings.watched(missing), min(ring_at, until), missing)
+        self.setup_seconds += time.monotonic() - started
+
+    # Messages
+
+    def post(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> None:
+        """Start sending; the payload must not change until `flush` returns."""
+        letters = self._meetings.letters[peer]
+        if letters.left:
+            raise PeerFailure(peer, f"it closed its communicator before {call} of rank {self._rank}")
+        header = Header(Kind.DATA, call, form, len(payload))
+        pieces = list(cut(header, payload, self._store.piece_bytes))
+        self._outbox.update(zip(letters.outgoing_keys(call, len(pieces)), pieces, strict=True))
+        self.bytes_sent += HEADER_BYTES + len(payload)
+
+    def flush(self) -> None:
+        """Write everything posted; storage takes it whether or not the receiver is there."""
+        while self._outbox:
+            batch: dict[str, bytes] = {}
+            size = 0
+            while self._outbox and size < self._store.batch_bytes:
+                key = next(iter(self._outbox))
+                batch[key] = self._seal.close(key, *self._outbox.pop(key))
+                size += len(batch[key])
+            self._store.put_all(batch)
+
+    def receive(self, peer: int, call: Call, into: memoryview) -> int:
+        """Wait for the peer's next message; returns its form.
+
+        Raises:
+            Timeout: the peer did not send in time, or stopped in the middle of the message.
+            MismatchError: the peer is in another call than this rank, or waits for it as well.
+        """
+        header, content = self._first_piece(peer, call)
+        if header.length != len(into):
+            raise MismatchError(
+                f"rank {self._rank} in {call} expects {len(into)} bytes, but rank {peer} sent {header.length}"
+            )
+        self._fill(peer, call, content, into)
+        return header.form
+
+    def take(self, peer: int, call: Call) -> tuple[int, memoryview]:
+        """Wait for the peer's next message, however long; its form and its payload. Raises as `receive`."""
+        header, content = self._first_piece(peer, call)
+        into = memoryview(bytearray(header.length))
+        self._fill(peer, call, content, into)
+        return header.form, into
+
+    def is_here(self, peer: int, call: Call) -> bool:
+        """Whether `receive` would find the message at once. Raises what everyone is told."""
+        if peer not in self._meetings.letters:
+            self._meetings.greet([peer])
+        if not self._meetings.has_met(peer):
+            self._listen({}, time.monotonic(), ())
+            self._meetings.read([peer])
+            return False
+        key = self._meetings.letters[peer].incoming_key(call)
+        if key not in self._early:
+            self._early.update(self._listen({key: None}, time.monotonic(), ()))
+        return key in self._early
+
+    def _first_piece(self, peer: int, call: Call) -> tuple[Header, memoryview]:
+        self.flush()
+        letters = self._meetings.letters[peer]
+        key = letters.incoming_key(call)
+        if key in self._early:
+            first = self._open(peer, key, self._early.pop(key))
+        else:
+            first = self._await(letters, call, [key], self._peer_s, "sent nothing")[key]
+        header = unpack_header(first)
+        if header.call != call:
+            raise MismatchError(f"rank {self._rank} is in {call}, but rank {peer} sent it {header.call}")
+        return header, first[HEADER_BYTES:]
+
+    def _fill(self, peer: int, call: Call, content: memoryview, into: memoryview) -> None:
+        """Complete the message whose first piece is there, and count it."""
+        letters = self._meetings.letters[peer]
+        size = self._store.piece_bytes
+        into[: len(content)] = content
+        self._used.append(letters.incoming_key(call))
+        starts = {letters.incoming_key(call, n): n * size for n in range(1, count_pieces(len(into), size))}
+        self._used += starts
+        missing = list(starts)
+        while missing:
+            batch = missing[: max(1, self._store.batch_bytes // size)]
+            found = self._await(letters, call, batch, self._stall_s, "stopped in the middle of a message")
+            for key, piece in found.items():
+                into[starts[key] : starts[key] + len(piece)] = piece
+                missing.remove(key)
+        if call.operation is not Operation.SEND:
+            letters.received += 1
+        self.bytes_received += HEADER_BYTES + len(into)
+
+    # Ending
+
+    def rest(self) -> None:
+        """Forget what was received."""
+        used, self._used = self._used, []
+        self._store.delete_all(used)
+
+    def abort(self, abort: Abort) -> None:
+        """Tell every other rank, unless one of them has told everybody already, and close."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if not self._was_told:
+                self._tell(abort)
+            self._leave()
+        except Exception as error:  # a store of one's own may raise what it likes
+            _log.warning("rank %d could not tell the others that it gave up: %s", self._rank, error)
+        finally:
+            self._end()
+
+    def _tell(self, abort: Abort) -> None:
+        notes = {}
+        for peer in range(self._size):
+            if peer != self._rank:
+                met = self._meetings.has_met(peer)
+                nonce = self._meetings.letters[peer].greeting.theirs if met else NO_NONCE
+                key = abort_key(self._seal.prefix, peer)
+                notes[key] = self._seal.close(key, ABORT.pack(nonce, time.time(), self._rank), abort.pack())
+        self._store.put_all(notes)
+
+    def close(self) -> None:
+        """Write what was posted, say goodbye, and forget what nobody will read any more."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self.flush()
+            self._leave()
+        finally:
+            self._end()
+
+    def _leave(self) -> None:
+        """Say goodbye. Of two that have met, the one that leaves last forgets what both wrote."""
+        unmet = [peer for peer in self._meetings.letters if not self._meetings.has_met(peer)]
+        self._meetings.read(unmet)
+        met = self._meetings.met()
+        bye = Header(Kind.BYE, NO_CALL, 0, 0).pack()
+        self._store.put_all({each.my_state: self._seal.close(each.my_state, bye) for each in met})
+        self._read_states(met)
+        over = [each for each in met if each.left]
+        mine = [
+            self._meetings.letters[peer].my_greeting for peer in unmet if not self._meetings.has_met(peer)
+        ]
+        written = [key for each in over for key in each.lasting_keys()]
+        unread = [
+            key for key in self._store.keys(f"{self._seal.prefix}/") if any(each.owns(key) for each in over)
+        ]
+        self._store.delete_all({*self._used, *mine, *written, *unread, self._told, self._meetings.bell})
+
+    def _end(self) -> None:
+        self._meetings.close()
+        self._store.close()

@@ -1,0 +1,165 @@
+"""The arrays that callers of the upper-case operations pass, as flat NumPy arrays over their memory.
+
+Taken are NumPy arrays, whatever has the buffer protocol (bytes, bytearray, memoryview, array.array, mmap …)
+or the array protocol, and PyTorch tensors on the CPU; PyTorch itself is not imported. Elements go in C order,
+however they lie in memory. An array that is not contiguous is sent from a copy, and filled through one.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from fmi._datatypes import Array
+from fmi._dtype_codes import dtype_code
+
+
+class HasBuffer(Protocol):
+    """Anything with the buffer protocol."""
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """Its memory."""
+
+
+class HasArray(Protocol):
+    """Anything with the array protocol, PyTorch tensors on the CPU included."""
+
+    def __array__(self) -> Array:
+        """Itself as an array."""
+
+
+Buffer = HasBuffer | HasArray
+
+
+class InPlace(enum.Enum):
+    """The type of `fmi.IN_PLACE`."""
+
+    IN_PLACE = "fmi.IN_PLACE"
+
+    def __repr__(self) -> str:
+        return self.value
+
+
+# Passed in the place of a buffer: the data is in the other one already, and the result replaces it.
+IN_PLACE: Final = InPlace.IN_PLACE
+
+
+def outgoing(buffer: Buffer | InPlace, name: str) -> Array:
+    """What is to be sent; the buffer's own memory if that is contiguous, else a copy.
+
+    Raises:
+        TypeError: not an array, or its elements are none that can be sent.
+    """
+    return np.ascontiguousarray(_view(buffer, name)).reshape(-1)
+
+
+def shape_of(buffer: Buffer | InPlace) -> tuple[int, ...]:
+    """An array's shape."""
+    return _view(buffer, "sendbuf").shape
+
+
+class Incoming:
+    """A buffer to be filled.
+
+    Attributes:
+        flat: fill this, then call `settle`. The buffer's own memory, or scratch if that is not contiguous.
+        shape: the buffer's.
+
+    Raises:
+        TypeError: not an array, or one that cannot be filled in place.
+        ValueError: it is read-only.
+    """
+
+    def __init__(self, buffer: Buffer, name: str) -> None:
+        self._array = _view(buffer, name)
+        if not isinstance(buffer, np.ndarray) and not _shares_memory(buffer):
+            raise TypeError(f"{name} is a {type(buffer).__name__}, which cannot be filled in place")
+        if not self._array.flags.writeable:
+            raise ValueError(f"{name} is read-only")
+        self.shape = self._array.shape
+        self._direct = self._array.flags.c_contiguous
+        self.flat: Array = (
+            self._array.reshape(-1) if self._direct else np.empty(self._array.size, self._array.dtype)
+        )
+
+    def load(self) -> Array:
+        """`flat`, with what the buffer holds now."""
+        if not self._direct:
+            self.flat.reshape(self.shape)[...] = self._array
+        return self.flat
+
+    def settle(self) -> None:
+        """See that the buffer holds what `flat` does."""
+        if not self._direct:
+            self._array[...] = self.flat.reshape(self.shape)
+
+
+def apart(sent: Array, filled: Array) -> Array:
+    """What is sent, copied if it shares memory with what is filled meanwhile."""
+    return sent.copy() if np.may_share_memory(sent, filled) else sent
+
+
+def same_type(sent: Array, filled: Array) -> None:
+    """Raise TypeError unless what is sent and what is filled have one element type."""
+    if sent.dtype != filled.dtype:
+        raise TypeError(f"sendbuf has elements of {sent.dtype}, recvbuf of {filled.dtype}")
+
+
+def of_size(array: Array, size: int, name: str) -> Array:
+    """The array, or a ValueError unless it has so many elements."""
+    if array.size != size:
+        raise ValueError(f"{name} has {array.size} elements where {size} are needed")
+    return array
+
+
+def _view(buffer: object, name: str) -> Array:
+    array = buffer if type(buffer) is np.ndarray else _as_array(buffer, name)
+    try:
+        dtype_code(array.dtype)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from None
+    return array
+
+
+def _as_array(buffer: object, name: str) -> Array:
+    if buffer is IN_PLACE:
+        raise TypeError(f"{name} cannot be fmi.IN_PLACE here")
+    if hasattr(buffer, "__cuda_array_interface__"):
+        raise TypeError(f"{name} is in a GPU's memory; move it to the CPU first, such as with tensor.cpu()")
+    if isinstance(buffer, np.ma.MaskedArray):
+        raise TypeError(f"{name} has a mask, which would be lost; use numpy.ma.filled first")
+    if hasattr(buffer, "detach") and hasattr(buffer, "device"):
+        return _from_tensor(buffer, name)
+    if isinstance(buffer, np.ndarray | np.generic):
+        return np.asarray(buffer)
+    try:
+        return np.asarray(memoryview(buffer))  # type: ignore[arg-type]
+    except TypeError:
+        if hasattr(buffer, "__array_interface__") or hasattr(buffer, "__array__"):
+            return np.asarray(buffer)
+    raise TypeError(
+        f"{name} is an array or something else with the buffer protocol, not {type(buffer).__name__}; "
+        "the lower-case operations take other objects"
+    )
+
+
+def _from_tensor(tensor: Any, name: str) -> Array:  # noqa: ANN401 - without importing its type
+    if str(tensor.device) != "cpu":
+        raise TypeError(f"{name} is on the device {tensor.device}; move it to the CPU first: tensor.cpu()")
+    try:
+        return np.asarray(tensor.detach().numpy())
+    except (TypeError, RuntimeError) as error:  # bfloat16, sparse, or with its conjugate bit set
+        raise TypeError(f"{name} cannot be seen as a NumPy array: {error}") from None
+
+
+def _shares_memory(buffer: object) -> bool:
+    """Whether the array made of it is its own memory, so that writing there is writing to it."""
+    if hasattr(buffer, "__array_interface__") or hasattr(buffer, "detach"):
+        return not isinstance(buffer, np.generic)
+    try:
+        memoryview(buffer).release()  # type: ignore[arg-type]
+    except TypeError:
+        return False
+    return True

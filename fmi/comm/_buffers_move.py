@@ -1,0 +1,202 @@
+"""Collective operations that move arrays, after mpi4py's upper-case convention."""
+
+from __future__ import annotations
+
+from fmi._datatypes import Array
+from fmi._dtype_codes import dtype_code
+from fmi.collectives import moves as collectives
+from fmi.collectives import vector as shares
+from fmi.comm._arrays import IN_PLACE, Buffer, Incoming, InPlace, apart, of_size, outgoing, same_type
+from fmi.comm._blocks import Counts, check_counts, portions
+from fmi.comm._session import Session
+from fmi.protocol.frames import Operation
+
+
+class ArrayMoves(Session):
+    """Bcast, Gather(v), Scatter(v), Allgather(v) and Alltoall.
+
+    Every rank of the communicator makes the same call, with the same element type, sizes and root. Shares are
+    in rank order. `fmi.IN_PLACE` for a buffer says that the data is in the other one already. See
+    `fmi.comm._arrays` for what is taken as an array. Raises TypeError or ValueError for wrong arguments
+    before anything is sent.
+    """
+
+    def Bcast(self, buf: Buffer, root: int = 0) -> None:  # noqa: N802 - mpi4py's name
+        """Fill every rank's array with the root's."""
+        self._check_rank(root, "root")
+        target = None if self.rank == root else Incoming(buf, "buf")
+        array = outgoing(buf, "buf") if target is None else target.flat
+        stage = self._stage(Operation.BCAST, dtype_code(array.dtype), array.size, root=root)
+        peers = collectives.bcast_peers(self.rank, self.world_size, root, array.nbytes)
+        self._run(Operation.BCAST, peers, lambda: collectives.bcast(stage, array, root))
+        if target:
+            target.settle()
+
+    def Gather(self, sendbuf: Buffer | InPlace, recvbuf: Buffer | None = None, root: int = 0) -> None:  # noqa: N802
+        """Fill the root's recvbuf with all ranks' sendbufs; it is ignored elsewhere.
+
+        On the root sendbuf may be IN_PLACE: its share is in recvbuf already.
+        """
+        self._check_rank(root, "root")
+        target = self._target_at(root, recvbuf)
+        array = outgoing(sendbuf, "sendbuf") if target is None else self._own_share(sendbuf, target)
+        whole = target.flat if target else None
+        stage = self._stage(Operation.GATHER, dtype_code(array.dtype), array.size, root=root)
+        peers = collectives.gather_peers(self.rank, self.world_size, root, array.nbytes)
+        self._run(Operation.GATHER, peers, lambda: collectives.gather(stage, array, whole, root))
+        if target:
+            target.settle()
+
+    def Gatherv(  # noqa: N802
+        self,
+        sendbuf: Buffer | InPlace,
+        recvbuf: Buffer | None = None,
+        counts: Counts | None = None,
+        root: int = 0,
+        displs: Counts | None = None,
+    ) -> None:
+        """As Gather, with shares of `counts[rank]` elements, which go to `displs[rank]` of recvbuf.
+
+        Without counts the shares are as even as they can be (the first ranks have one element more), without
+        displs they lie side by side. Only the root has to know both.
+        """
+        self._check_rank(root, "root")
+        target = self._target_at(root, recvbuf)
+        parts = portions(target.load(), counts, displs, self.world_size, "recvbuf") if target else None
+        own = parts[root] if parts and sendbuf is IN_PLACE else outgoing(sendbuf, "sendbuf")
+        if target and parts:
+            same_type(own, target.flat)
+            own = of_size(apart(own, target.flat), parts[root].size, "sendbuf")
+        elif counts is not None:
+            of_size(own, check_counts(counts, self.world_size)[self.rank], "sendbuf")
+        stage = self._stage(Operation.GATHERV, dtype_code(own.dtype), root=root)
+        peers = shares.star_peers(self.rank, self.world_size, root)
+        self._run(Operation.GATHERV, peers, lambda: shares.gatherv(stage, own, parts, root))
+        if target:
+            target.settle()
+
+    def Scatter(  # noqa: N802
+        self, sendbuf: Buffer | None, recvbuf: Buffer | InPlace, root: int = 0
+    ) -> None:
+        """Fill every rank's recvbuf with its equal share of the root's sendbuf, which is ignored elsewhere.
+
+        On the root recvbuf may be IN_PLACE: its share stays where it is.
+        """
+        self._check_rank(root, "root")
+        whole = outgoing(sendbuf, "sendbuf") if self.rank == root else None  # type: ignore[arg-type]
+        if whole is not None and recvbuf is IN_PLACE:
+            target, share = None, self._share_of(whole, "sendbuf").copy()
+        else:
+            target = Incoming(recvbuf, "recvbuf")  # type: ignore[arg-type]
+            share = target.flat
+        if whole is not None:
+            same_type(whole, share)
+            of_size(whole, share.size * self.world_size, "sendbuf")
+            whole = apart(whole, share)
+        elements = share.size * self.world_size
+        stage = self._stage(Operation.SCATTER, dtype_code(share.dtype), elements, root=root)
+        peers = collectives.gather_peers(self.rank, self.world_size, root, share.nbytes)
+        self._run(Operation.SCATTER, peers, lambda: collectives.scatter(stage, whole, share, root))
+        if target:
+            target.settle()
+
+    def Scatterv(  # noqa: N802
+        self,
+        sendbuf: Buffer | None,
+        recvbuf: Buffer | InPlace,
+        counts: Counts | None = None,
+        root: int = 0,
+        displs: Counts | None = None,
+    ) -> None:
+        """As Scatter, with shares of `counts[rank]` elements from `displs[rank]` on; see Gatherv."""
+        self._check_rank(root, "root")
+        whole = outgoing(sendbuf, "sendbuf") if self.rank == root else None  # type: ignore[arg-type]
+        parts = None if whole is None else portions(whole, counts, displs, self.world_size, "sendbuf")
+        if parts and recvbuf is IN_PLACE:
+            target, share = None, parts[root].copy()
+        else:
+            target = Incoming(recvbuf, "recvbuf")  # type: ignore[arg-type]
+            share = target.flat
+        if parts:
+            same_type(parts[root], share)
+            of_size(share, parts[root].size, "recvbuf")
+            parts = [apart(part, share) for part in parts]
+        elif counts is not None:
+            of_size(share, check_counts(counts, self.world_size)[self.rank], "recvbuf")
+        stage = self._stage(Operation.SCATTERV, dtype_code(share.dtype), root=root)
+        peers = shares.star_peers(self.rank, self.world_size, root)
+        self._run(Operation.SCATTERV, peers, lambda: shares.scatterv(stage, parts, share, root))
+        if target:
+            target.settle()
+
+    def Allgather(self, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> None:  # noqa: N802
+        """Fill every rank's recvbuf with all ranks' sendbufs.
+
+        With IN_PLACE for sendbuf this rank's share is in recvbuf already.
+        """
+        target = Incoming(recvbuf, "recvbuf")
+        share = self._own_share(sendbuf, target)
+        self._share_of(target.flat, "recvbuf")[...] = share
+        stage = self._stage(Operation.ALLGATHER, dtype_code(share.dtype), share.size)
+        peers = collectives.allgather_peers(self.rank, self.world_size, share.nbytes)
+        self._run(Operation.ALLGATHER, peers, lambda: collectives.allgather(stage, target.flat))
+        target.settle()
+
+    def Allgatherv(  # noqa: N802
+        self,
+        sendbuf: Buffer | InPlace,
+        recvbuf: Buffer,
+        counts: Counts | None = None,
+        displs: Counts | None = None,
+    ) -> None:
+        """As Allgather, with shares of `counts[rank]` elements, which go to `displs[rank]`; see Gatherv.
+
+        Every rank has to pass the same counts.
+        """
+        target = Incoming(recvbuf, "recvbuf")
+        parts = portions(target.load(), counts, displs, self.world_size, "recvbuf")
+        if sendbuf is not IN_PLACE:
+            own = outgoing(sendbuf, "sendbuf")
+            same_type(own, target.flat)
+            parts[self.rank][...] = of_size(own, parts[self.rank].size, "sendbuf")
+        total = sum(part.size for part in parts)
+        stage = self._stage(Operation.ALLGATHERV, dtype_code(target.flat.dtype), total)
+        peers = shares.ring_peers(self.rank, self.world_size)
+        self._run(Operation.ALLGATHERV, peers, lambda: shares.ring_allgather(stage, parts))
+        target.settle()
+
+    def Alltoall(self, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> None:  # noqa: N802
+        """Send share j of sendbuf to rank j, and fill share i of recvbuf with what rank i sends this one.
+
+        With IN_PLACE for sendbuf what is sent is in recvbuf, and replaced there.
+        """
+        target = Incoming(recvbuf, "recvbuf")
+        array = target.load().copy() if sendbuf is IN_PLACE else outgoing(sendbuf, "sendbuf")
+        same_type(array, target.flat)
+        of_size(array, target.flat.size, "sendbuf")
+        self._share_of(array, "sendbuf")
+        array = apart(array, target.flat)
+        stage = self._stage(Operation.ALLTOALL, dtype_code(array.dtype), array.size)
+        peers = shares.exchange_peers(self.rank, self.world_size)
+        self._run(Operation.ALLTOALL, peers, lambda: collectives.alltoall(stage, array, target.flat))
+        target.settle()
+
+    def _target_at(self, root: int, recvbuf: Buffer | None) -> Incoming | None:
+        """recvbuf on the root, where there has to be one."""
+        return Incoming(recvbuf, "recvbuf") if self.rank == root else None  # type: ignore[arg-type]
+
+    def _own_share(self, sendbuf: Buffer | InPlace, target: Incoming) -> Array:
+        """What this rank contributes to all shares."""
+        if sendbuf is IN_PLACE:
+            return self._share_of(target.load(), "recvbuf")
+        array = outgoing(sendbuf, "sendbuf")
+        same_type(array, target.flat)
+        of_size(target.flat, array.size * self.world_size, "recvbuf")
+        return apart(array, target.flat)
+
+    def _share_of(self, whole: Array, name: str) -> Array:
+        if whole.size % self.world_size:
+            raise ValueError(
+                f"{name} has {whole.size} elements, which {self.world_size} ranks cannot share evenly"
+            )
+        return collectives.shares(whole, self.world_size)[self.rank]

@@ -1,0 +1,237 @@
+"""Reductions of arrays, after mpi4py's upper-case convention."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fmi._datatypes import Array
+from fmi._dtype_codes import dtype_code
+from fmi._ops import SUM, Combine, as_func, combiner, elementwise_combiner, func, op
+from fmi.channels.direct._large_frames import LargeFrames
+from fmi.channels.direct._persistent import Known
+from fmi.channels.direct._persistent_halving import KEPT_BYTES, HalvingCall
+from fmi.channels.direct._persistent_steps import StepsCall
+from fmi.collectives import allreduce
+from fmi.collectives import reduce as reductions
+from fmi.collectives import scan as scans
+from fmi.collectives._halving import halving_rounds
+from fmi.collectives._segments import SEGMENT_BYTES
+from fmi.collectives.reduce import LARGE_BYTES
+from fmi.collectives.schedule import allreduce_steps
+from fmi.comm._arrays import (
+    IN_PLACE,
+    Buffer,
+    Incoming,
+    InPlace,
+    apart,
+    of_size,
+    outgoing,
+    same_type,
+    shape_of,
+)
+from fmi.comm._blocks import Counts, portions
+from fmi.comm._persistent import Repeats
+from fmi.protocol.frames import Call, Operation
+
+# Function, element type and shape: what repeated calls have in common.
+Kind = tuple[func, np.dtype[Any], tuple[int, ...]]
+
+
+class ArrayReductions(Repeats):
+    """Reduce, Allreduce, Reduce_scatter, Scan and Exscan, element by element.
+
+    Every rank of the communicator makes the same call, with the same element type, size, root and `op`: one
+    of `fmi.SUM` and its siblings, an `fmi.op`, or an `fmi.func` of your own, which gets two read-only arrays
+    of the buffer's shape and returns one. `fmi.IN_PLACE` for sendbuf says that the data is in recvbuf. See
+    `fmi.comm._arrays` for what is taken as an array. Raises TypeError or ValueError for wrong arguments
+    before anything is sent.
+    """
+
+    def Reduce(  # noqa: N802 - mpi4py's name
+        self,
+        sendbuf: Buffer | InPlace,
+        recvbuf: Buffer | None = None,
+        op: func | op = SUM,
+        root: int = 0,
+    ) -> None:
+        """Fill the root's recvbuf with all ranks' sendbufs combined; it is ignored elsewhere.
+
+        Only the root may pass IN_PLACE.
+        """
+        self._check_rank(root, "root")
+        function = as_func(op)
+        target = Incoming(recvbuf, "recvbuf") if self.rank == root else None  # type: ignore[arg-type]
+        array = _operand(sendbuf, target)
+        function.check(array.dtype)
+        combine = _combiner(function, array, target.shape if target else shape_of(sendbuf))
+        total = target.flat if target else None
+        stage = self._stage(
+            Operation.REDUCE, dtype_code(array.dtype), array.size, root=root, function=function
+        )
+        peers = reductions.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
+
+        def action() -> None:
+            reductions.reduce(stage, array, total, root, function=function, combine=combine)
+
+        self._run(Operation.REDUCE, peers, action)
+        if target:
+            target.settle()
+
+    def Allreduce(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
+        """Fill every rank's recvbuf with all ranks' sendbufs combined, with the same bits everywhere."""
+        known = self._kinds.get(kind := _kind(sendbuf, recvbuf, op))
+        if known is not None:
+            self._repeat(known, self._calls, 0, sendbuf, recvbuf)  # type: ignore[arg-type]  # see `_kind`
+            return
+        function, target, array, combine = _operands(sendbuf, recvbuf, op)
+        operand = None if sendbuf is IN_PLACE else apart(array, target.flat)
+        stage = self._stage(Operation.ALLREDUCE, dtype_code(array.dtype), array.size, function=function)
+        peers = allreduce.allreduce_peers(stage, array.nbytes, array.size, function)
+        self._run(
+            Operation.ALLREDUCE,
+            peers,
+            lambda: allreduce.allreduce(stage, target.flat, function, combine, operand),
+        )
+        target.settle()
+        if kind is not None and function.elementwise and array.size:
+            self._learn_allreduce(kind, stage.call, array, function, combine)
+
+    def _learn_allreduce(
+        self, kind: Kind, call: Call, array: Array, function: func, combine: Combine
+    ) -> None:
+        rank, size = self.rank, self.world_size
+        _, _, shape = kind
+
+        def make(channel: LargeFrames) -> Known | None:
+            if not allreduce.is_large(size, channel.crowded, array.nbytes, array.size, function):
+                steps = allreduce_steps(rank, size, channel.crowded)
+                return StepsCall(channel, call, shape, steps, combine)
+            if allreduce.goes_by_halving(size) and SEGMENT_BYTES % array.itemsize == 0:
+                return HalvingCall(channel, call, halving_rounds(rank, size, array.size), combine)
+            return None
+
+        self._learn(kind, array.nbytes, make, KEPT_BYTES)
+
+    def Reduce_scatter(  # noqa: N802
+        self,
+        sendbuf: Buffer | InPlace,
+        recvbuf: Buffer,
+        recvcounts: Counts | None = None,
+        op: func | op = SUM,
+    ) -> None:
+        """Combine all ranks' sendbufs, and fill recvbuf with this rank's share: `recvcounts[rank]` elements.
+
+        Without recvcounts the shares are as even as they can be, the first ranks have one element more. With
+        IN_PLACE for sendbuf the data is in recvbuf, and the result in its first elements.
+        """
+        function = as_func(op)
+        target = Incoming(recvbuf, "recvbuf")
+        in_place = sendbuf is IN_PLACE
+        total = (target.load() if in_place else outgoing(sendbuf, "sendbuf")).copy()
+        same_type(total, target.flat)
+        function.check(total.dtype)
+        chunks = portions(total, recvcounts, None, self.world_size, "sendbuf")
+        own = chunks[self.rank]
+        result = target.flat[: own.size] if in_place else of_size(target.flat, own.size, "recvbuf")
+        combine = _combiner(function, total, total.shape)
+        stage = self._stage(Operation.REDUCE_SCATTER, dtype_code(total.dtype), total.size, function=function)
+        peers = allreduce.reduce_scatter_peers(stage, total.nbytes, total.size, function)
+        self._run(
+            Operation.REDUCE_SCATTER,
+            peers,
+            lambda: allreduce.reduce_scatter(stage, total, chunks, function, combine),
+        )
+        result[...] = own
+        target.settle()
+
+    def Scan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
+        """Fill recvbuf with the sendbufs of rank 0 to this rank combined, in rank order."""
+        function, target, array, combine = _operands(sendbuf, recvbuf, op)
+        target.flat[...] = array
+        stage = self._stage(Operation.SCAN, dtype_code(array.dtype), array.size, function=function)
+        peers = scans.scan_peers(self.rank, self.world_size, function)
+        self._run(Operation.SCAN, peers, lambda: scans.scan(stage, target.flat, function, combine))
+        target.settle()
+
+    def Exscan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
+        """Fill recvbuf with the sendbufs of all ranks before this one combined; rank 0's stays as it is."""
+        function, target, array, combine = _operands(sendbuf, recvbuf, op)
+        stage = self._stage(Operation.EXSCAN, dtype_code(array.dtype), array.size, function=function)
+        peers = scans.exscan_peers(self.rank, self.world_size, function)
+        self._run(
+            Operation.EXSCAN,
+            peers,
+            lambda: scans.exscan(stage, array, target.flat, function, combine),
+        )
+        if self.rank:
+            target.settle()
+
+
+def _kind(sendbuf: object, recvbuf: object, op: func | op) -> Kind | None:
+    """What calls have in common that need no other checks than this; None where there is more to see to."""
+    if (
+        type(sendbuf) is np.ndarray
+        and type(recvbuf) is np.ndarray
+        and type(op) is func
+        and recvbuf.shape == sendbuf.shape
+        and recvbuf.dtype == sendbuf.dtype
+        and recvbuf.flags.writeable
+        and (sendbuf.nbytes < LARGE_BYTES or _are_plain(sendbuf, recvbuf))
+    ):
+        return op, sendbuf.dtype, sendbuf.shape
+    return None
+
+
+def _are_plain(sendbuf: Array, recvbuf: Array) -> bool:
+    """Whether the arrays' memory can be sent and filled as it is."""
+    return (
+        sendbuf.flags.c_contiguous
+        and recvbuf.flags.c_contiguous
+        and (sendbuf is recvbuf or not np.may_share_memory(sendbuf, recvbuf))
+    )
+
+
+def _operands(
+    sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op
+) -> tuple[func, Incoming, Array, Combine]:
+    """The function, where the result goes, this rank's part, and the reduction's step."""
+    function, target = as_func(op), Incoming(recvbuf, "recvbuf")
+    array = _operand(sendbuf, target)
+    function.check(array.dtype)
+    return function, target, array, _combiner(function, array, target.shape)
+
+
+def _operand(sendbuf: Buffer | InPlace, target: Incoming | None) -> Array:
+    """This rank's part, which fits where the result goes."""
+    if sendbuf is IN_PLACE and target is not None:
+        return target.load()
+    array = outgoing(sendbuf, "sendbuf")
+    if target is not None:
+        same_type(array, target.flat)
+        of_size(target.flat, array.size, "recvbuf")
+    return array
+
+
+def _combiner(function: func, array: Array, shape: tuple[int, ...]) -> Combine:
+    """The reduction's step over flat arrays; a function of the user's sees them in their shape."""
+    if function.elementwise:
+        return elementwise_combiner(function.kind)
+    dtype = array.dtype
+
+    def like(flat: Array) -> Array:
+        view = flat.reshape(shape)
+        view.flags.writeable = False
+        return view
+
+    def back(result: object) -> Array:
+        array = np.asarray(result)
+        if not np.can_cast(array.dtype, dtype, "same_kind"):
+            raise TypeError(f"the custom function returned elements of {array.dtype}, not {dtype}")
+        if array.size != math.prod(shape):
+            raise ValueError(f"the custom function returned {array.size} elements, not {math.prod(shape)}")
+        return array.reshape(-1)
+
+    return combiner(function, like, back)

@@ -1,0 +1,112 @@
+"""Communicators from the environment, and the end of all communicators of a process.
+
+A rank that just ends is a failure to the others, so communicators that are still open when the interpreter
+exits are closed with a goodbye, or aborted if it exits because of an exception.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import weakref
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from fmi import config
+from fmi.channels.base import World
+from fmi.channels.registry import open_channel
+from fmi.errors import ConfigError
+from fmi.protocol.frames import Abort
+from fmi.rendezvous.client import NOTES_S, Rendezvous, leave_notes
+from fmi.rendezvous.handshake import note_pair
+
+if TYPE_CHECKING:
+    from fmi.comm._session import Session
+    from fmi.comm.communicator import Communicator
+
+DEFAULT_NAME = "fmi"
+
+_live: weakref.WeakSet[Session] = weakref.WeakSet()
+_prepared_in: set[int] = set()
+
+
+def register(communicator: Session) -> None:
+    """Have `finalize` know a communicator, and have it called when this process ends."""
+    _live.add(communicator)
+    if os.getpid() in _prepared_in:
+        return
+    _prepared_in.add(os.getpid())
+    atexit.register(_at_exit)
+    # A process of multiprocessing ends without running atexit's callbacks; it has its own.
+    multiprocessing = sys.modules.get("multiprocessing.util")
+    if multiprocessing is not None:
+        multiprocessing.Finalize(None, _at_exit, exitpriority=10)
+
+
+def finalize(reason: str | None = None) -> None:
+    """Close every live communicator of this process; with a reason, abort them, so that others know."""
+    for communicator in list(_live):
+        _live.discard(communicator)
+        if communicator.process != os.getpid():
+            continue  # inherited by fork: the connections are the parent's
+        if reason is not None:
+            communicator.abort(reason)
+        communicator.close()
+
+
+def from_env(environment: Mapping[str, str] | None = None) -> Communicator:
+    """Make the communicator that the environment describes.
+
+    RANK and WORLD_SIZE are required. FMI_CONFIG names an fmi.json; FMI_SECRET, RENDEZVOUS_HOST and
+    RENDEZVOUS_PORT win over what it says; FMI_COMM_NAME is the name. Raises ConfigError with one sentence
+    that says what to change.
+    """
+    from fmi.comm.communicator import Communicator  # noqa: PLC0415 - it registers itself here
+
+    environment = os.environ if environment is None else environment
+    rank, world_size, settings, name = _read(environment)
+    memory = _number(environment, "FMI_MEMORY_MB", "128")
+    return Communicator(rank, world_size, settings, name, memory)
+
+
+def abort_world(reason: str, environment: Mapping[str, str] | None = None) -> None:
+    """Tell the other ranks, on behalf of one that failed before it had a communicator, not to wait for it.
+
+    Takes the rank and the world from the environment as `from_env` does, and leaves a note for every other
+    rank (with Direct, at the rendezvous server): one that waits to pair gets PeerFailure at once, one that
+    comes later when it comes, whatever name the script gave its communicator. Gives up after 3 s, twice at
+    most. Does nothing in a world of one.
+    """
+    environment = os.environ if environment is None else environment
+    rank, world_size, settings, name = _read(environment)
+    if world_size == 1:
+        return
+    config.require_secret(settings)
+    abort = Abort(rank, reason)
+    open_channel(World(rank, world_size, name, settings)).abort(abort)
+    if "Direct" in settings.channels:
+        others = (peer for peer in range(world_size) if peer != rank)
+        server = Rendezvous(settings.host, settings.port, settings.protocol, NOTES_S)
+        leave_notes(server, [note_pair(settings.secret, name, peer) for peer in others], abort)
+
+
+def _read(environment: Mapping[str, str]) -> tuple[int, int, config.Config, str]:
+    settings = config.resolve(environment.get("FMI_CONFIG") or None, environment)
+    rank, world_size = _number(environment, "RANK"), _number(environment, "WORLD_SIZE")
+    if not 0 <= rank < world_size:
+        raise ConfigError(f"RANK is from 0 to WORLD_SIZE - 1 = {world_size - 1}, not {rank}")
+    return rank, world_size, settings, environment.get("FMI_COMM_NAME") or DEFAULT_NAME
+
+
+def _number(environment: Mapping[str, str], name: str, default: str = "") -> int:
+    text = environment.get(name) or default
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigError(f"the environment variable {name} is a whole number, not {text!r}") from None
+
+
+def _at_exit() -> None:
+    error = getattr(sys, "last_value", None)
+    finalize(None if error is None else f"{type(error).__name__}: {error}")

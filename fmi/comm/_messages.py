@@ -1,0 +1,129 @@
+"""Messages between two ranks: their numbers, and requests that are under way while the caller computes."""
+
+from __future__ import annotations
+
+import math
+import time
+import weakref
+from collections.abc import Callable
+from typing import TypeVar
+
+from fmi._tasks import Wait
+from fmi.comm._persistent import Repeats
+from fmi.comm._progress import Progress
+from fmi.comm._session import Session, as_abort, next_number
+from fmi.config import Config
+from fmi.errors import Timeout
+from fmi.protocol.frames import Call, Operation
+from fmi.protocol.transfer import Expected, Transfer
+from fmi.transport.loopback import Loopback
+
+Begun = TypeVar("Begun", bound=Transfer)
+
+
+class Messages(Repeats):
+    """What the operations between two ranks are made of."""
+
+    def __init__(self, rank: int, world_size: int, config: Config, name: str) -> None:
+        super().__init__(rank, world_size, config, name)
+        self._sent_to = [0] * self.world_size
+        self._received_from = [0] * self.world_size
+        self._loopback = Loopback(self.rank)
+
+    def _message_to(self, peer: int, dtype: int, elements: int = 0) -> Call:
+        """The next message to a peer; both sides count alike."""
+        return Call(Operation.SEND, next_number(self._sent_to, peer), dtype, elements)
+
+    def _message_from(self, peer: int, dtype: int, elements: int = 0) -> Call:
+        """The next message from a peer."""
+        return Call(Operation.SEND, next_number(self._received_from, peer), dtype, elements)
+
+    def _start(self, peer: int, dtype: int, elements: int, payload: memoryview, form: int = 0) -> Transfer:
+        """Start sending as a request."""
+
+        def action() -> Transfer:
+            call = self._message_to(peer, dtype, elements)
+            if peer == self.rank:
+                return self._loopback.start(call, payload, form)
+            return self._channel.start(peer, call, payload, form)
+
+        return self._begin("isend", action)
+
+    def _expect(self, peer: int, dtype: int, elements: int, into: memoryview | None) -> Expected:
+        """Start receiving as a request."""
+
+        def action() -> Expected:
+            call = self._message_from(peer, dtype, elements)
+            if peer == self.rank:
+                return self._loopback.expect(call, into)
+            return self._channel.expect(peer, call, into)
+
+        return self._begin("irecv", action)
+
+    def _begin(self, name: str, action: Callable[[], Begun]) -> Begun:
+        started = time.perf_counter()
+        self._enter(name)
+        try:
+            transfer = action()
+            if self._channel.outstanding:
+                self._have_progress()
+        except BaseException as error:
+            self._end(error, as_abort(error, self.rank, name))
+            raise
+        finally:
+            self._leave()
+        self._count(name, 0, time.perf_counter() - started)
+        return transfer
+
+    def _have_progress(self) -> None:
+        if self._progress is None:
+            self._progress = Progress(self._channel, self._lock, _failer(self))
+        else:
+            self._progress.wake()
+
+    def advance_requests(self) -> None:
+        """Move on, without waiting, what requests of this communicator have under way."""
+        self._attend("test", self._channel.advance)
+
+    def complete_request(self, transfer: Transfer, timeout: float | None) -> None:
+        """Wait for one request, see `Request.wait`."""
+        if transfer.peer == self.rank:
+            self._loopback.complete(transfer)
+            return
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        self._attend("wait", lambda: self._channel.complete(transfer, until))
+        if not transfer.done:
+            raise Timeout(f"{transfer.call} was not over within {timeout:g} s", [transfer.peer])
+
+    def waiting(self) -> Wait:
+        """What has to happen before `advance_requests` is worth while."""
+        with self._lock:
+            return self._channel.waiting()
+
+    @property
+    def patience_s(self) -> float:
+        """How long a rank is waited for, in seconds."""
+        return self._config.peer_s
+
+    def _attend(self, name: str, action: Callable[[], None]) -> None:
+        self._enter(name)
+        try:
+            action()
+            self._channel.rest()
+        except BaseException as error:
+            self._end(error, as_abort(error, self.rank, name))
+            raise
+        finally:
+            self._leave()
+
+
+def _failer(session: Session) -> Callable[[BaseException], None]:
+    """What the thread calls, which must not keep a forgotten communicator alive."""
+    reference = weakref.ref(session)
+
+    def fail(error: BaseException) -> None:
+        session = reference()
+        if session:
+            session._end(error, as_abort(error, session.rank, "a request"))
+
+    return fail

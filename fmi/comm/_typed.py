@@ -1,0 +1,168 @@
+"""The original interface: operations on numbers and lists of a type that every rank names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from fmi._datatypes import Array, Form, Value, types
+from fmi._dtype_codes import dtype_code
+from fmi._ops import Combine, as_func, func, number_combiner, op, original_order
+from fmi.collectives import allreduce
+from fmi.collectives import moves as collectives
+from fmi.collectives import reduce as reductions
+from fmi.collectives import scan as scans
+from fmi.collectives._context import Stage, as_bytes
+from fmi.comm._messages import Messages
+from fmi.protocol.frames import NO_ROOT, Operation
+
+
+class TypedCalls(Messages):
+    """What `Communicator` does in the calls with a type; it documents them."""
+
+    def _send_typed(self, obj: object, dest: int, kind: types) -> None:
+        _check_type(kind)
+        self._check_peer(dest, "dest")
+        array, form = kind.flatten(obj), kind.form_of(obj)
+
+        def action() -> None:
+            self._channel.post(
+                dest, self._message_to(dest, dtype_code(kind.dtype), kind.count), as_bytes(array), form
+            )
+
+        self._run(Operation.SEND, [dest], action)
+
+    def _recv_typed(self, src: int, kind: types) -> Value:
+        _check_type(kind)
+        self._check_peer(src, "src")
+        array = np.empty(kind.count, kind.dtype)
+
+        def action() -> Value:
+            form = self._channel.receive(
+                src, self._message_from(src, dtype_code(kind.dtype), kind.count), as_bytes(array)
+            )
+            return kind.restore(array, Form(form))
+
+        return self._run(Operation.SEND, [src], action, "recv")
+
+    def _bcast_typed(self, obj: object, root: int, kind: types) -> Value:
+        _check_type(kind)
+        self._check_rank(root, "root")
+        is_root = self.rank == root
+        array = kind.flatten(obj) if is_root else np.empty(kind.count, kind.dtype)
+        stage = self._typed(Operation.BCAST, kind, root=root, form=kind.form_of(obj))
+
+        def action() -> Value:
+            collectives.bcast(stage, array, root)
+            return kind.restore(array, Form(stage.form), _shape(obj) if is_root else None)
+
+        peers = collectives.bcast_peers(self.rank, self.world_size, root, array.nbytes)
+        return self._run(Operation.BCAST, peers, action)
+
+    def _gather_typed(self, obj: object, root: int, kind: types) -> Value:
+        _check_type(kind)
+        self._check_rank(root, "root")
+        array = kind.flatten(obj)
+        stage = self._typed(Operation.GATHER, kind, root=root)
+        form = Form.ARRAY if kind.form_of(obj) is Form.ARRAY else Form.LIST
+
+        whole = np.empty(array.size * self.world_size, array.dtype) if self.rank == root else None
+
+        def action() -> Value:
+            collectives.gather(stage, array, whole, root)
+            return None if whole is None else kind.restore(whole, form)
+
+        return self._run(Operation.GATHER, self._gather_peers(root, array), action)
+
+    def _scatter_typed(self, obj: object, root: int, kind: types) -> Value:
+        _check_type(kind)
+        self._check_rank(root, "root")
+        if not kind.is_list:
+            raise ValueError(
+                f"scatter deals out a list: use fmi.datatypes.{kind.kind.name}_list with its length"
+            )
+        if kind.count % self.world_size:
+            raise ValueError(f"{kind.count} values cannot be dealt out evenly to {self.world_size} ranks")
+        whole = kind.flatten(obj) if self.rank == root else None
+        share = np.empty(kind.count // self.world_size, kind.dtype)
+        stage = self._typed(Operation.SCATTER, kind, root=root, form=kind.form_of(obj))
+
+        def action() -> Value:
+            collectives.scatter(stage, whole, share, root)
+            return kind.restore(share, Form(stage.form))
+
+        return self._run(Operation.SCATTER, self._gather_peers(root, share), action)
+
+    def _reduce_typed(self, obj: object, root: int, function: func | op, kind: types) -> Value:
+        function, array, combine, restore = _operand(obj, function, kind)
+        stage = self._typed(Operation.REDUCE, kind, root=root, function=function)
+        total = np.empty_like(array) if self.rank == root else None
+
+        def action() -> Value:
+            reductions.reduce(stage, array, total, root, function=function, combine=combine)
+            return None if total is None else restore(total)
+
+        peers = reductions.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
+        return self._run(Operation.REDUCE, peers, action)
+
+    def _allreduce_typed(self, obj: object, function: func | op, kind: types) -> Value:
+        function, array, combine, restore = _operand(obj, function, kind)
+        total = np.empty_like(array)
+        stage = self._typed(Operation.ALLREDUCE, kind, function=function)
+        peers = allreduce.allreduce_peers(stage, array.nbytes, array.size, function)
+
+        def action() -> Value:
+            allreduce.allreduce(stage, total, function, combine, array)
+            return restore(total)
+
+        return self._run(Operation.ALLREDUCE, peers, action)
+
+    def _scan_typed(self, obj: object, function: func | op, kind: types) -> Value:
+        function, array, combine, restore = _operand(obj, function, kind)
+        total = array.copy()
+        stage = self._typed(Operation.SCAN, kind, function=function)
+        peers = scans.scan_peers(self.rank, self.world_size, function)
+
+        def action() -> Value:
+            scans.scan(stage, total, function, combine)
+            return restore(total)
+
+        return self._run(Operation.SCAN, peers, action)
+
+    def _typed(
+        self,
+        operation: Operation,
+        kind: types,
+        *,
+        root: int = NO_ROOT,
+        function: func | None = None,
+        form: int = 0,
+    ) -> Stage:
+        code, count = dtype_code(kind.dtype), kind.count
+        return self._stage(operation, code, count, root=root, function=function, form=form)
+
+    def _gather_peers(self, root: int, share: Array) -> Sequence[int]:
+        return collectives.gather_peers(self.rank, self.world_size, root, share.nbytes)
+
+
+def _operand(
+    obj: object, function: func | op, kind: types
+) -> tuple[func, Array, Combine, Callable[[Array], Value]]:
+    """A reduction's function, input as a flat array, step, and the way back to what the caller passed."""
+    _check_type(kind)
+    function = original_order(as_func(function))
+    function.check(kind.dtype)
+    array = kind.flatten(obj)
+    form, shape = kind.form_of(obj), _shape(obj)
+    combine = number_combiner(function, kind.from_custom)
+    return function, array, combine, lambda total: kind.restore(total, form, shape)
+
+
+def _check_type(kind: types) -> None:
+    if not isinstance(kind, types):
+        raise TypeError(f"the type is an fmi.types, such as fmi.types(fmi.datatypes.double), not {kind!r}")
+
+
+def _shape(obj: object) -> tuple[int, ...] | None:
+    return obj.shape if isinstance(obj, np.ndarray) else None

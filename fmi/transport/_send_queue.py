@@ -1,0 +1,105 @@
+"""What a link sends: as much at once as the kernel takes, the rest when it has room again."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable
+
+# Where the system lets a single call say that it does not wait, sockets block, so that a rank that has
+# nothing else to do waits for a message and gets it in one call; see `fmi.transport.connection`.
+BLOCKING = sys.platform == "linux"
+AT_ONCE = socket.MSG_DONTWAIT if BLOCKING else 0
+# Up to here copying a payload behind its header costs less than handing two pieces to the kernel.
+JOIN_BYTES = 32 * 1024
+# Some systems refuse to move more than 2 GiB at once.
+PIECE_BYTES = 1 << 30
+
+
+class LinkLost(Exception):  # noqa: N818 - becomes a PeerFailure one level up
+    """The connection is gone; the text says how."""
+
+    @classmethod
+    def broken(cls, error: OSError) -> LinkLost:
+        """What the kernel says about a connection."""
+        return cls(f"its connection broke: {error.strerror or error}")
+
+
+class Outbox:
+    """The sending half of a link.
+
+    Attributes:
+        sock: the connection.
+        sending: whether something is still to be sent.
+        queued, gone: bytes that could not be sent at once, and how many of them were sent since.
+        send: the socket's.
+        last_progress: when the last bytes came or went (`time.monotonic()`).
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.sending = False
+        self.queued = 0
+        self.gone = 0
+        self.last_progress = time.monotonic()
+        self._outbox: deque[memoryview] = deque()
+        self.send = sock.send
+
+    def push(self, header: bytes, payload: memoryview | bytes = b"") -> bool:
+        """Send a frame as far as possible now; False when some of it stays in the outbox.
+
+        The payload must not change until `sending` is False. Raises LinkLost.
+        """
+        pieces = (header + payload,) if len(payload) <= JOIN_BYTES else (header, payload)
+        sent = 0 if self.sending or len(payload) > PIECE_BYTES else self._send(pieces)
+        if sent == len(header) + len(payload):
+            return True
+        for piece in pieces:
+            self.queue(memoryview(piece)[sent:])
+            sent = max(0, sent - len(piece))
+        return self.flush()
+
+    def queue(self, data: memoryview | bytes) -> None:
+        """Send this when `flush` is called; until then it must not change."""
+        self._outbox.append(memoryview(data))
+        self.queued += len(data)
+        self.sending = True
+
+    def flush(self) -> bool:
+        """Go on sending; True when nothing is left. Raises LinkLost."""
+        outbox = self._outbox
+        while outbox:
+            sent = self._send(self._pieces())
+            if not sent:
+                return False
+            self.last_progress = time.monotonic()
+            self.gone += sent
+            while outbox and sent >= len(outbox[0]):
+                sent -= len(outbox.popleft())
+            if sent:
+                outbox[0] = outbox[0][sent:]
+        self.sending = False
+        return True
+
+    def _send(self, pieces: Iterable[memoryview | bytes]) -> int:
+        """How many bytes the kernel takes at once; 0 when it has no room. Raises LinkLost."""
+        try:
+            return self.sock.sendmsg(pieces, [], AT_ONCE)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise LinkLost.broken(error) from error
+
+    def _pieces(self) -> list[memoryview]:
+        """What to hand to the kernel next."""
+        pieces = []
+        room = PIECE_BYTES
+        for view in itertools.islice(self._outbox, 64):
+            pieces.append(view[:room])
+            room -= len(view)
+            if room <= 0:
+                break
+        return pieces

@@ -1,0 +1,223 @@
+"""One authenticated connection to a peer: frames in, frames out, and what was said in them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import platform
+import socket
+import struct
+import sys
+import termios
+from collections import deque
+
+from fmi.protocol.frames import Abort, Call, Frame, Header, Kind, Operation, Waiting
+from fmi.protocol.transfer import ASIDE, Expected
+from fmi.transport._frame_reader import PUMP_BYTES, SMALL_BYTES, Reader
+from fmi.transport._send_queue import BLOCKING, LinkLost
+from fmi.transport.socket_options import tune
+
+# A rank that waits for one peer in the kernel looks after everything else this often, at least.
+SLICE_MS = 5
+_SO_NWRITE = 0x1024  # macOS: bytes not yet acknowledged
+
+
+class Link(Reader):
+    """A connection to one peer.
+
+    Attributes:
+        peer: its rank.
+        inbox: data frames nobody has taken yet, in order.
+        aside: messages nobody has taken yet that later frames may overtake, by number.
+        inbox_bytes: the payloads' size of all these.
+        expected: messages that requests wait for; they go straight to them.
+        left: the peer said goodbye: nothing comes any more, and nothing is wrong.
+        abort: what the peer said when it gave up.
+        sent, received: data frames so far.
+        waiting: what the peer last said it waits for.
+        even: what came are whole frames, and all were taken: the next byte begins the frame that comes next.
+    """
+
+    def __init__(self, peer: int, sock: socket.socket, expected: deque[Expected]) -> None:
+        super().__init__(sock)
+        self.peer = peer
+        self.inbox: deque[Frame] = deque()
+        self.aside: dict[int, Frame] = {}
+        self.inbox_bytes = 0
+        self.expected = expected
+        self.left = False
+        self.abort: Abort | None = None
+        self.sent = 0
+        self.received = 0
+        self.waiting: Waiting | None = None
+        self.even = not expected
+        self._offer: memoryview | None = None
+        self._offered_for: Call | None = None
+        tune(sock)
+        sock.setblocking(BLOCKING)
+        if BLOCKING:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, SLICE_MS * 1000))
+
+    def fileno(self) -> int:
+        """The socket's descriptor, for poll."""
+        return self.sock.fileno()
+
+    def _weigh(self) -> None:
+        """Note whether the link is even, which is asked far more often than it changes."""
+        self.even = self._is_even()
+
+    def _is_even(self) -> bool:
+        return not (self.inbox or self.aside or self.midway or self.ended or self.expected)
+
+    # Receiving
+
+    def take_in(self, data: bytearray, count: int) -> None:
+        """Make frames of what `recv_into` read while the link was even. Raises LinkLost at the end."""
+        if self._came(count):
+            self._take_in(memoryview(data)[:count])
+        self._weigh()
+
+    def take_apart(self, call: Call, into: memoryview, count: int) -> None:
+        """Make a frame of the lone header and what was read behind it while the link was even.
+
+        If it is that call's, the rest of it will go into the buffer, too. Raises LinkLost at the end.
+        """
+        self.post(call, into)
+        if self._came(count):
+            self._take_apart(into, count)
+        self.retract()
+        self._weigh()
+
+    def pump(self, limit: float = PUMP_BYTES) -> None:
+        """Read what is there, up to a limit. Raises LinkLost when the peer is gone without a goodbye."""
+        super().pump(limit)
+        self._weigh()
+
+    def post(self, call: Call, buffer: memoryview) -> None:
+        """Have that call's next frame put there if it fits exactly.
+
+        Whatever comes next may be read to there, so the offer has to be taken back before the buffer is used
+        for something else. The frame itself uses the offer up.
+        """
+        self._offer = buffer
+        self._offered_for = call
+
+    def retract(self) -> None:
+        """Take the offer of `post` back."""
+        self._offer = None
+
+    def has(self, call: Call) -> bool:
+        """Whether `take` has a frame for a call, right or wrong."""
+        return bool(self.inbox) or (call.operation is Operation.SEND and call.sequence in self.aside)
+
+    def take(self, call: Call) -> Frame:
+        """The frame for a call: the message of its number, if that may be overtaken, or else the oldest."""
+        if call.operation is Operation.SEND and call.sequence in self.aside:
+            frame = self.aside.pop(call.sequence)
+        else:
+            frame = self.inbox.popleft()
+        self.inbox_bytes -= len(frame.payload)
+        self._weigh()
+        return frame
+
+    def expect(self, expected: Expected) -> None:
+        """Give a request its message as soon as it comes, or now, whatever came after it."""
+        number = expected.call.sequence
+        frame = self.aside.pop(number, None)
+        if frame is not None:
+            self._weigh()
+        else:
+            frame = next((each for each in self.inbox if _is_message(each.header, number)), None)
+            if frame is None:
+                self.expected.append(expected)
+                self.even = False
+                return
+            self.inbox.remove(frame)
+            self._weigh()
+        self.inbox_bytes -= len(frame.payload)
+        expected.frame = frame
+
+    def _posted(self) -> memoryview | None:
+        offer = self._offer
+        return offer if offer is not None and len(offer) > SMALL_BYTES and self._is_even() else None
+
+    def _place(self, header: Header) -> memoryview | None:
+        expected = self._expected(header)
+        if expected:
+            into = expected.into
+            return into if into is not None and len(into) == header.length else None
+        offer = self._offer
+        if offer is None or self.inbox or header.length != len(offer) or header.call != self._offered_for:
+            return None
+        self._offer = None
+        return offer
+
+    def _deliver(self, header: Header, payload: memoryview) -> None:
+        if header.kind is Kind.BYE:
+            self.left = True
+        elif header.kind is Kind.ABORT:
+            self.abort = self.abort or Abort.unpack(bytes(payload), self.peer)
+        elif header.kind is Kind.WAIT:
+            self.waiting = _waiting(header, payload)
+        else:
+            self.received += 1
+            self._keep(Frame(header, payload))
+
+    def _keep(self, frame: Frame) -> None:
+        expected = self._expected(frame.header)
+        if expected:
+            self.expected.remove(expected)
+            expected.frame = frame
+            return
+        if frame.header.form & ASIDE:
+            self.aside[frame.header.call.sequence] = frame
+        else:
+            self.inbox.append(frame)
+        self.inbox_bytes += len(frame.payload)
+
+    def _expected(self, header: Header) -> Expected | None:
+        """The request that this frame is the message for."""
+        if not self.expected:
+            return None
+        return next((each for each in self.expected if _is_message(header, each.call.sequence)), None)
+
+    # Ending
+
+    def unacknowledged(self) -> int:
+        """Bytes the peer's host has not confirmed yet; 0 where the system cannot tell."""
+        if sys.platform == "linux":
+            answer = fcntl.ioctl(self.sock, termios.TIOCOUTQ, struct.pack("i", 0))
+            return int(struct.unpack("i", answer)[0])
+        if platform.system() == "Darwin":
+            return self.sock.getsockopt(socket.SOL_SOCKET, _SO_NWRITE)
+        return 0
+
+    def finish(self) -> None:
+        """Say that nothing more will be sent."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self.sock.close()
+
+    def _end(self, reason: str) -> None:
+        self.ended = True
+        self.even = False
+        if not self.left and not self.abort:
+            raise LinkLost(reason)
+
+
+def _is_message(header: Header, number: int) -> bool:
+    return (
+        header.kind is Kind.DATA
+        and header.call.operation is Operation.SEND
+        and header.call.sequence == number
+    )
+
+
+def _waiting(header: Header, payload: memoryview) -> Waiting:
+    try:
+        return Waiting.of(header, payload)
+    except ValueError as error:
+        raise LinkLost(f"it sent something that is no frame: {error}") from error

@@ -1,0 +1,72 @@
+"""Seeing that the ranks are in the same call: every error that names what one does and what another does."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from fmi.errors import MismatchError
+from fmi.protocol.frames import NO_CALL, Call, Operation, call_of
+from fmi.transport.connection import Link
+
+# So many of its last collective calls a rank can name when another turns out to have been in a different one.
+REMEMBERED_CALLS = 16
+
+
+class Agreement:
+    """The collective calls that a rank was in, and what they say about those that others are in.
+
+    Args:
+        rank: this rank.
+
+    Attributes:
+        heads: how the frames of the last calls begin, the current one's last (see `fmi.protocol.frames`).
+            They are made into calls again when there is something to complain about.
+    """
+
+    def __init__(self, rank: int) -> None:
+        self._rank = rank
+        self.heads: deque[bytes] = deque([NO_CALL.prefix], REMEMBERED_CALLS)
+
+    def enter(self, call: Call) -> None:
+        """Remember the collective call that this rank is in."""
+        if not self.heads[-1].startswith(call.prefix) and call.operation is not Operation.SEND:
+            self.heads.append(call.prefix)
+
+    def check(self, link: Link) -> None:
+        """Raise MismatchError if a peer, whichever this rank waits for, is in another call than this rank.
+
+        Otherwise two ranks that take different ones for the root would both wait for somebody else.
+        """
+        if not link.inbox and not link.waiting:
+            return
+        mine = self._current()
+        if link.inbox:
+            theirs = link.inbox[0].header.call
+            agreed = theirs.operation is Operation.SEND or theirs == mine or theirs.is_after(mine)
+            if not agreed:
+                raise self.mismatch(mine, link.peer, theirs)
+        if link.waiting and link.waiting.call.operation is not Operation.SEND:
+            theirs = link.waiting.call
+            if theirs.sequence == mine.sequence and theirs != mine:
+                raise self._deadlock(mine, link.peer, theirs)
+
+    def check_deadlock(self, link: Link, call: Call) -> None:
+        """Raise MismatchError if the peer that this rank waits for in `call` waits for this rank itself."""
+        if link.waiting and not link.midway and link.waiting.received == link.sent:
+            raise self._deadlock(call, link.peer, link.waiting.call)
+
+    def mismatch(self, mine: Call, peer: int, theirs: Call) -> MismatchError:
+        """The error for a frame of another call than the one this rank is in."""
+        if theirs.operation is not Operation.SEND and theirs.sequence != mine.sequence:
+            for earlier in map(call_of, self.heads):
+                if earlier.sequence == theirs.sequence:
+                    return MismatchError(
+                        f"rank {self._rank} was in {earlier}, but rank {peer} sent it {theirs}"
+                    )
+        return MismatchError(f"rank {self._rank} is in {mine}, but rank {peer} sent it {theirs}")
+
+    def _current(self) -> Call:
+        return call_of(self.heads[-1])
+
+    def _deadlock(self, mine: Call, peer: int, theirs: Call) -> MismatchError:
+        return MismatchError(f"rank {self._rank} is in {mine}, but rank {peer} waits for it in {theirs}")

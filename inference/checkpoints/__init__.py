@@ -1,0 +1,6 @@
+"""Weights in files.
+
+checkpoint.py   weights.py     safetensors, with and without torch
+pickled.py                     other people's pickled models
+exported.py   export.py        an ONNX graph beside a checkpoint, read and written
+"""

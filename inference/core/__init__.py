@@ -1,0 +1,1 @@
+"""What everything here is about: galaxies, sizes of the network, what is wrong with data."""

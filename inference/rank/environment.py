@@ -1,0 +1,119 @@
+"""What the executor tells the script of a rank, read from the environment variables it sets."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cosmic_fmi.common.cores import usable_cores
+from inference.core.config import DEFAULT_BATCH_SIZE
+
+MEMORY_OF_ONE_CPU_MB = 1769
+"""Memory at which Lambda gives a function one whole virtual CPU (AWS Lambda developer guide)."""
+
+
+class OrdersError(ValueError):
+    """A variable is missing or makes no sense; the message says which in one sentence."""
+
+
+@dataclass(frozen=True)
+class RankEnvironment:
+    """One rank's orders; its data are `data_files` (keys in `data_bucket`) or `data_path` (a local file)."""
+
+    rank: int
+    world_size: int
+    bucket: str
+    result_path: str
+    batch_size: int = DEFAULT_BATCH_SIZE
+    data_bucket: str | None = None
+    data_path: Path | None = None
+    data_files: tuple[str, ...] = ()
+    execution_id: str | None = None
+    bundle_download_seconds: float | None = None
+    work_id: str | None = None
+    """The same for the same work: bundle, image, partitions and batch size."""
+    stored_result: bool = False
+    """Whether an attempt that did not finish left something under this rank's result."""
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] = os.environ) -> "RankEnvironment":
+        """Read the variables. Raises OrdersError when one is missing or is not what it should be."""
+        rank, world_size = _number(variables, "RANK", least=0), _number(variables, "WORLD_SIZE", least=1)
+        if rank >= world_size:
+            raise OrdersError(f"RANK {rank} is not below WORLD_SIZE {world_size}.")
+        files = _files(variables)
+        # With partitions it names them once more, for the course's scripts.
+        data_path = None if files else variables.get("DATA_PATH")
+        return cls(
+            rank=rank,
+            world_size=world_size,
+            bucket=_text(variables, "S3_BUCKET"),
+            result_path=_text(variables, "RESULT_PATH").strip("/"),
+            batch_size=_number(variables, "BATCH_SIZE", least=1, default=DEFAULT_BATCH_SIZE),
+            data_bucket=variables.get("DATA_BUCKET"),
+            data_path=Path(data_path) if data_path else None,
+            data_files=files,
+            execution_id=variables.get("EXECUTION_ID"),
+            bundle_download_seconds=float(variables["DOWNLOAD_SECONDS"])
+            if "DOWNLOAD_SECONDS" in variables
+            else None,
+            work_id=variables.get("WORK_ID"),
+            stored_result="STORED_RESULT" in variables,
+        )
+
+    def key(self, suffix: str) -> str:
+        """S3 key of this rank's result of one kind, json or parquet."""
+        return f"{self.result_path}/{self.rank}.{suffix}"
+
+    @property
+    def described_data(self) -> str:
+        """Where the data is, for the result's `data_path`."""
+        return str(self.data_path) if self.data_path else ", ".join(self.data_files)
+
+
+def threads(world_size: int, variables: Mapping[str, str] = os.environ, cores: int | None = None) -> int:
+    """How many threads PyTorch should use here.
+
+    On Lambda the processor share follows the memory size, though the machine shows more cores. Ranks of a
+    local target (its endpoint is this machine) share the cores, and more threads than cores make all of them
+    slow.
+    """
+    if variables.get("OMP_NUM_THREADS", "").isdigit():
+        return int(variables["OMP_NUM_THREADS"])
+    cores = cores or usable_cores()
+    host = urlsplit(variables.get("AWS_ENDPOINT_URL", "")).hostname or ""
+    if host in ("localhost", "::1") or host.startswith("127."):
+        return max(1, cores // world_size)
+    memory = variables.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
+    if memory.isdigit():
+        return max(1, min(cores, -(-int(memory) // MEMORY_OF_ONE_CPU_MB)))
+    return cores
+
+
+def _text(variables: Mapping[str, str], name: str) -> str:
+    if not variables.get(name):
+        raise OrdersError(
+            f"the environment variable {name} is not set: run this script through the executor."
+        )
+    return variables[name]
+
+
+def _number(variables: Mapping[str, str], name: str, least: int, default: int | None = None) -> int:
+    if default is not None and not variables.get(name):
+        return default
+    text = _text(variables, name)
+    if not text.isdigit() or int(text) < least:
+        raise OrdersError(f"{name} is {text!r}, not a whole number of at least {least}.")
+    return int(text)
+
+
+def _files(variables: Mapping[str, str]) -> tuple[str, ...]:
+    try:
+        files = json.loads(variables.get("DATA_FILES") or "[]")
+    except json.JSONDecodeError as error:
+        raise OrdersError(f"DATA_FILES is not JSON ({error}).") from error
+    if not isinstance(files, list) or not all(isinstance(key, str) for key in files):
+        raise OrdersError("DATA_FILES is not a JSON list of S3 keys.")
+    return tuple(files)

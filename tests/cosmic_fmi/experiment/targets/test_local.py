@@ -1,0 +1,82 @@
+"""The embedded AWS as commands share, leave and take it down; terraform is a stand-in, the rest is real."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from cosmic_fmi.experiment.errors import TargetError, TerraformError
+from cosmic_fmi.experiment.targets.local import LocalTarget
+from cosmic_fmi.experiment.ui.console import Reporter
+from cosmic_fmi.localcloud import EmbeddedAWS
+from tests.cosmic_fmi.experiment.targets.test_targets import OUTPUTS
+from tests.cosmic_fmi.experiment.targets.test_terraform import stand_in
+
+TERRAFORM = f"""
+if "output" in sys.argv:
+    print({json.dumps({name: {"value": value} for name, value in OUTPUTS.items()})!r})
+elif "destroy" in sys.argv:
+    sys.exit("no provider")
+"""
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A state folder, whose embedded AWS ends with the test."""
+    for name, value in stand_in(tmp_path, TERRAFORM).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_PROFILE", "of-an-account-that-is-not-configured-here")
+    folder = tmp_path / "a state, größer"
+    yield folder
+    EmbeddedAWS(folder / "localcloud", folder).stop()
+
+
+def quiet() -> Reporter:
+    return Reporter(Console(file=io.StringIO()))
+
+
+def instance(state: Path) -> str | None:
+    """Which embedded AWS runs."""
+    cloud = EmbeddedAWS.attach(state / "localcloud")
+    return cloud.instance_id if cloud else None
+
+
+def test_commands_at_once_share_one_and_none_ends_it_under_another(state: Path) -> None:
+    targets = [LocalTarget(state=state) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        deployments = list(pool.map(lambda target: target.prepare(quiet()), targets))
+    shared = instance(state)
+    assert deployments[0] == deployments[1]
+    assert [target.clients.s3.list_buckets()["Buckets"] for target in targets] == [[], []]
+    [starter] = [target for target in targets if target._started]
+    starter.release(abandoned=True)
+    assert instance(state) == shared
+    for target in targets:
+        target.release(abandoned=False)
+    with pytest.raises(TargetError, match=r"runs the code of .* take it down with `make destroy`"):
+        LocalTarget(state.parent, state).prepare(quiet())
+    assert instance(state) == shared
+    assert starter.destroy(quiet()) is True
+    assert LocalTarget(state=state).destroy(quiet()) is False
+
+
+def test_what_a_killed_apply_left_is_not_built_upon(state: Path) -> None:
+    killed = LocalTarget(state=state)
+    killed.prepare(quiet())
+    first = instance(state)
+    (state / f"stack-{first}" / "applied.json").unlink()
+    target = LocalTarget(state=state)
+    target.prepare(quiet())
+    assert instance(state) not in (None, first)
+    (state / f"stack-{instance(state)}" / "terraform.tfstate").write_text("{}")
+    with pytest.raises(TerraformError, match=r"no provider[^$]*The embedded AWS is gone all the same"):
+        target.destroy(quiet())
+    assert instance(state) is None
+    assert list(state.glob("stack-*")) == []
+    assert killed.destroy(quiet()) is False
