@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 from botocore.exceptions import ClientError
 
 from containers.executor.clients import s3
-from cosmic_fmi.common.s3 import unbroken_object
+from cosmic_fmi.common.s3 import read_object
 
 COMBINED_NAME = "combined_data.json"
 """What Summarize writes below a result path once every rank's result is there: the execution is finished."""
@@ -118,7 +118,7 @@ def _service_message(cause: str | None) -> str | None:
 
 def _read_json(bucket: str, key: str) -> dict[str, Any] | None:
     try:
-        body = unbroken_object(s3(), bucket, key)
+        body = read_object(s3(), bucket, key)
     except ClientError as error:
         if error.response["Error"]["Code"] in _ABSENT:
             return None

@@ -40,7 +40,7 @@ runtimes do, so the limit of attempts also bounds what that may cost.
 """
 
 
-def is_mendable(failed: Collection[Outcome], server: str | None = None) -> bool:
+def is_worth_retrying(failed: Collection[Outcome], server: str | None = None) -> bool:
     """Whether another attempt with a fresh communicator may succeed.
 
     Args:

@@ -20,7 +20,7 @@ import sys
 from containers.rendezvous import logs
 from containers.rendezvous.limits import Limits
 from containers.rendezvous.monitor import Monitor
-from containers.rendezvous.periodic_log import Figures
+from containers.rendezvous.periodic_log import PeriodicLog
 from containers.rendezvous.ports import allow_connections
 from containers.rendezvous.server import RendezvousServer
 
@@ -89,7 +89,7 @@ async def serve(arguments: argparse.Namespace, limits: Limits) -> None:
     async with (
         Monitor(metrics_host, metrics_port, health=server.health, metrics=server.render_metrics) as monitor,
         server,
-        Figures(server.metrics),
+        PeriodicLog(server.metrics),
     ):
         print(f"rendezvous server listening on {server.address}, metrics on {monitor.address}", flush=True)
         async with asyncio.TaskGroup() as group:

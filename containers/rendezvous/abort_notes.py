@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 
 
-class Notes:
+class AbortNotes:
     """Pairing name → short text, bounded in number and in age (seconds); the oldest goes first."""
 
     def __init__(self, limit: int, age_s: float) -> None:

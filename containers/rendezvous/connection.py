@@ -33,7 +33,7 @@ V1_SILENCE_S = 0.01
 MALFORMED = b"malformed request"
 
 
-class Desk(Protocol):
+class Server(Protocol):
     """What a connection needs from the server."""
 
     limits: Limits
@@ -55,7 +55,7 @@ class Desk(Protocol):
 class Client(asyncio.Protocol):
     """One connection: reads a request, then waits to be paired or dismissed."""
 
-    def __init__(self, server: Desk) -> None:
+    def __init__(self, server: Server) -> None:
         self.public = NOWHERE
         self.request: Request | None = None
         self.came = time.monotonic()

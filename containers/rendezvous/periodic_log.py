@@ -23,7 +23,7 @@ _FIELDS = {
 }
 
 
-class Figures:
+class PeriodicLog:
     """Writes the lines while it is entered, and what is left over when it ends."""
 
     def __init__(self, metrics: Metrics, period_s: float = PERIOD_S) -> None:
@@ -32,7 +32,7 @@ class Figures:
         self._told = self._counts()
         self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Figures:
+    async def __aenter__(self) -> PeriodicLog:
         self._task = asyncio.create_task(self._repeat())
         return self
 

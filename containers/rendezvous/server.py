@@ -15,13 +15,13 @@ import uuid
 from collections import Counter
 from types import TracebackType
 
-from containers.rendezvous.abort_notes import Notes
+from containers.rendezvous.abort_notes import AbortNotes
 from containers.rendezvous.connection import Client
 from containers.rendezvous.limits import Limits
 from containers.rendezvous.metrics import Metrics
 from containers.rendezvous.pair_log import PairLog
 from containers.rendezvous.ports import listen
-from fmi.protocol.tcpunch import FLAG_ABORT, FLAG_BELL, FLAG_RING, Address, Request, Status
+from fmi.protocol.tcpunch import FLAG_ABORT, FLAG_LISTEN, FLAG_NOTIFY, Address, Request, Status
 
 log = logging.getLogger("rendezvous")
 
@@ -29,7 +29,7 @@ BACKLOG = 4096
 ACCEPT_AT_ONCE = 100
 ACCEPT_PAUSE_S = 0.5
 SERVER_FULL = b"server full"
-_KINDS = {FLAG_ABORT: "abort", FLAG_RING: "ring", FLAG_BELL: "bell"}
+_KINDS = {FLAG_ABORT: "abort", FLAG_NOTIFY: "ring", FLAG_LISTEN: "bell"}
 
 
 class RendezvousServer:
@@ -41,7 +41,7 @@ class RendezvousServer:
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        self.notes = Notes(self.limits.notes, self.limits.note_s)
+        self.notes = AbortNotes(self.limits.notes, self.limits.note_s)
         self.waiting: dict[bytes, Client] = {}
         self.bells: dict[bytes, Client] = {}
         self.connections: set[Client] = set()
@@ -136,9 +136,9 @@ class RendezvousServer:
             self._active = time.monotonic()
         if request.flags == FLAG_ABORT:
             self._leave_note(client, request)
-        elif request.flags == FLAG_RING:
+        elif request.flags == FLAG_NOTIFY:
             self._ring(client, request)
-        elif request.flags == FLAG_BELL:
+        elif request.flags == FLAG_LISTEN:
             self._wait_for_rings(client, request)
         elif (note := self.notes.find(request.name)) is not None:
             self.metrics.count("refused_total", "note")

@@ -16,17 +16,17 @@ class Readable(Protocol):
         """An object's body under "Body"."""
 
 
-def unbroken_object(client: Readable, bucket: str, key: str) -> bytes:
-    """An object's bytes; raises what `unbroken` does."""
+def read_object(client: Readable, bucket: str, key: str) -> bytes:
+    """An object's bytes; raises what `read_again` does."""
 
     def read() -> bytes:
         content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
         return content
 
-    return unbroken(f"s3://{bucket}/{key}", read)
+    return read_again(f"s3://{bucket}/{key}", read)
 
 
-def unbroken(name: str, read: Callable[[], T]) -> T:
+def read_again(name: str, read: Callable[[], T]) -> T:
     """What `read`, which gets an object and its whole body, returns in the first attempt that does not break.
 
     Raises ConnectionError, which has the object's `name`, when every one did, and what else `read` raises.

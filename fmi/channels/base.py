@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from fmi._tasks import Wait
 from fmi.config import Config
 from fmi.protocol.frames import Abort, Call, Frame, Header, Kind
-from fmi.protocol.transfer import Expected, Transfer
+from fmi.protocol.transfer import ReceiveTransfer, Transfer
 
 if TYPE_CHECKING:  # these build upon this module
     from fmi.channels.direct._large_frames import LargeFrames
@@ -55,20 +55,20 @@ class Channel(abc.ABC):
     Attributes:
         setup_seconds: time spent in `connect`.
         bytes_sent, bytes_received: bytes of the messages so far, headers included.
-        crowded: whether the ranks are known to outnumber the cores that they share; alike on every rank.
-        on_wait: whatever waits for peers calls this with them about once a second, if it is set: beside
+        oversubscribed: whether the ranks are known to outnumber the cores that they share; alike on every
+        rank. on_wait: whatever waits for peers calls this with them about once a second, if it is set: beside
             other channels something may have happened there that ends the wait.
     """
 
-    on_wait: Callable[[Iterable[int]], None] | None = None
+    on_idle: Callable[[Iterable[int]], None] | None = None
 
     def __init__(self) -> None:
         self.setup_seconds = 0.0
         self.bytes_sent = 0
         self.bytes_received = 0
-        self._asked: dict[int, deque[Expected]] = {}
+        self._asked: dict[int, deque[ReceiveTransfer]] = {}
         self._pause_s = FIRST_PAUSE_S
-        self.crowded = False
+        self.oversubscribed = False
 
     @abc.abstractmethod
     def connect(self, peers: Iterable[int]) -> None:
@@ -108,9 +108,9 @@ class Channel(abc.ABC):
         self.flush()
         return Transfer(peer, call, done=True)
 
-    def expect(self, peer: int, call: Call, into: memoryview | None) -> Expected:
+    def expect(self, peer: int, call: Call, into: memoryview | None) -> ReceiveTransfer:
         """Ask for a message that need not be there yet. `into` is filled, None asks for a fresh buffer."""
-        expected = Expected(peer, call, into)
+        expected = ReceiveTransfer(peer, call, into)
         self._asked.setdefault(peer, deque()).append(expected)
         self._pause_s = FIRST_PAUSE_S
         return expected
@@ -146,7 +146,7 @@ class Channel(abc.ABC):
         """Whether `receive` would find the message at once; who cannot tell says yes, and waits for it."""
         return True
 
-    def _answer(self, expected: Expected) -> None:
+    def _answer(self, expected: ReceiveTransfer) -> None:
         peer, call, into = expected.peer, expected.call, expected.into
         self.connect([peer])
         if into is None:
@@ -168,7 +168,7 @@ class Channel(abc.ABC):
     def rest(self) -> None:  # noqa: B027 - most channels have nothing to do
         """The operation is over: finish what was begun beside it, as nothing goes on until the next one."""
 
-    def awaits(self, peer: int) -> Call | None:  # noqa: ARG002 - for channels that can tell
+    def waits_for_me(self, peer: int) -> Call | None:  # noqa: ARG002 - for channels that can tell
         """In which call a peer waits here for this rank, with nothing on its way to it; None if it does not.
 
         Takes in what has come without waiting, and answers peers that want to meet this rank here. Raises

@@ -14,13 +14,13 @@ from weakref import WeakKeyDictionary
 
 from fmi._tasks import Wait
 from fmi.channels.base import Channel, World
-from fmi.channels.policy import Chooser, hints
+from fmi.channels.policy import ChannelPolicy, hints
 from fmi.errors import FMIError, MismatchError
 from fmi.protocol.frames import HEADER_BYTES, Abort, Call, Operation
-from fmi.protocol.transfer import Expected, Transfer
+from fmi.protocol.transfer import ReceiveTransfer, Transfer
 
 
-class Switch(Channel):
+class MultiChannel(Channel):
     """Sends each call over one of several channels.
 
     Args:
@@ -32,19 +32,19 @@ class Switch(Channel):
         super().__init__()
         self._rank = world.rank
         self._channels = dict(channels)
-        self._chooser = Chooser(channels, world.config.model, world.size, world.config.faas_memory)
+        self._policy = ChannelPolicy(channels, world.config.model, world.size, world.config.faas_memory)
         self._current = next(iter(self._channels.values()))
         self._call: Call | None = None
         self._unmet: set[int] = set()
         self._carriers: WeakKeyDictionary[Transfer, Channel] = WeakKeyDictionary()
         self._suspicion = ""
-        self.crowded = any(channel.crowded for channel in self._channels.values())
+        self.oversubscribed = any(channel.oversubscribed for channel in self._channels.values())
         for channel in self._channels.values():
-            channel.on_wait = self._look_beside
+            channel.on_idle = self._check_other_channels
 
     def prefer(self, hint: hints) -> None:
         """Choose by speed or by price from now on."""
-        self._chooser.hint = hint
+        self._policy.hint = hint
 
     # One call after the other
 
@@ -57,7 +57,7 @@ class Switch(Channel):
         """The channel of this call, ready to talk to the peers of the operation."""
         if call is not self._call:
             self._call = call
-            self._current = self._channels[self._chooser.choose(call)]
+            self._current = self._channels[self._policy.choose(call)]
             before = self._current.setup_seconds
             # An operation that sends to one rank and receives from another may use two channels for it.
             self._current.connect([peer] if call.operation is Operation.SEND else self._unmet)
@@ -104,15 +104,15 @@ class Switch(Channel):
 
     def start(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> Transfer:
         """Start sending, whether or not the peer is there."""
-        channel = self._channels[self._chooser.choose(call)]
+        channel = self._channels[self._policy.choose(call)]
         transfer = channel.start(peer, call, payload, form)
         self._carriers[transfer] = channel
         self.bytes_sent += HEADER_BYTES + len(payload)
         return transfer
 
-    def expect(self, peer: int, call: Call, into: memoryview | None) -> Expected:
+    def expect(self, peer: int, call: Call, into: memoryview | None) -> ReceiveTransfer:
         """Ask for a message that need not be there yet."""
-        channel = self._channels[self._chooser.choose(call)]
+        channel = self._channels[self._policy.choose(call)]
         expected = channel.expect(peer, call, into)
         self._carriers[expected] = channel
         return expected
@@ -135,12 +135,12 @@ class Switch(Channel):
 
     # What goes on beside
 
-    def awaits(self, peer: int) -> Call | None:
+    def waits_for_me(self, peer: int) -> Call | None:
         """In which call a peer waits for this rank on some channel."""
-        calls = [channel.awaits(peer) for channel in self._channels.values()]
+        calls = [channel.waits_for_me(peer) for channel in self._channels.values()]
         return next((call for call in calls if call is not None), None)
 
-    def _look_beside(self, peers: Iterable[int]) -> None:
+    def _check_other_channels(self, peers: Iterable[int]) -> None:
         """Raise what another channel has to say of these peers, if it stands for two looks.
 
         Between the two the channel that is waited on has had time to bring what the peer sent before.
@@ -156,7 +156,7 @@ class Switch(Channel):
                 continue
             for peer in peers:
                 try:
-                    theirs = channel.awaits(peer)
+                    theirs = channel.waits_for_me(peer)
                 except FMIError as error:
                     return error
                 if theirs is not None:

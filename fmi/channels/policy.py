@@ -65,7 +65,7 @@ class Explanation:
         return "\n".join(lines)
 
 
-class Chooser:
+class ChannelPolicy:
     """Chooses among channels for one world.
 
     Args:

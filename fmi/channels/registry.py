@@ -57,9 +57,9 @@ def open_channel(world: World) -> Channel:
     channels = {name: make(world, world.config.channels[name]) for name, make in factories.items()}
     if len(channels) == 1:
         return next(iter(channels.values()))
-    from fmi.channels.multi import Switch  # noqa: PLC0415 - the model is needed only where there is a choice
+    from fmi.channels.multi import MultiChannel  # noqa: PLC0415 - the model is needed only where there is a choice
 
-    return Switch(world, channels)
+    return MultiChannel(world, channels)
 
 
 def _factory(name: str) -> Factory:

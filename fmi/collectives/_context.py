@@ -14,7 +14,7 @@ from fmi.protocol.frames import Call
 class Messages(Protocol):
     """What collective operations use of a channel; `fmi.channels.base.Channel` describes the methods."""
 
-    crowded: bool
+    oversubscribed: bool
 
     def post(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> None:
         """Start sending."""
@@ -33,7 +33,7 @@ class Messages(Protocol):
 
 
 @dataclass(slots=True)
-class Stage:
+class Context:
     """One call of one collective on one rank."""
 
     channel: Messages

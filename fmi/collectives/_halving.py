@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from fmi._datatypes import Array
 from fmi._ops import Combine
-from fmi.collectives._context import Stage
+from fmi.collectives._context import Context
 from fmi.collectives._segments import combine_received, receive_beside, send_segments
 
 
@@ -28,27 +28,27 @@ def halving_peers(rank: int, size: int) -> list[int]:
     return [rank ^ distance for distance in _distances(size)]
 
 
-def halving_allreduce(stage: Stage, array: Array, total: Array, combine: Combine) -> None:
+def halving_allreduce(context: Context, array: Array, total: Array, combine: Combine) -> None:
     """Fill the total with all ranks' arrays combined; the array may be the total itself.
 
     Every element is combined on one rank and copied from there, so all ranks get the same bits. Parts that
     were sent are filled afterwards. Data comes back only when all of that has arrived, but word that a rank
     is waiting may be read to there before; hence the flush.
     """
-    rounds = halving_rounds(stage.rank, stage.size, array.size)
-    incoming = [receive_beside(stage, other, array[mine]) for other, mine, _ in rounds]
+    rounds = halving_rounds(context.rank, context.size, array.size)
+    incoming = [receive_beside(context, other, array[mine]) for other, mine, _ in rounds]
     source = array
     for (other, mine, theirs), received in zip(rounds, incoming, strict=True):
-        send_segments(stage, other, source[theirs])
+        send_segments(context, other, source[theirs])
         combine_received(received, source[mine], total[mine], combine)
         source = total
-    stage.flush()
+    context.flush()
     for other, _, theirs in rounds:
-        stage.prepare(other, total[theirs])
+        context.prepare(other, total[theirs])
     for other, mine, theirs in reversed(rounds):
-        stage.send(other, total[mine])
-        stage.receive(other, total[theirs])
-    stage.flush()
+        context.send(other, total[mine])
+        context.receive(other, total[theirs])
+    context.flush()
 
 
 def halving_rounds(rank: int, size: int, count: int) -> list[Round]:

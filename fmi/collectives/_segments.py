@@ -12,7 +12,7 @@ import numpy as np
 
 from fmi._datatypes import Array
 from fmi._ops import Combine
-from fmi.collectives._context import Stage
+from fmi.collectives._context import Context
 
 SEGMENT_BYTES = 2 << 20
 
@@ -23,27 +23,27 @@ def segments(array: Array) -> list[Array]:
     return [array[start : start + step] for start in range(0, max(array.size, 1), step)]
 
 
-def send_segments(stage: Stage, peer: int, array: Array) -> None:
+def send_segments(context: Context, peer: int, array: Array) -> None:
     """Start sending an array to a rank that takes it in segments."""
     for piece in segments(array):
-        stage.send(peer, piece)
+        context.send(peer, piece)
 
 
-def receive_segments(stage: Stage, peer: int, array: Array) -> Iterator[Array]:
+def receive_segments(context: Context, peer: int, array: Array) -> Iterator[Array]:
     """Fill an array segment by segment; each is yielded as soon as it is there."""
     pieces = segments(array)
     for index, piece in enumerate(pieces):
-        stage.receive(peer, piece)
+        context.receive(peer, piece)
         if index + 1 < len(pieces):
-            stage.prepare(peer, pieces[index + 1])
+            context.prepare(peer, pieces[index + 1])
         yield piece
 
 
-def exchange(stage: Stage, to: int, outgoing: Array, source: int, incoming: Array) -> None:
+def exchange(context: Context, to: int, outgoing: Array, source: int, incoming: Array) -> None:
     """Send one array and fill another one. What is sent must not change until `flush`."""
-    stage.prepare(source, incoming)
-    stage.send(to, outgoing)
-    stage.receive(source, incoming)
+    context.prepare(source, incoming)
+    context.send(to, outgoing)
+    context.receive(source, incoming)
 
 
 def combine_received(received: Iterator[Array], mine: Array, out: Array, combine: Combine) -> None:
@@ -52,7 +52,7 @@ def combine_received(received: Iterator[Array], mine: Array, out: Array, combine
         combine(theirs, piece, into)
 
 
-def receive_beside(stage: Stage, peer: int, like: Array) -> Iterator[Array]:
+def receive_beside(context: Context, peer: int, like: Array) -> Iterator[Array]:
     """Receive an array of the size of `like`, segment by segment, into buffers that are used in turn.
 
     A segment may still be being sent on when the next one is asked for, but not the next but one: that is
@@ -60,14 +60,14 @@ def receive_beside(stage: Stage, peer: int, like: Array) -> Iterator[Array]:
     """
     sizes = [piece.size for piece in segments(like)]
     buffers = [np.empty(sizes[0], like.dtype) for _ in sizes[:3]]
-    stage.prepare(peer, buffers[0])
-    return _receive_in_turn(stage, peer, sizes, buffers)
+    context.prepare(peer, buffers[0])
+    return _receive_in_turn(context, peer, sizes, buffers)
 
 
-def _receive_in_turn(stage: Stage, peer: int, sizes: list[int], buffers: list[Array]) -> Iterator[Array]:
+def _receive_in_turn(context: Context, peer: int, sizes: list[int], buffers: list[Array]) -> Iterator[Array]:
     for index, size in enumerate(sizes):
         received = buffers[index % 3][:size]
-        stage.receive(peer, received)
+        context.receive(peer, received)
         if index + 1 < len(sizes):
-            stage.prepare(peer, buffers[(index + 1) % 3][: sizes[index + 1]])
+            context.prepare(peer, buffers[(index + 1) % 3][: sizes[index + 1]])
         yield received

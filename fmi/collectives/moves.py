@@ -15,9 +15,9 @@ import numpy as np
 
 from fmi._datatypes import Array
 from fmi.collectives._chain import chain_bcast, chain_peers, is_chain_faster
-from fmi.collectives._context import Stage
+from fmi.collectives._context import Context
 from fmi.collectives._topology import children, parent, powers, span, tree_peers
-from fmi.collectives.schedule import Step, follow
+from fmi.collectives.schedule import Step, run_schedule
 from fmi.collectives.vector import gatherv, ring_allgather, ring_peers, scatterv, star_peers
 
 # From this size of a share on, forwarding it through other ranks costs more than the rounds it saves.
@@ -29,18 +29,18 @@ def bcast_peers(rank: int, size: int, root: int, nbytes: int) -> Sequence[int]:
     return chain_peers(rank, size, root) if is_chain_faster(size, nbytes) else tree_peers(rank, size, root)
 
 
-def bcast(stage: Stage, array: Array, root: int) -> None:
+def bcast(context: Context, array: Array, root: int) -> None:
     """Fill every rank's array with the root's."""
-    if is_chain_faster(stage.size, array.nbytes):
-        chain_bcast(stage, array, root)
+    if is_chain_faster(context.size, array.nbytes):
+        chain_bcast(context, array, root)
         return
-    place = (stage.rank - root) % stage.size
+    place = (context.rank - root) % context.size
     above = parent(place)
     if above is not None:
-        stage.receive((above + root) % stage.size, array)
-    for child in reversed(children(place, stage.size)):  # the largest subtree first, it has the longest way
-        stage.send((child + root) % stage.size, array)
-    stage.flush()
+        context.receive((above + root) % context.size, array)
+    for child in reversed(children(place, context.size)):  # the largest subtree first, it has the longest way
+        context.send((child + root) % context.size, array)
+    context.flush()
 
 
 def gather_peers(rank: int, size: int, root: int, share_bytes: int) -> Sequence[int]:
@@ -50,70 +50,70 @@ def gather_peers(rank: int, size: int, root: int, share_bytes: int) -> Sequence[
     return tree_peers(rank, size, root)
 
 
-def gather(stage: Stage, array: Array, whole: Array | None, root: int) -> None:
+def gather(context: Context, array: Array, whole: Array | None, root: int) -> None:
     """Fill the root's `whole` (None elsewhere) with every rank's array, in rank order."""
     if array.nbytes >= LARGE_BYTES:
-        gatherv(stage, array, None if whole is None else shares(whole, stage.size), root)
+        gatherv(context, array, None if whole is None else shares(whole, context.size), root)
     elif whole is None:
-        _gather_below(stage, array, root)
+        _gather_below(context, array, root)
     else:
-        _gather_at_root(stage, array, whole)
+        _gather_at_root(context, array, whole)
 
 
-def _gather_at_root(stage: Stage, array: Array, whole: Array) -> None:
-    rank, size, count = stage.rank, stage.size, array.size
+def _gather_at_root(context: Context, array: Array, whole: Array) -> None:
+    rank, size, count = context.rank, context.size, array.size
     whole[rank * count : (rank + 1) * count] = array
     for child in children(0, size):
         first, ranks = (rank + child) % size, span(child, size)
         if first + ranks <= size:
-            stage.receive(first, whole[first * count : (first + ranks) * count])
+            context.receive(first, whole[first * count : (first + ranks) * count])
         else:  # this subtree goes on at rank 0
             both = np.empty(ranks * count, array.dtype)
-            stage.receive(first, both)
+            context.receive(first, both)
             upper = (size - first) * count
             whole[first * count :], whole[: both.size - upper] = both[:upper], both[upper:]
 
 
-def _gather_below(stage: Stage, array: Array, root: int) -> None:
-    place = (stage.rank - root) % stage.size
+def _gather_below(context: Context, array: Array, root: int) -> None:
+    place = (context.rank - root) % context.size
     above = parent(place)
     assert above is not None  # noqa: S101 - only the root has none
     count, collected = array.size, array
-    below = children(place, stage.size)
+    below = children(place, context.size)
     if below:
-        collected = np.empty(count * span(place, stage.size), array.dtype)
+        collected = np.empty(count * span(place, context.size), array.dtype)
         collected[:count] = array
     for child in below:
         start = (child - place) * count
-        end = start + span(child, stage.size) * count
-        stage.receive((child + root) % stage.size, collected[start:end])
-    stage.send((above + root) % stage.size, collected)
-    stage.flush()
+        end = start + span(child, context.size) * count
+        context.receive((child + root) % context.size, collected[start:end])
+    context.send((above + root) % context.size, collected)
+    context.flush()
 
 
-def scatter(stage: Stage, whole: Array | None, share: Array, root: int) -> None:
+def scatter(context: Context, whole: Array | None, share: Array, root: int) -> None:
     """Fill every rank's share with its part of the root's array (None elsewhere)."""
     if share.nbytes >= LARGE_BYTES:
-        scatterv(stage, None if whole is None else shares(whole, stage.size), share, root)
+        scatterv(context, None if whole is None else shares(whole, context.size), share, root)
         return
-    place = (stage.rank - root) % stage.size
+    place = (context.rank - root) % context.size
     count = share.size
     above = parent(place)
-    below = children(place, stage.size)
+    below = children(place, context.size)
     if whole is not None:
         held = np.roll(whole, -root * count) if root else whole
     elif below:
-        held = np.empty(count * span(place, stage.size), share.dtype)
+        held = np.empty(count * span(place, context.size), share.dtype)
     else:
         held = share
     if above is not None:
-        stage.receive((above + root) % stage.size, held)
+        context.receive((above + root) % context.size, held)
     for child in reversed(below):
         start = (child - place) * count
-        end = start + span(child, stage.size) * count
-        stage.send((child + root) % stage.size, held[start:end])
+        end = start + span(child, context.size) * count
+        context.send((child + root) % context.size, held[start:end])
     share[...] = held[:count]
-    stage.flush()
+    context.flush()
 
 
 def allgather_peers(rank: int, size: int, share_bytes: int) -> Sequence[int]:
@@ -121,37 +121,40 @@ def allgather_peers(rank: int, size: int, share_bytes: int) -> Sequence[int]:
     return ring_peers(rank, size) if share_bytes >= LARGE_BYTES else dissemination_peers(rank, size)
 
 
-def allgather(stage: Stage, whole: Array) -> None:
+def allgather(context: Context, whole: Array) -> None:
     """Complete `whole` on every rank; this rank's share is already in its place.
 
     Small shares: Bruck et al., Efficient algorithms for all-to-all communications (1997): what is known
     doubles every round.
     """
-    parts = shares(whole, stage.size)
-    rank, size, count = stage.rank, stage.size, parts[0].size
+    parts = shares(whole, context.size)
+    rank, size, count = context.rank, context.size, parts[0].size
     if parts[0].nbytes >= LARGE_BYTES:
-        ring_allgather(stage, parts)
+        ring_allgather(context, parts)
         return
     held = np.empty_like(whole)
     held[:count] = parts[rank]
     for distance in powers(size):
         blocks = min(distance, size - distance)
-        stage.send((rank - distance) % size, held[: blocks * count])
-        stage.receive((rank + distance) % size, held[distance * count : (distance + blocks) * count])
-        stage.flush()
+        context.send((rank - distance) % size, held[: blocks * count])
+        context.receive((rank + distance) % size, held[distance * count : (distance + blocks) * count])
+        context.flush()
     after = (size - rank) * count  # the ranks from this one to the last come first
     whole[rank * count :], whole[: rank * count] = held[:after], held[after:]
 
 
-def alltoall(stage: Stage, outgoing: Array, incoming: Array) -> None:
+def alltoall(context: Context, outgoing: Array, incoming: Array) -> None:
     """Send share j of `outgoing` to rank j, and fill share i of `incoming` with what rank i sends."""
-    out, into = shares(outgoing, stage.size), shares(incoming, stage.size)
-    into[stage.rank][...] = out[stage.rank]
-    for distance in range(1, stage.size):
-        following, preceding = (stage.rank + distance) % stage.size, (stage.rank - distance) % stage.size
-        stage.send(following, out[following])
-        stage.receive(preceding, into[preceding])
-        stage.flush()
+    out, into = shares(outgoing, context.size), shares(incoming, context.size)
+    into[context.rank][...] = out[context.rank]
+    for distance in range(1, context.size):
+        following, preceding = (
+            (context.rank + distance) % context.size,
+            (context.rank - distance) % context.size,
+        )
+        context.send(following, out[following])
+        context.receive(preceding, into[preceding])
+        context.flush()
 
 
 def shares(whole: Array, size: int) -> list[Array]:
@@ -160,9 +163,9 @@ def shares(whole: Array, size: int) -> list[Array]:
     return [whole[rank * count : (rank + 1) * count] for rank in range(size)]
 
 
-def barrier(stage: Stage, steps: Sequence[Step]) -> None:
+def barrier(context: Context, steps: Sequence[Step]) -> None:
     """Wait until every rank is here; `steps` are this rank's `barrier_steps`."""
-    follow(stage, steps, np.empty(0, np.uint8), lambda *_: None)
+    run_schedule(context, steps, np.empty(0, np.uint8), lambda *_: None)
 
 
 @functools.cache

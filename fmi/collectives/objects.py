@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 
-from fmi.collectives._context import Stage
+from fmi.collectives._context import Context
 from fmi.collectives._topology import children, parent, span
 
 Blob = memoryview
@@ -42,78 +42,81 @@ def _layout(lengths: list[int]) -> list[tuple[int, int]]:
     return places
 
 
-def bcast(stage: Stage, blob: Blob, root: int) -> Blob:
+def bcast(context: Context, blob: Blob, root: int) -> Blob:
     """The root's blob, on every rank; what the others pass is ignored."""
-    place = (stage.rank - root) % stage.size
+    place = (context.rank - root) % context.size
     above = parent(place)
     if above is not None:
-        blob = stage.receive_blob((above + root) % stage.size)
-    for child in reversed(children(place, stage.size)):
-        stage.send_blob((child + root) % stage.size, blob)
-    stage.flush()
+        blob = context.receive_blob((above + root) % context.size)
+    for child in reversed(children(place, context.size)):
+        context.send_blob((child + root) % context.size, blob)
+    context.flush()
     return blob
 
 
-def gather(stage: Stage, blob: Blob, root: int) -> list[Blob] | None:
+def gather(context: Context, blob: Blob, root: int) -> list[Blob] | None:
     """Every rank's blob, in rank order, on the root; None elsewhere."""
-    place = (stage.rank - root) % stage.size
+    place = (context.rank - root) % context.size
     held = [blob]
-    for child in children(place, stage.size):
-        held += unpack(stage.receive_blob((child + root) % stage.size))
+    for child in children(place, context.size):
+        held += unpack(context.receive_blob((child + root) % context.size))
     above = parent(place)
     if above is None:
-        return held[stage.size - root :] + held[: stage.size - root]
-    stage.send_blob((above + root) % stage.size, pack(held))
-    stage.flush()
+        return held[context.size - root :] + held[: context.size - root]
+    context.send_blob((above + root) % context.size, pack(held))
+    context.flush()
     return None
 
 
-def reduce(stage: Stage, blob: Blob, root: int, combine: Callable[[Blob, Blob], Blob]) -> Blob | None:
+def reduce(context: Context, blob: Blob, root: int, combine: Callable[[Blob, Blob], Blob]) -> Blob | None:
     """All ranks' blobs combined on the root; None elsewhere.
 
     A subtree holds the ranks right after its head, so combining the children in turn keeps the order of the
     ranks, beginning at the root.
     """
-    place = (stage.rank - root) % stage.size
-    for child in children(place, stage.size):
-        blob = combine(blob, stage.receive_blob((child + root) % stage.size))
+    place = (context.rank - root) % context.size
+    for child in children(place, context.size):
+        blob = combine(blob, context.receive_blob((child + root) % context.size))
     above = parent(place)
     if above is None:
         return blob
-    stage.send_blob((above + root) % stage.size, blob)
-    stage.flush()
+    context.send_blob((above + root) % context.size, blob)
+    context.flush()
     return None
 
 
-def scatter(stage: Stage, blobs: Sequence[Blob] | None, root: int) -> Blob:
+def scatter(context: Context, blobs: Sequence[Blob] | None, root: int) -> Blob:
     """This rank's one of the root's blobs (None elsewhere)."""
-    place = (stage.rank - root) % stage.size
+    place = (context.rank - root) % context.size
     above = parent(place)
     if above is None:
         assert blobs is not None  # noqa: S101 - the root has them
         held = [*blobs[root:], *blobs[:root]]
     else:
-        held = unpack(stage.receive_blob((above + root) % stage.size))
-    for child in reversed(children(place, stage.size)):
+        held = unpack(context.receive_blob((above + root) % context.size))
+    for child in reversed(children(place, context.size)):
         start = child - place
-        branch = pack(held[start : start + span(child, stage.size)])
-        stage.send_blob((child + root) % stage.size, branch)
-    stage.flush()
+        branch = pack(held[start : start + span(child, context.size)])
+        context.send_blob((child + root) % context.size, branch)
+    context.flush()
     return held[0]
 
 
-def allgather(stage: Stage, blob: Blob) -> list[Blob]:
+def allgather(context: Context, blob: Blob) -> list[Blob]:
     """Every rank's blob, in rank order, on every rank."""
-    everything = gather(stage, blob, 0)
-    return unpack(bcast(stage, memoryview(b"") if everything is None else pack(everything), 0))
+    everything = gather(context, blob, 0)
+    return unpack(bcast(context, memoryview(b"") if everything is None else pack(everything), 0))
 
 
-def alltoall(stage: Stage, blobs: Sequence[Blob]) -> list[Blob]:
+def alltoall(context: Context, blobs: Sequence[Blob]) -> list[Blob]:
     """What every rank has for this one, in rank order."""
     received = list(blobs)
-    for distance in range(1, stage.size):
-        following, preceding = (stage.rank + distance) % stage.size, (stage.rank - distance) % stage.size
-        stage.send_blob(following, blobs[following])
-        received[preceding] = stage.receive_blob(preceding)
-        stage.flush()
+    for distance in range(1, context.size):
+        following, preceding = (
+            (context.rank + distance) % context.size,
+            (context.rank - distance) % context.size,
+        )
+        context.send_blob(following, blobs[following])
+        received[preceding] = context.receive_blob(preceding)
+        context.flush()
     return received

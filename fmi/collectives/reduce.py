@@ -13,7 +13,7 @@ import numpy as np
 from fmi._datatypes import Array
 from fmi._ops import Combine, func
 from fmi.collectives._chain import chain_peers, chain_reduce, is_chain_faster
-from fmi.collectives._context import Stage
+from fmi.collectives._context import Context
 from fmi.collectives._topology import children, parent, tree_peers
 from fmi.collectives.moves import gather, gather_peers, shares
 
@@ -34,22 +34,22 @@ def reduce_peers(rank: int, size: int, root: int, nbytes: int, function: func) -
 
 
 def reduce(
-    stage: Stage, array: Array, total: Array | None, root: int, *, function: func, combine: Combine
+    context: Context, array: Array, total: Array | None, root: int, *, function: func, combine: Combine
 ) -> None:
     """Fill the root's total (None elsewhere) with every rank's array combined.
 
     In rank order unless the function is commutative. The array and the total may be the same.
     """
     if not function.associative:
-        _gather_and_fold(stage, array, total, root, combine)
-    elif _goes_along_chain(stage.size, array.nbytes, function):
-        chain_reduce(stage, array, total, root, combine)
+        _gather_and_fold(context, array, total, root, combine)
+    elif _goes_along_chain(context.size, array.nbytes, function):
+        chain_reduce(context, array, total, root, combine)
     elif function.commutative:
-        _tree_reduce(stage, array, total, root, combine)
+        _tree_reduce(context, array, total, root, combine)
     elif root == 0:
-        _tree_reduce(stage, array, total, 0, combine)
+        _tree_reduce(context, array, total, 0, combine)
     else:
-        _reduce_elsewhere(stage, array, total, root, combine)
+        _reduce_elsewhere(context, array, total, root, combine)
 
 
 def _goes_along_chain(size: int, nbytes: int, function: func) -> bool:
@@ -58,45 +58,49 @@ def _goes_along_chain(size: int, nbytes: int, function: func) -> bool:
     return function.elementwise and pays
 
 
-def _gather_and_fold(stage: Stage, array: Array, total: Array | None, root: int, combine: Combine) -> None:
+def _gather_and_fold(
+    context: Context, array: Array, total: Array | None, root: int, combine: Combine
+) -> None:
     """Strictly left to right."""
     if total is None:
-        gather(stage, array, None, root)
+        gather(context, array, None, root)
         return
-    everything = np.empty(array.size * stage.size, array.dtype)
-    gather(stage, array, everything, root)
-    first, *others = shares(everything, stage.size)
+    everything = np.empty(array.size * context.size, array.dtype)
+    gather(context, array, everything, root)
+    first, *others = shares(everything, context.size)
     total[...] = first
     for other in others:
         combine(total, other, total)
 
 
-def _reduce_elsewhere(stage: Stage, array: Array, total: Array | None, root: int, combine: Combine) -> None:
+def _reduce_elsewhere(
+    context: Context, array: Array, total: Array | None, root: int, combine: Combine
+) -> None:
     """The tree that keeps rank order has rank 0 for its root, which passes the result on."""
-    if stage.rank == 0:
+    if context.rank == 0:
         result = np.empty_like(array)
-        _tree_reduce(stage, array, result, 0, combine)
-        stage.send(root, result)
-        stage.flush()
+        _tree_reduce(context, array, result, 0, combine)
+        context.send(root, result)
+        context.flush()
         return
-    _tree_reduce(stage, array, None, 0, combine)
+    _tree_reduce(context, array, None, 0, combine)
     if total is not None:
-        stage.receive(0, total)
+        context.receive(0, total)
 
 
-def _tree_reduce(stage: Stage, array: Array, total: Array | None, root: int, combine: Combine) -> None:
+def _tree_reduce(context: Context, array: Array, total: Array | None, root: int, combine: Combine) -> None:
     """A rank's subtree holds the ranks right after it, so combining the children in turn keeps the order."""
-    place = (stage.rank - root) % stage.size
-    below = children(place, stage.size)
+    place = (context.rank - root) % context.size
+    below = children(place, context.size)
     if total is None:
         total = array.copy() if below else array
     else:
         total[...] = array
     received = np.empty_like(total) if below else total
     for child in below:
-        stage.receive((child + root) % stage.size, received)
+        context.receive((child + root) % context.size, received)
         combine(total, received, total)
     above = parent(place)
     if above is not None:
-        stage.send((above + root) % stage.size, total)
-        stage.flush()
+        context.send((above + root) % context.size, total)
+        context.flush()

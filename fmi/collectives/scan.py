@@ -8,9 +8,9 @@ import numpy as np
 
 from fmi._datatypes import Array
 from fmi._ops import Combine, func
-from fmi.collectives._context import Stage
+from fmi.collectives._context import Context
 from fmi.collectives._topology import powers
-from fmi.collectives.schedule import follow, peers_of, scan_steps
+from fmi.collectives.schedule import peers_of, run_schedule, scan_steps
 
 
 def scan_peers(rank: int, size: int, function: func) -> Sequence[int]:
@@ -26,31 +26,31 @@ def exscan_peers(rank: int, size: int, function: func) -> Sequence[int]:
     return [other for d in distances for other in (rank - d, rank + d) if 0 <= other < size]
 
 
-def scan(stage: Stage, total: Array, function: func, combine: Combine) -> None:
+def scan(context: Context, total: Array, function: func, combine: Combine) -> None:
     """Replace the array by those of rank 0 to this rank combined, in rank order."""
     received = np.empty_like(total)
     if not function.associative:
-        _pass_along(stage, total, received, combine)
+        _pass_along(context, total, received, combine)
         return
     if _goes_by_tree(function):
-        follow(stage, scan_steps(stage.rank, stage.size), total, combine)
+        run_schedule(context, scan_steps(context.rank, context.size), total, combine)
         return
-    for distance in powers(stage.size):
-        if _shift(stage, distance, total, received):
+    for distance in powers(context.size):
+        if _shift(context, distance, total, received):
             combine(received, total, total)
 
 
-def exscan(stage: Stage, array: Array, total: Array, function: func, combine: Combine) -> None:
+def exscan(context: Context, array: Array, total: Array, function: func, combine: Combine) -> None:
     """Fill the total with the arrays of all ranks before this one combined; rank 0's is left alone."""
     through, received = array.copy(), np.empty_like(array)
     if not function.associative:
-        _pass_along(stage, through, received, combine)
-        if stage.rank > 0:
+        _pass_along(context, through, received, combine)
+        if context.rank > 0:
             total[...] = received
         return
     filled = False
-    for distance in powers(stage.size):
-        if not _shift(stage, distance, through, received):
+    for distance in powers(context.size):
+        if not _shift(context, distance, through, received):
             continue
         combine(received, through, through)
         if filled:
@@ -65,21 +65,21 @@ def _goes_by_tree(function: func) -> bool:
     return function.associative and not function.elementwise
 
 
-def _shift(stage: Stage, distance: int, total: Array, received: Array) -> bool:
+def _shift(context: Context, distance: int, total: Array, received: Array) -> bool:
     """Send the total that many ranks up, and receive what comes from below, if there are such ranks."""
-    if stage.rank + distance < stage.size:
-        stage.send(stage.rank + distance, total)
-    if stage.rank >= distance:
-        stage.receive(stage.rank - distance, received)
-    stage.flush()
-    return stage.rank >= distance
+    if context.rank + distance < context.size:
+        context.send(context.rank + distance, total)
+    if context.rank >= distance:
+        context.receive(context.rank - distance, received)
+    context.flush()
+    return context.rank >= distance
 
 
-def _pass_along(stage: Stage, total: Array, received: Array, combine: Combine) -> None:
+def _pass_along(context: Context, total: Array, received: Array, combine: Combine) -> None:
     """From rank to rank: take the result so far, add this rank's, pass it on."""
-    if stage.rank > 0:
-        stage.receive(stage.rank - 1, received)
+    if context.rank > 0:
+        context.receive(context.rank - 1, received)
         combine(received, total, total)
-    if stage.rank + 1 < stage.size:
-        stage.send(stage.rank + 1, total)
-        stage.flush()
+    if context.rank + 1 < context.size:
+        context.send(context.rank + 1, total)
+        context.flush()

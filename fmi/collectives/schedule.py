@@ -1,7 +1,7 @@
 """Collective calls as steps: what a rank sends and receives, one after the other.
 
 Every rank follows its own list, which depends only on what all ranks know. A call whose messages are small
-goes this way whichever way it is carried out: `follow` does it over any channel,
+goes this way whichever way it is carried out: `run_schedule` does it over any channel,
 `fmi.channels.direct._persistent_steps` faster over connections.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from fmi._datatypes import Array
 from fmi._ops import Combine
-from fmi.collectives._context import Stage
+from fmi.collectives._context import Context
 from fmi.collectives._topology import children, parent, powers
 
 # Up to here one rank that hears from all and answers all is done sooner than a tree, whose inner ranks have
@@ -40,24 +40,24 @@ class Step(NamedTuple):
     peer: int
 
 
-Steps = tuple[Step, ...]
+Schedule = tuple[Step, ...]
 
 
-def follow(stage: Stage, steps: Sequence[Step], held: Array, combine: Combine) -> None:
+def run_schedule(context: Context, steps: Sequence[Step], held: Array, combine: Combine) -> None:
     """Carry out the steps; `held` is what this rank begins with, and what it ends with."""
     received = np.empty_like(held)
     for act, peer in steps:
         if act is Act.SEND:
-            stage.send(peer, held)
+            context.send(peer, held)
         elif act is Act.TAKE:
-            stage.flush()
-            stage.receive(peer, held)
+            context.flush()
+            context.receive(peer, held)
         else:
-            stage.receive(peer, received)
-            stage.flush()
+            context.receive(peer, received)
+            context.flush()
             left, right = (received, held) if act is Act.AFTER else (held, received)
             combine(left, right, held)
-    stage.flush()
+    context.flush()
 
 
 def peers_of(steps: Sequence[Step]) -> tuple[int, ...]:
@@ -65,18 +65,18 @@ def peers_of(steps: Sequence[Step]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(peer for _, peer in steps))
 
 
-def barrier_steps(rank: int, size: int, crowded: bool) -> Steps:
+def barrier_steps(rank: int, size: int, oversubscribed: bool) -> Schedule:
     """Nobody is through before everybody has begun."""
-    return by_root(rank, size) if crowded else dissemination(rank, size)
+    return by_root(rank, size) if oversubscribed else dissemination(rank, size)
 
 
-def allreduce_steps(rank: int, size: int, crowded: bool) -> Steps:
+def allreduce_steps(rank: int, size: int, oversubscribed: bool) -> Schedule:
     """Everybody gets the same, combined in rank order."""
-    return by_root(rank, size) if crowded else doubling(rank, size)
+    return by_root(rank, size) if oversubscribed else doubling(rank, size)
 
 
 @functools.cache
-def dissemination(rank: int, size: int) -> Steps:
+def dissemination(rank: int, size: int) -> Schedule:
     """After round k each rank has heard, directly or not, of 2^k others."""
     steps = []
     for distance in powers(size):
@@ -86,7 +86,7 @@ def dissemination(rank: int, size: int) -> Steps:
 
 
 @functools.cache
-def doubling(rank: int, size: int) -> Steps:
+def doubling(rank: int, size: int) -> Schedule:
     """Recursive doubling. A group is always a run of neighbouring ranks, so the order is kept.
 
     In a world that is no power of two the first ranks work in pairs, an even one and the next one, which
@@ -108,7 +108,7 @@ def doubling(rank: int, size: int) -> Steps:
 
 
 @functools.cache
-def scan_steps(rank: int, size: int) -> Steps:
+def scan_steps(rank: int, size: int) -> Schedule:
     """Up a tree and down again: each rank ends with what ranks 0 to itself hold, combined in order."""
     steps = []
     for distance in powers(size):
@@ -126,7 +126,7 @@ def scan_steps(rank: int, size: int) -> Steps:
 
 
 @functools.cache
-def by_root(rank: int, size: int) -> Steps:
+def by_root(rank: int, size: int) -> Schedule:
     """Rank 0 hears of all and tells all: the fewest messages, for ranks that have to take turns on a core."""
     if size <= STAR_RANKS:
         below, above = tuple(range(1, size)) if rank == 0 else (), 0 if rank else None

@@ -95,7 +95,7 @@ def _allreduce(n: int, p: int) -> Traffic:
 
     As ranks with cores of their own do it; others are on one machine, where there is nothing to choose.
     """
-    if n < large_bytes(p, crowded=False):
+    if n < large_bytes(p, oversubscribed=False):
         return _doubling(n, p)
     if p & (p - 1):
         return _add(_ring_reduce(n, p), _ring_gather(n, p))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fmi._datatypes import Array
-from fmi.collectives._context import Stage
+from fmi.collectives._context import Context
 from fmi.collectives._segments import exchange
 
 
@@ -27,42 +27,42 @@ def exchange_peers(rank: int, size: int) -> list[int]:
     return [other for other in range(size) if other != rank]
 
 
-def gatherv(stage: Stage, array: Array, parts: Sequence[Array] | None, root: int) -> None:
+def gatherv(context: Context, array: Array, parts: Sequence[Array] | None, root: int) -> None:
     """Fill the root's parts (None elsewhere) with the ranks' arrays."""
     if parts is None:
-        stage.send(root, array)
-        stage.flush()
+        context.send(root, array)
+        context.flush()
         return
     for other, part in enumerate(parts):
         if other != root:
-            stage.prepare(other, part)
+            context.prepare(other, part)
     parts[root][...] = array
-    for distance in range(1, stage.size):
-        other = (root + distance) % stage.size
-        stage.receive(other, parts[other])
+    for distance in range(1, context.size):
+        other = (root + distance) % context.size
+        context.receive(other, parts[other])
 
 
-def scatterv(stage: Stage, parts: Sequence[Array] | None, share: Array, root: int) -> None:
+def scatterv(context: Context, parts: Sequence[Array] | None, share: Array, root: int) -> None:
     """Fill every rank's share with its part of the root's (None elsewhere)."""
     if parts is None:
-        stage.receive(root, share)
+        context.receive(root, share)
         return
-    for distance in range(1, stage.size):
-        other = (root + distance) % stage.size
-        stage.send(other, parts[other])
+    for distance in range(1, context.size):
+        other = (root + distance) % context.size
+        context.send(other, parts[other])
     share[...] = parts[root]
-    stage.flush()
+    context.flush()
 
 
-def ring_allgather(stage: Stage, parts: Sequence[Array]) -> None:
+def ring_allgather(context: Context, parts: Sequence[Array]) -> None:
     """Complete the parts on every rank, this rank's being there; every part goes around the ring once."""
-    rank, size = stage.rank, stage.size
+    rank, size = context.rank, context.size
     for step in range(size - 1):
         exchange(
-            stage,
+            context,
             (rank + 1) % size,
             parts[(rank - step) % size],
             (rank - 1) % size,
             parts[(rank - step - 1) % size],
         )
-    stage.flush()
+    context.flush()

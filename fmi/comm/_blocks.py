@@ -24,7 +24,7 @@ def check_counts(counts: Counts, size: int, name: str = "counts") -> list[int]:
     return numbers
 
 
-def portions(flat: Array, counts: Counts | None, displs: Counts | None, size: int, name: str) -> list[Array]:
+def blocks(flat: Array, counts: Counts | None, displs: Counts | None, size: int, name: str) -> list[Array]:
     """Every rank's share of a flat array.
 
     Args:

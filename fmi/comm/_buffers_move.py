@@ -7,7 +7,7 @@ from fmi._dtype_codes import dtype_code
 from fmi.collectives import moves as collectives
 from fmi.collectives import vector as shares
 from fmi.comm._arrays import IN_PLACE, Buffer, Incoming, InPlace, apart, of_size, outgoing, same_type
-from fmi.comm._blocks import Counts, check_counts, portions
+from fmi.comm._blocks import Counts, blocks, check_counts
 from fmi.comm._session import Session
 from fmi.protocol.frames import Operation
 
@@ -26,9 +26,9 @@ class ArrayMoves(Session):
         self._check_rank(root, "root")
         target = None if self.rank == root else Incoming(buf, "buf")
         array = outgoing(buf, "buf") if target is None else target.flat
-        stage = self._stage(Operation.BCAST, dtype_code(array.dtype), array.size, root=root)
+        context = self._context(Operation.BCAST, dtype_code(array.dtype), array.size, root=root)
         peers = collectives.bcast_peers(self.rank, self.world_size, root, array.nbytes)
-        self._run(Operation.BCAST, peers, lambda: collectives.bcast(stage, array, root))
+        self._run(Operation.BCAST, peers, lambda: collectives.bcast(context, array, root))
         if target:
             target.settle()
 
@@ -41,9 +41,9 @@ class ArrayMoves(Session):
         target = self._target_at(root, recvbuf)
         array = outgoing(sendbuf, "sendbuf") if target is None else self._own_share(sendbuf, target)
         whole = target.flat if target else None
-        stage = self._stage(Operation.GATHER, dtype_code(array.dtype), array.size, root=root)
+        context = self._context(Operation.GATHER, dtype_code(array.dtype), array.size, root=root)
         peers = collectives.gather_peers(self.rank, self.world_size, root, array.nbytes)
-        self._run(Operation.GATHER, peers, lambda: collectives.gather(stage, array, whole, root))
+        self._run(Operation.GATHER, peers, lambda: collectives.gather(context, array, whole, root))
         if target:
             target.settle()
 
@@ -62,16 +62,16 @@ class ArrayMoves(Session):
         """
         self._check_rank(root, "root")
         target = self._target_at(root, recvbuf)
-        parts = portions(target.load(), counts, displs, self.world_size, "recvbuf") if target else None
+        parts = blocks(target.load(), counts, displs, self.world_size, "recvbuf") if target else None
         own = parts[root] if parts and sendbuf is IN_PLACE else outgoing(sendbuf, "sendbuf")
         if target and parts:
             same_type(own, target.flat)
             own = of_size(apart(own, target.flat), parts[root].size, "sendbuf")
         elif counts is not None:
             of_size(own, check_counts(counts, self.world_size)[self.rank], "sendbuf")
-        stage = self._stage(Operation.GATHERV, dtype_code(own.dtype), root=root)
+        context = self._context(Operation.GATHERV, dtype_code(own.dtype), root=root)
         peers = shares.star_peers(self.rank, self.world_size, root)
-        self._run(Operation.GATHERV, peers, lambda: shares.gatherv(stage, own, parts, root))
+        self._run(Operation.GATHERV, peers, lambda: shares.gatherv(context, own, parts, root))
         if target:
             target.settle()
 
@@ -94,9 +94,9 @@ class ArrayMoves(Session):
             of_size(whole, share.size * self.world_size, "sendbuf")
             whole = apart(whole, share)
         elements = share.size * self.world_size
-        stage = self._stage(Operation.SCATTER, dtype_code(share.dtype), elements, root=root)
+        context = self._context(Operation.SCATTER, dtype_code(share.dtype), elements, root=root)
         peers = collectives.gather_peers(self.rank, self.world_size, root, share.nbytes)
-        self._run(Operation.SCATTER, peers, lambda: collectives.scatter(stage, whole, share, root))
+        self._run(Operation.SCATTER, peers, lambda: collectives.scatter(context, whole, share, root))
         if target:
             target.settle()
 
@@ -111,7 +111,7 @@ class ArrayMoves(Session):
         """As Scatter, with shares of `counts[rank]` elements from `displs[rank]` on; see Gatherv."""
         self._check_rank(root, "root")
         whole = outgoing(sendbuf, "sendbuf") if self.rank == root else None  # type: ignore[arg-type]
-        parts = None if whole is None else portions(whole, counts, displs, self.world_size, "sendbuf")
+        parts = None if whole is None else blocks(whole, counts, displs, self.world_size, "sendbuf")
         if parts and recvbuf is IN_PLACE:
             target, share = None, parts[root].copy()
         else:
@@ -123,9 +123,9 @@ class ArrayMoves(Session):
             parts = [apart(part, share) for part in parts]
         elif counts is not None:
             of_size(share, check_counts(counts, self.world_size)[self.rank], "recvbuf")
-        stage = self._stage(Operation.SCATTERV, dtype_code(share.dtype), root=root)
+        context = self._context(Operation.SCATTERV, dtype_code(share.dtype), root=root)
         peers = shares.star_peers(self.rank, self.world_size, root)
-        self._run(Operation.SCATTERV, peers, lambda: shares.scatterv(stage, parts, share, root))
+        self._run(Operation.SCATTERV, peers, lambda: shares.scatterv(context, parts, share, root))
         if target:
             target.settle()
 
@@ -137,9 +137,9 @@ class ArrayMoves(Session):
         target = Incoming(recvbuf, "recvbuf")
         share = self._own_share(sendbuf, target)
         self._share_of(target.flat, "recvbuf")[...] = share
-        stage = self._stage(Operation.ALLGATHER, dtype_code(share.dtype), share.size)
+        context = self._context(Operation.ALLGATHER, dtype_code(share.dtype), share.size)
         peers = collectives.allgather_peers(self.rank, self.world_size, share.nbytes)
-        self._run(Operation.ALLGATHER, peers, lambda: collectives.allgather(stage, target.flat))
+        self._run(Operation.ALLGATHER, peers, lambda: collectives.allgather(context, target.flat))
         target.settle()
 
     def Allgatherv(  # noqa: N802
@@ -154,15 +154,15 @@ class ArrayMoves(Session):
         Every rank has to pass the same counts.
         """
         target = Incoming(recvbuf, "recvbuf")
-        parts = portions(target.load(), counts, displs, self.world_size, "recvbuf")
+        parts = blocks(target.load(), counts, displs, self.world_size, "recvbuf")
         if sendbuf is not IN_PLACE:
             own = outgoing(sendbuf, "sendbuf")
             same_type(own, target.flat)
             parts[self.rank][...] = of_size(own, parts[self.rank].size, "sendbuf")
         total = sum(part.size for part in parts)
-        stage = self._stage(Operation.ALLGATHERV, dtype_code(target.flat.dtype), total)
+        context = self._context(Operation.ALLGATHERV, dtype_code(target.flat.dtype), total)
         peers = shares.ring_peers(self.rank, self.world_size)
-        self._run(Operation.ALLGATHERV, peers, lambda: shares.ring_allgather(stage, parts))
+        self._run(Operation.ALLGATHERV, peers, lambda: shares.ring_allgather(context, parts))
         target.settle()
 
     def Alltoall(self, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> None:  # noqa: N802
@@ -176,9 +176,9 @@ class ArrayMoves(Session):
         of_size(array, target.flat.size, "sendbuf")
         self._share_of(array, "sendbuf")
         array = apart(array, target.flat)
-        stage = self._stage(Operation.ALLTOALL, dtype_code(array.dtype), array.size)
+        context = self._context(Operation.ALLTOALL, dtype_code(array.dtype), array.size)
         peers = shares.exchange_peers(self.rank, self.world_size)
-        self._run(Operation.ALLTOALL, peers, lambda: collectives.alltoall(stage, array, target.flat))
+        self._run(Operation.ALLTOALL, peers, lambda: collectives.alltoall(context, array, target.flat))
         target.settle()
 
     def _target_at(self, root: int, recvbuf: Buffer | None) -> Incoming | None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from fmi._datatypes import Array, Form
 from fmi._dtype_codes import dtype_code
-from fmi.channels.direct._persistent_steps import KnownReceive, KnownSend
+from fmi.channels.direct._persistent_steps import PersistentReceive, PersistentSend
 from fmi.collectives._context import as_bytes
 from fmi.comm._arrays import Buffer, Incoming, apart, outgoing
 from fmi.comm._messages import Messages
@@ -27,21 +27,21 @@ class ArrayMessages(Messages):
         if type(buf) is np.ndarray and type(dest) is int:
             known = self._kinds.get(("to", dest, buf.dtype, buf.shape))
             if known is not None:
-                self._repeat(known, self._sent_to, dest, buf)
+                self._replay(known, self._sent_to, dest, buf)
                 return
         self._check_peer(dest, "dest")
         array = outgoing(buf, "buf")
         self._run(Operation.SEND, [dest], lambda: self._post(array, dest))
         if type(buf) is np.ndarray and array.size:
             kind, call = ("to", dest, buf.dtype, buf.shape), _call(array)
-            self._learn(kind, array.nbytes, lambda channel: KnownSend(channel, call, buf.shape, dest))
+            self._remember(kind, array.nbytes, lambda channel: PersistentSend(channel, call, buf.shape, dest))
 
     def Recv(self, buf: Buffer, source: int) -> None:  # noqa: N802
         """Fill an array with what that rank sends."""
         if type(buf) is np.ndarray and type(source) is int and buf.flags.writeable:
             known = self._kinds.get(("from", source, buf.dtype, buf.shape))
             if known is not None:
-                self._repeat(known, self._received_from, source, None, buf)
+                self._replay(known, self._received_from, source, None, buf)
                 return
         self._check_peer(source, "source")
         target = Incoming(buf, "buf")
@@ -49,7 +49,9 @@ class ArrayMessages(Messages):
         target.settle()
         if type(buf) is np.ndarray and target.flat.size:
             kind, call = ("from", source, buf.dtype, buf.shape), _call(target.flat)
-            self._learn(kind, buf.nbytes, lambda channel: KnownReceive(channel, call, buf.shape, source))
+            self._remember(
+                kind, buf.nbytes, lambda channel: PersistentReceive(channel, call, buf.shape, source)
+            )
 
     def Sendrecv(self, sendbuf: Buffer, dest: int, recvbuf: Buffer, source: int) -> None:  # noqa: N802
         """Send an array and fill another one, at once; either rank may be this one itself."""

@@ -11,9 +11,9 @@ from fmi._datatypes import Array
 from fmi._dtype_codes import dtype_code
 from fmi._ops import SUM, Combine, as_func, combiner, elementwise_combiner, func, op
 from fmi.channels.direct._large_frames import LargeFrames
-from fmi.channels.direct._persistent import Known
-from fmi.channels.direct._persistent_halving import KEPT_BYTES, HalvingCall
-from fmi.channels.direct._persistent_steps import StepsCall
+from fmi.channels.direct._persistent import PersistentCall
+from fmi.channels.direct._persistent_halving import KEPT_BYTES, PersistentHalving
+from fmi.channels.direct._persistent_steps import PersistentSteps
 from fmi.collectives import allreduce
 from fmi.collectives import reduce as reductions
 from fmi.collectives import scan as scans
@@ -32,15 +32,15 @@ from fmi.comm._arrays import (
     same_type,
     shape_of,
 )
-from fmi.comm._blocks import Counts, portions
-from fmi.comm._persistent import Repeats
+from fmi.comm._blocks import Counts, blocks
+from fmi.comm._persistent import PersistentCalls
 from fmi.protocol.frames import Call, Operation
 
 # Function, element type and shape: what repeated calls have in common.
 Kind = tuple[func, np.dtype[Any], tuple[int, ...]]
 
 
-class ArrayReductions(Repeats):
+class ArrayReductions(PersistentCalls):
     """Reduce, Allreduce, Reduce_scatter, Scan and Exscan, element by element.
 
     Every rank of the communicator makes the same call, with the same element type, size, root and `op`: one
@@ -68,13 +68,13 @@ class ArrayReductions(Repeats):
         function.check(array.dtype)
         combine = _combiner(function, array, target.shape if target else shape_of(sendbuf))
         total = target.flat if target else None
-        stage = self._stage(
+        context = self._context(
             Operation.REDUCE, dtype_code(array.dtype), array.size, root=root, function=function
         )
         peers = reductions.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
 
         def action() -> None:
-            reductions.reduce(stage, array, total, root, function=function, combine=combine)
+            reductions.reduce(context, array, total, root, function=function, combine=combine)
 
         self._run(Operation.REDUCE, peers, action)
         if target:
@@ -84,36 +84,36 @@ class ArrayReductions(Repeats):
         """Fill every rank's recvbuf with all ranks' sendbufs combined, with the same bits everywhere."""
         known = self._kinds.get(kind := _kind(sendbuf, recvbuf, op))
         if known is not None:
-            self._repeat(known, self._calls, 0, sendbuf, recvbuf)  # type: ignore[arg-type]  # see `_kind`
+            self._replay(known, self._calls, 0, sendbuf, recvbuf)  # type: ignore[arg-type]  # see `_kind`
             return
         function, target, array, combine = _operands(sendbuf, recvbuf, op)
         operand = None if sendbuf is IN_PLACE else apart(array, target.flat)
-        stage = self._stage(Operation.ALLREDUCE, dtype_code(array.dtype), array.size, function=function)
-        peers = allreduce.allreduce_peers(stage, array.nbytes, array.size, function)
+        context = self._context(Operation.ALLREDUCE, dtype_code(array.dtype), array.size, function=function)
+        peers = allreduce.allreduce_peers(context, array.nbytes, array.size, function)
         self._run(
             Operation.ALLREDUCE,
             peers,
-            lambda: allreduce.allreduce(stage, target.flat, function, combine, operand),
+            lambda: allreduce.allreduce(context, target.flat, function, combine, operand),
         )
         target.settle()
         if kind is not None and function.elementwise and array.size:
-            self._learn_allreduce(kind, stage.call, array, function, combine)
+            self._remember_allreduce(kind, context.call, array, function, combine)
 
-    def _learn_allreduce(
+    def _remember_allreduce(
         self, kind: Kind, call: Call, array: Array, function: func, combine: Combine
     ) -> None:
         rank, size = self.rank, self.world_size
         _, _, shape = kind
 
-        def make(channel: LargeFrames) -> Known | None:
-            if not allreduce.is_large(size, channel.crowded, array.nbytes, array.size, function):
-                steps = allreduce_steps(rank, size, channel.crowded)
-                return StepsCall(channel, call, shape, steps, combine)
+        def make(channel: LargeFrames) -> PersistentCall | None:
+            if not allreduce.is_large(size, channel.oversubscribed, array.nbytes, array.size, function):
+                steps = allreduce_steps(rank, size, channel.oversubscribed)
+                return PersistentSteps(channel, call, shape, steps, combine)
             if allreduce.goes_by_halving(size) and SEGMENT_BYTES % array.itemsize == 0:
-                return HalvingCall(channel, call, halving_rounds(rank, size, array.size), combine)
+                return PersistentHalving(channel, call, halving_rounds(rank, size, array.size), combine)
             return None
 
-        self._learn(kind, array.nbytes, make, KEPT_BYTES)
+        self._remember(kind, array.nbytes, make, KEPT_BYTES)
 
     def Reduce_scatter(  # noqa: N802
         self,
@@ -133,16 +133,18 @@ class ArrayReductions(Repeats):
         total = (target.load() if in_place else outgoing(sendbuf, "sendbuf")).copy()
         same_type(total, target.flat)
         function.check(total.dtype)
-        chunks = portions(total, recvcounts, None, self.world_size, "sendbuf")
+        chunks = blocks(total, recvcounts, None, self.world_size, "sendbuf")
         own = chunks[self.rank]
         result = target.flat[: own.size] if in_place else of_size(target.flat, own.size, "recvbuf")
         combine = _combiner(function, total, total.shape)
-        stage = self._stage(Operation.REDUCE_SCATTER, dtype_code(total.dtype), total.size, function=function)
-        peers = allreduce.reduce_scatter_peers(stage, total.nbytes, total.size, function)
+        context = self._context(
+            Operation.REDUCE_SCATTER, dtype_code(total.dtype), total.size, function=function
+        )
+        peers = allreduce.reduce_scatter_peers(context, total.nbytes, total.size, function)
         self._run(
             Operation.REDUCE_SCATTER,
             peers,
-            lambda: allreduce.reduce_scatter(stage, total, chunks, function, combine),
+            lambda: allreduce.reduce_scatter(context, total, chunks, function, combine),
         )
         result[...] = own
         target.settle()
@@ -151,20 +153,20 @@ class ArrayReductions(Repeats):
         """Fill recvbuf with the sendbufs of rank 0 to this rank combined, in rank order."""
         function, target, array, combine = _operands(sendbuf, recvbuf, op)
         target.flat[...] = array
-        stage = self._stage(Operation.SCAN, dtype_code(array.dtype), array.size, function=function)
+        context = self._context(Operation.SCAN, dtype_code(array.dtype), array.size, function=function)
         peers = scans.scan_peers(self.rank, self.world_size, function)
-        self._run(Operation.SCAN, peers, lambda: scans.scan(stage, target.flat, function, combine))
+        self._run(Operation.SCAN, peers, lambda: scans.scan(context, target.flat, function, combine))
         target.settle()
 
     def Exscan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
         """Fill recvbuf with the sendbufs of all ranks before this one combined; rank 0's stays as it is."""
         function, target, array, combine = _operands(sendbuf, recvbuf, op)
-        stage = self._stage(Operation.EXSCAN, dtype_code(array.dtype), array.size, function=function)
+        context = self._context(Operation.EXSCAN, dtype_code(array.dtype), array.size, function=function)
         peers = scans.exscan_peers(self.rank, self.world_size, function)
         self._run(
             Operation.EXSCAN,
             peers,
-            lambda: scans.exscan(stage, array, target.flat, function, combine),
+            lambda: scans.exscan(context, array, target.flat, function, combine),
         )
         if self.rank:
             target.settle()

@@ -9,19 +9,19 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from fmi._tasks import Wait
-from fmi.comm._persistent import Repeats
+from fmi.comm._persistent import PersistentCalls
 from fmi.comm._progress import Progress
 from fmi.comm._session import Session, as_abort, next_number
 from fmi.config import Config
 from fmi.errors import Timeout
 from fmi.protocol.frames import Call, Operation
-from fmi.protocol.transfer import Expected, Transfer
+from fmi.protocol.transfer import ReceiveTransfer, Transfer
 from fmi.transport.loopback import Loopback
 
 Begun = TypeVar("Begun", bound=Transfer)
 
 
-class Messages(Repeats):
+class Messages(PersistentCalls):
     """What the operations between two ranks are made of."""
 
     def __init__(self, rank: int, world_size: int, config: Config, name: str) -> None:
@@ -49,10 +49,10 @@ class Messages(Repeats):
 
         return self._begin("isend", action)
 
-    def _expect(self, peer: int, dtype: int, elements: int, into: memoryview | None) -> Expected:
+    def _expect(self, peer: int, dtype: int, elements: int, into: memoryview | None) -> ReceiveTransfer:
         """Start receiving as a request."""
 
-        def action() -> Expected:
+        def action() -> ReceiveTransfer:
             call = self._message_from(peer, dtype, elements)
             if peer == self.rank:
                 return self._loopback.expect(call, into)

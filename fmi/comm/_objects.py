@@ -13,7 +13,7 @@ from fmi._ops import func
 from fmi.collectives import _topology as trees
 from fmi.collectives import objects as blobs
 from fmi.collectives import vector as shares
-from fmi.collectives._context import Stage
+from fmi.collectives._context import Context
 from fmi.comm._messages import Messages
 from fmi.comm._requests import Request
 from fmi.protocol.frames import Operation
@@ -49,16 +49,18 @@ class ObjectCalls(Messages):
     def allgather(self, obj: object) -> list[Value]:
         """The list of all ranks' objects, in rank order, on every rank."""
         blob = encode(obj)
-        stage = self._stage(Operation.ALLGATHER, OBJECT)
-        everything = self._run(Operation.ALLGATHER, self._tree_peers(0), lambda: blobs.allgather(stage, blob))
+        context = self._context(Operation.ALLGATHER, OBJECT)
+        everything = self._run(
+            Operation.ALLGATHER, self._tree_peers(0), lambda: blobs.allgather(context, blob)
+        )
         return [decode(each) for each in everything]
 
     def alltoall(self, objs: Sequence[object]) -> list[Value]:
         """Send object j of the list to rank j; the list of what all ranks sent this one, in rank order."""
         outgoing = self._one_each(objs)
-        stage = self._stage(Operation.ALLTOALL, OBJECT)
+        context = self._context(Operation.ALLTOALL, OBJECT)
         peers = shares.exchange_peers(self.rank, self.world_size)
-        received = self._run(Operation.ALLTOALL, peers, lambda: blobs.alltoall(stage, outgoing))
+        received = self._run(Operation.ALLTOALL, peers, lambda: blobs.alltoall(context, outgoing))
         return [decode(each) for each in received]
 
     def _send_object(self, obj: object, dest: int) -> None:
@@ -71,33 +73,35 @@ class ObjectCalls(Messages):
     def _bcast_object(self, obj: object, root: int) -> Value:
         mine = self.rank == root
         blob = encode(obj) if mine else memoryview(b"")
-        stage = self._stage(Operation.BCAST, OBJECT, root=root)
-        received = self._run(Operation.BCAST, self._tree_peers(root), lambda: blobs.bcast(stage, blob, root))
+        context = self._context(Operation.BCAST, OBJECT, root=root)
+        received = self._run(
+            Operation.BCAST, self._tree_peers(root), lambda: blobs.bcast(context, blob, root)
+        )
         return obj if mine else decode(received)
 
     def _gather_object(self, obj: object, root: int) -> list[Value] | None:
         blob = encode(obj)
-        stage = self._stage(Operation.GATHER, OBJECT, root=root)
+        context = self._context(Operation.GATHER, OBJECT, root=root)
         everything = self._run(
-            Operation.GATHER, self._tree_peers(root), lambda: blobs.gather(stage, blob, root)
+            Operation.GATHER, self._tree_peers(root), lambda: blobs.gather(context, blob, root)
         )
         return None if everything is None else [decode(each) for each in everything]
 
     def _scatter_object(self, objs: object, root: int) -> Value:
         outgoing = self._one_each(objs) if self.rank == root else None
-        stage = self._stage(Operation.SCATTER, OBJECT, root=root)
-        action = functools.partial(blobs.scatter, stage, outgoing, root)
+        context = self._context(Operation.SCATTER, OBJECT, root=root)
+        action = functools.partial(blobs.scatter, context, outgoing, root)
         return decode(self._run(Operation.SCATTER, self._tree_peers(root), action))
 
     def _reduce_object(self, obj: object, root: int, function: func) -> Value:
         blob = encode(obj)
-        stage = self._stage(Operation.REDUCE, OBJECT, root=root, function=function)
+        context = self._context(Operation.REDUCE, OBJECT, root=root, function=function)
         if function.associative:
-            action = functools.partial(_reduce_in_order, stage, blob, root, function)
+            action = functools.partial(_reduce_in_order, context, blob, root, function)
             ends = {0, root} if self.rank in {0, root} else set()
             peers = {*self._tree_peers(0), *ends} - {self.rank}
         else:
-            action = functools.partial(_gather_and_fold, stage, blob, root, function)
+            action = functools.partial(_gather_and_fold, context, blob, root, function)
             peers = set(self._tree_peers(root))
         total = self._run(Operation.REDUCE, peers, action)
         return None if total is None else decode(total)
@@ -105,28 +109,28 @@ class ObjectCalls(Messages):
     def _allreduce_object(self, obj: object, function: func) -> Value:
         """Rank 0 has the last word, so that the result is the same everywhere whatever the function does."""
         blob = encode(obj)
-        stage = self._stage(Operation.ALLREDUCE, OBJECT, function=function)
+        context = self._context(Operation.ALLREDUCE, OBJECT, function=function)
 
         def action() -> memoryview:
             if function.associative:
-                total = blobs.reduce(stage, blob, 0, _combiner(function))
+                total = blobs.reduce(context, blob, 0, _combiner(function))
             else:
-                total = _gather_and_fold(stage, blob, 0, function)
-            return blobs.bcast(stage, memoryview(b"") if total is None else total, 0)
+                total = _gather_and_fold(context, blob, 0, function)
+            return blobs.bcast(context, memoryview(b"") if total is None else total, 0)
 
         return decode(self._run(Operation.ALLREDUCE, self._tree_peers(0), action))
 
     def _scan_object(self, obj: object, function: func) -> Value:
         blob = encode(obj)
-        stage = self._stage(Operation.SCAN, OBJECT, function=function)
+        context = self._context(Operation.SCAN, OBJECT, function=function)
 
         def action() -> memoryview:
-            everything = blobs.gather(stage, blob, 0)
+            everything = blobs.gather(context, blob, 0)
             prefixes = None
             if everything is not None:
                 objects = (decode(each) for each in everything)
                 prefixes = [encode(each) for each in itertools.accumulate(objects, fold(function))]
-            return blobs.scatter(stage, prefixes, 0)
+            return blobs.scatter(context, prefixes, 0)
 
         return decode(self._run(Operation.SCAN, self._tree_peers(0), action))
 
@@ -166,21 +170,21 @@ def _combiner(function: func) -> Callable[[memoryview, memoryview], memoryview]:
     return combine
 
 
-def _gather_and_fold(stage: Stage, blob: memoryview, root: int, function: func) -> memoryview | None:
+def _gather_and_fold(context: Context, blob: memoryview, root: int, function: func) -> memoryview | None:
     """Strictly left to right, on the root."""
-    everything = blobs.gather(stage, blob, root)
+    everything = blobs.gather(context, blob, root)
     return None if everything is None else functools.reduce(_combiner(function), everything)
 
 
-def _reduce_in_order(stage: Stage, blob: memoryview, root: int, function: func) -> memoryview | None:
+def _reduce_in_order(context: Context, blob: memoryview, root: int, function: func) -> memoryview | None:
     """Along the tree that keeps rank order; its root is rank 0, which passes the result on.
 
     Of objects the sum need not commute, as that of lists does not.
     """
-    total = blobs.reduce(stage, blob, 0, _combiner(function))
+    total = blobs.reduce(context, blob, 0, _combiner(function))
     if root == 0:
         return total
     if total is not None:
-        stage.send_blob(root, total)
-        stage.flush()
-    return stage.receive_blob(0) if stage.rank == root else None
+        context.send_blob(root, total)
+        context.flush()
+    return context.receive_blob(0) if context.rank == root else None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from fmi._datatypes import Array
     from fmi.channels.direct._large_frames import LargeFrames
-    from fmi.channels.direct._persistent import Known
+    from fmi.channels.direct._persistent import PersistentCall
     from fmi.config import Config
 
 # So much is kept for all kinds of calls together; with more, the oldest are forgotten.
@@ -23,22 +23,22 @@ MOST_BYTES = 16 << 20
 EACH_BYTES = 4096
 
 
-class Repeats(Session):
+class PersistentCalls(Session):
     """Remembers calls by their kind: whatever makes two calls differ in nothing but the data."""
 
     def __init__(self, rank: int, world_size: int, config: Config, name: str) -> None:
         super().__init__(rank, world_size, config, name)
-        self._kinds: dict[Hashable, Known] = {}
+        self._kinds: dict[Hashable, PersistentCall] = {}
         self._kept_bytes = 0
 
-    def _learn(
+    def _remember(
         self,
         kind: Hashable,
         nbytes: int,
-        make: Callable[[LargeFrames], Known | None],
+        make: Callable[[LargeFrames], PersistentCall | None],
         limit: int = SMALL_BYTES,
     ) -> None:
-        """A call was made that may be made again; `_repeat` will do it faster.
+        """A call was made that may be made again; `_replay` will do it faster.
 
         Args:
             kind: by which it is known.
@@ -58,9 +58,9 @@ class Repeats(Session):
             oldest = self._kinds.pop(next(iter(self._kinds)))
             self._kept_bytes -= oldest.kept + EACH_BYTES
 
-    def _repeat(
+    def _replay(
         self,
-        known: Known,
+        known: PersistentCall,
         numbers: list[int],
         place: int,
         operand: Array | None = None,

@@ -15,7 +15,7 @@ from fmi._dtype_codes import NO_DTYPE
 from fmi._ops import func
 from fmi.channels.base import Channel, World
 from fmi.channels.registry import open_channel
-from fmi.collectives._context import Stage
+from fmi.collectives._context import Context
 from fmi.comm import _environment as lifecycle
 from fmi.comm._progress import Progress
 from fmi.config import Config, require_secret
@@ -118,7 +118,7 @@ class Session:
 
     # One collective call
 
-    def _stage(
+    def _context(
         self,
         operation: Operation,
         dtype: int = NO_DTYPE,
@@ -127,10 +127,10 @@ class Session:
         root: int = NO_ROOT,
         function: func | None = None,
         form: int = 0,
-    ) -> Stage:
+    ) -> Context:
         code = function.code if function else 0
         call = Call(operation, self._calls[0], dtype, elements, root, code)
-        return Stage(self._channel, call, self.rank, self.world_size, form)
+        return Context(self._channel, call, self.rank, self.world_size, form)
 
     # Every call
 

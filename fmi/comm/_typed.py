@@ -13,7 +13,7 @@ from fmi.collectives import allreduce
 from fmi.collectives import moves as collectives
 from fmi.collectives import reduce as reductions
 from fmi.collectives import scan as scans
-from fmi.collectives._context import Stage, as_bytes
+from fmi.collectives._context import Context, as_bytes
 from fmi.comm._messages import Messages
 from fmi.protocol.frames import NO_ROOT, Operation
 
@@ -51,11 +51,11 @@ class TypedCalls(Messages):
         self._check_rank(root, "root")
         is_root = self.rank == root
         array = kind.flatten(obj) if is_root else np.empty(kind.count, kind.dtype)
-        stage = self._typed(Operation.BCAST, kind, root=root, form=kind.form_of(obj))
+        context = self._typed(Operation.BCAST, kind, root=root, form=kind.form_of(obj))
 
         def action() -> Value:
-            collectives.bcast(stage, array, root)
-            return kind.restore(array, Form(stage.form), _shape(obj) if is_root else None)
+            collectives.bcast(context, array, root)
+            return kind.restore(array, Form(context.form), _shape(obj) if is_root else None)
 
         peers = collectives.bcast_peers(self.rank, self.world_size, root, array.nbytes)
         return self._run(Operation.BCAST, peers, action)
@@ -64,13 +64,13 @@ class TypedCalls(Messages):
         _check_type(kind)
         self._check_rank(root, "root")
         array = kind.flatten(obj)
-        stage = self._typed(Operation.GATHER, kind, root=root)
+        context = self._typed(Operation.GATHER, kind, root=root)
         form = Form.ARRAY if kind.form_of(obj) is Form.ARRAY else Form.LIST
 
         whole = np.empty(array.size * self.world_size, array.dtype) if self.rank == root else None
 
         def action() -> Value:
-            collectives.gather(stage, array, whole, root)
+            collectives.gather(context, array, whole, root)
             return None if whole is None else kind.restore(whole, form)
 
         return self._run(Operation.GATHER, self._gather_peers(root, array), action)
@@ -86,21 +86,21 @@ class TypedCalls(Messages):
             raise ValueError(f"{kind.count} values cannot be dealt out evenly to {self.world_size} ranks")
         whole = kind.flatten(obj) if self.rank == root else None
         share = np.empty(kind.count // self.world_size, kind.dtype)
-        stage = self._typed(Operation.SCATTER, kind, root=root, form=kind.form_of(obj))
+        context = self._typed(Operation.SCATTER, kind, root=root, form=kind.form_of(obj))
 
         def action() -> Value:
-            collectives.scatter(stage, whole, share, root)
-            return kind.restore(share, Form(stage.form))
+            collectives.scatter(context, whole, share, root)
+            return kind.restore(share, Form(context.form))
 
         return self._run(Operation.SCATTER, self._gather_peers(root, share), action)
 
     def _reduce_typed(self, obj: object, root: int, function: func | op, kind: types) -> Value:
         function, array, combine, restore = _operand(obj, function, kind)
-        stage = self._typed(Operation.REDUCE, kind, root=root, function=function)
+        context = self._typed(Operation.REDUCE, kind, root=root, function=function)
         total = np.empty_like(array) if self.rank == root else None
 
         def action() -> Value:
-            reductions.reduce(stage, array, total, root, function=function, combine=combine)
+            reductions.reduce(context, array, total, root, function=function, combine=combine)
             return None if total is None else restore(total)
 
         peers = reductions.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
@@ -109,11 +109,11 @@ class TypedCalls(Messages):
     def _allreduce_typed(self, obj: object, function: func | op, kind: types) -> Value:
         function, array, combine, restore = _operand(obj, function, kind)
         total = np.empty_like(array)
-        stage = self._typed(Operation.ALLREDUCE, kind, function=function)
-        peers = allreduce.allreduce_peers(stage, array.nbytes, array.size, function)
+        context = self._typed(Operation.ALLREDUCE, kind, function=function)
+        peers = allreduce.allreduce_peers(context, array.nbytes, array.size, function)
 
         def action() -> Value:
-            allreduce.allreduce(stage, total, function, combine, array)
+            allreduce.allreduce(context, total, function, combine, array)
             return restore(total)
 
         return self._run(Operation.ALLREDUCE, peers, action)
@@ -121,11 +121,11 @@ class TypedCalls(Messages):
     def _scan_typed(self, obj: object, function: func | op, kind: types) -> Value:
         function, array, combine, restore = _operand(obj, function, kind)
         total = array.copy()
-        stage = self._typed(Operation.SCAN, kind, function=function)
+        context = self._typed(Operation.SCAN, kind, function=function)
         peers = scans.scan_peers(self.rank, self.world_size, function)
 
         def action() -> Value:
-            scans.scan(stage, total, function, combine)
+            scans.scan(context, total, function, combine)
             return restore(total)
 
         return self._run(Operation.SCAN, peers, action)
@@ -138,9 +138,9 @@ class TypedCalls(Messages):
         root: int = NO_ROOT,
         function: func | None = None,
         form: int = 0,
-    ) -> Stage:
+    ) -> Context:
         code, count = dtype_code(kind.dtype), kind.count
-        return self._stage(operation, code, count, root=root, function=function, form=form)
+        return self._context(operation, code, count, root=root, function=function, form=form)
 
     def _gather_peers(self, root: int, share: Array) -> Sequence[int]:
         return collectives.gather_peers(self.rank, self.world_size, root, share.nbytes)

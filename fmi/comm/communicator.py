@@ -8,8 +8,8 @@ from typing import overload
 from fmi._datatypes import Value, types
 from fmi._dtype_codes import OBJECT
 from fmi._ops import as_func, func, op
-from fmi.channels.direct._persistent_steps import StepsCall
-from fmi.channels.policy import Chooser, Explanation, hints
+from fmi.channels.direct._persistent_steps import PersistentSteps
+from fmi.channels.policy import ChannelPolicy, Explanation, hints
 from fmi.collectives import _topology as trees
 from fmi.collectives import moves as collectives
 from fmi.collectives import objects as blobs
@@ -97,9 +97,9 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
             The new communicator, or None for the color None.
         """
         mine = (None if color is None else whole(color, "color"), whole(key, "key"), self.rank)
-        stage = self._stage(Operation.SPLIT, OBJECT)
+        context = self._context(Operation.SPLIT, OBJECT)
         peers = trees.tree_peers(self.rank, self.world_size, 0)
-        packed = self._run(Operation.SPLIT, peers, lambda: blobs.allgather(stage, encode(mine)))
+        packed = self._run(Operation.SPLIT, peers, lambda: blobs.allgather(context, encode(mine)))
         name = f"{self.name} / family {self._families}, color {color}"
         self._families += 1
         if color is None:
@@ -140,9 +140,9 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
             raise ValueError(f"there is no operation {operation!r}; name one of {', '.join(names)}")
         if nbytes is not None and whole(nbytes, "nbytes") < 0:
             raise ValueError(f"nbytes is not negative, but {nbytes} is")
-        chooser = Chooser(self._config.channels, self._config.model, self.world_size, self.faas_memory)
-        chooser.hint = self._hint
-        return chooser.explain(Operation[operation.upper()], nbytes)
+        policy = ChannelPolicy(self._config.channels, self._config.model, self.world_size, self.faas_memory)
+        policy.hint = self._hint
+        return policy.explain(Operation[operation.upper()], nbytes)
 
     # Point to point
 
@@ -167,12 +167,14 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
         """Wait until every rank is here."""
         known = self._kinds.get(Operation.BARRIER)
         if known is not None:
-            self._repeat(known, self._calls, 0)
+            self._replay(known, self._calls, 0)
             return
-        stage = self._stage(Operation.BARRIER)
-        steps = barrier_steps(self.rank, self.world_size, self._channel.crowded)
-        self._run(Operation.BARRIER, peers_of(steps), lambda: collectives.barrier(stage, steps))
-        self._learn(Operation.BARRIER, 0, lambda channel: StepsCall(channel, stage.call, None, steps, None))
+        context = self._context(Operation.BARRIER)
+        steps = barrier_steps(self.rank, self.world_size, self._channel.oversubscribed)
+        self._run(Operation.BARRIER, peers_of(steps), lambda: collectives.barrier(context, steps))
+        self._remember(
+            Operation.BARRIER, 0, lambda channel: PersistentSteps(channel, context.call, None, steps, None)
+        )
 
     Barrier = barrier
 

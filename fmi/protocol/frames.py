@@ -1,4 +1,4 @@
-"""Frames: what goes over a link between two ranks once it is authenticated.
+"""Frames: what goes over a connection between two ranks once it is authenticated.
 
 A frame is a 32-byte header and a payload. The header says which call of which operation the payload belongs
 to, so that two ranks that do not agree find out from the first frame, not from garbage in the data.

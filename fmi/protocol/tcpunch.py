@@ -20,8 +20,8 @@ What follows is ours, and invisible to a client that leaves the fields as they a
   paired with itself. One that brings no token is given one in the first response.
 - A request with the flags `FLAG_ABORT` leaves a note instead of waiting: whoever waits under that name, or
   comes later, gets `Status.ERROR` with the note in the token field.
-- A request with `FLAG_BELL` waits for rings under its name: every request with `FLAG_RING` and that name is
-  passed on as a `Status.WAITING` response with the ring's token, and is itself over at once.
+- A request with `FLAG_LISTEN` waits for rings under its name: every request with `FLAG_NOTIFY` and that name
+  is passed on as a `Status.WAITING` response with the ring's token, and is itself over at once.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ V2_RESPONSE_BYTES = 50
 
 NO_FLAGS = bytes(FLAG_BYTES)
 FLAG_ABORT = b"ABRT"
-FLAG_BELL = b"BELL"
-FLAG_RING = b"RING"
+FLAG_LISTEN = b"BELL"
+FLAG_NOTIFY = b"RING"
 
 _V1_RESPONSE = struct.Struct("!4sH2x")
 _V2_REQUEST = struct.Struct(f"!{NAME_BYTES}s{TOKEN_BYTES}s{FLAG_BYTES}s")

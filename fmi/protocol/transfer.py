@@ -5,7 +5,7 @@ from __future__ import annotations
 from fmi.protocol.frames import Call, Frame
 
 # In a frame's form byte: its sender did not wait for it, so the collective calls after it may overtake it.
-ASIDE = 0x80
+OUT_OF_ORDER = 0x80
 FORM_MASK = 0x7F
 
 
@@ -24,11 +24,11 @@ class Transfer:
         self.done = done
 
 
-class Departing(Transfer):
+class SendTransfer(Transfer):
     """A message that is being sent.
 
     Attributes:
-        mark: it is on its way when the link has sent so many bytes of those it had to queue.
+        mark: it is on its way when the connection has sent so many bytes of those it had to queue.
     """
 
     def __init__(self, peer: int, call: Call, done: bool = False) -> None:
@@ -36,7 +36,7 @@ class Departing(Transfer):
         self.mark = 0
 
 
-class Expected(Transfer):
+class ReceiveTransfer(Transfer):
     """A message that was asked for before it came.
 
     Attributes:

@@ -17,8 +17,8 @@ from fmi.errors import PeerFailure
 from fmi.protocol.frames import Abort
 from fmi.protocol.tcpunch import (
     FLAG_ABORT,
-    FLAG_BELL,
-    FLAG_RING,
+    FLAG_LISTEN,
+    FLAG_NOTIFY,
     TOKEN_BYTES,
     V1_RESPONSE_BYTES,
     V2_RESPONSE_BYTES,
@@ -128,25 +128,25 @@ class Rendezvous:
             # The same token always: another communicator of this rank takes the place of this one.
             yield from self._pair(sock, pair, encode_v2_request(pair.name, pair.name[: TOKEN_BYTES - 1]))
 
-    def ring(self, bell: bytes, rank: int) -> Task[None]:
+    def notify(self, doorbell: bytes, rank: int) -> Task[None]:
         """Tell the rank that listens to the bell that `rank` waits for it; version 1 has no way to."""
         if self.protocol == 1:
             return
         with (yield from self._connect()) as sock:
-            ring = encode_v2_request(bell, str(rank).encode(), FLAG_RING)
-            yield from self._ask(sock, ring, V2_RESPONSE_BYTES)
+            notice = encode_v2_request(doorbell, str(rank).encode(), FLAG_NOTIFY)
+            yield from self._ask(sock, notice, V2_RESPONSE_BYTES)
 
-    def listen(self, bell: bytes, on_ring: Callable[[int], None]) -> Task[None]:
-        """Call `on_ring` with the rank of everyone who rings, until the server ends it."""
+    def listen(self, doorbell: bytes, on_notice: Callable[[int], None]) -> Task[None]:
+        """Call `on_notice` with the rank of everyone who rings, until the server ends it."""
         if self.protocol == 1:
             return
         with (yield from self._connect()) as sock:
-            request = encode_v2_request(bell, flags=FLAG_BELL)
+            request = encode_v2_request(doorbell, flags=FLAG_LISTEN)
             response = self._decode((yield from self._ask(sock, request, V2_RESPONSE_BYTES)))
             while response.status is Status.WAITING:
                 response = self._decode((yield from self._receive(sock, V2_RESPONSE_BYTES)))
                 with contextlib.suppress(ValueError):
-                    on_ring(int(response.token))
+                    on_notice(int(response.token))
 
     def _pair(self, sock: socket.socket, pair: Pair, request: bytes) -> Task[Address]:
         data = yield from self._ask(sock, request, V2_RESPONSE_BYTES)

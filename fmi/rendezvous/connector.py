@@ -16,19 +16,19 @@ from fmi._tasks import Ready, Running, Wait, combine
 from fmi.config import Config
 from fmi.rendezvous import hole_punch
 from fmi.rendezvous.client import Rendezvous, quietly
-from fmi.rendezvous.handshake import bell_name, derive, note_pair
+from fmi.rendezvous.handshake import derive, doorbell_name, note_pair
 
-FIRST_RING_S = 0.01
-LAST_RING_S = 0.5
+FIRST_NOTICE_S = 0.01
+LAST_NOTICE_S = 0.5
 # The rendezvous server answers at once; a longer silence is a lost packet or a lost server.
 ANSWER_S = 5.0
 
 
-class Company:
+class Connector:
     """The pairings of one rank that are under way.
 
     Args:
-        strangers: says which peers are not connected.
+        unconnected ranks: says which peers are not connected.
         on_paired: takes a new connection.
     """
 
@@ -39,7 +39,7 @@ class Company:
         comm_name: str,
         config: Config,
         *,
-        strangers: Callable[[], set[int]],
+        unconnected: Callable[[], set[int]],
         on_paired: Callable[[int, socket.socket], None],
     ) -> None:
         self.rendezvous = Rendezvous(config.host, config.port, config.protocol, min(config.setup_s, ANSWER_S))
@@ -47,14 +47,14 @@ class Company:
         self._world_size = world_size
         self._comm_name = comm_name
         self._config = config
-        self._strangers = strangers
+        self._unconnected = unconnected
         self._on_paired = on_paired
         self._pairings: dict[int, Running[socket.socket]] = {}
         self._failures: dict[int, tuple[int, str]] = {}
-        self._bell: Running[None] | None = None
+        self._doorbell: Running[None] | None = None
         self._errands: list[Running[None]] = []
-        self._ring_at = 0.0
-        self._ring_pause = FIRST_RING_S
+        self._notify_at = 0.0
+        self._notify_pause = FIRST_NOTICE_S
 
     @property
     def pending(self) -> set[int]:
@@ -64,7 +64,7 @@ class Company:
     @property
     def idle(self) -> bool:
         """Whether there is nothing to wait for here."""
-        return not self._pairings and self._bell is None
+        return not self._pairings and self._doorbell is None
 
     def describe_failures(self, peers: Iterable[int]) -> str:
         """How often pairing with these peers failed, and why the last time; nothing if none of them came."""
@@ -74,7 +74,7 @@ class Company:
         count, last = sum(count for count, _ in failures), failures[-1][1]
         return f"; {count} attempt{'s' * (count != 1)} to connect failed, the last because {last}"
 
-    def invite(self, peers: Iterable[int]) -> None:
+    def connect(self, peers: Iterable[int]) -> None:
         """Start pairing with peers."""
         for peer in peers:
             if peer not in self._pairings:
@@ -83,14 +83,14 @@ class Company:
                 self._pairings[peer] = Running(
                     hole_punch.connect(pair, self.rendezvous, self._config, on_failure)
                 )
-        self._ring_pause = FIRST_RING_S
-        self._ring_at = time.monotonic() + self._ring_pause
+        self._notify_pause = FIRST_NOTICE_S
+        self._notify_at = time.monotonic() + self._notify_pause
 
     def listen(self) -> None:
         """Listen for rings, if there is anybody left who could ring."""
-        if self._bell is None and self._strangers():
-            bell = bell_name(self._config.secret, self._comm_name, self._rank)
-            self._bell = Running(quietly(self.rendezvous.listen(bell, self._answer)))
+        if self._doorbell is None and self._unconnected():
+            doorbell = doorbell_name(self._config.secret, self._comm_name, self._rank)
+            self._doorbell = Running(quietly(self.rendezvous.listen(doorbell, self._answer)))
             place = self._config.place
             if place and place[0] != self._comm_name:
                 # A rank that failed before it had this communicator knows the world's name only.
@@ -101,7 +101,7 @@ class Company:
         """What to wait for next."""
         waits = [pairing.wait for pairing in self._pairings.values()]
         waits += [helper.wait for helper in self._helpers() if not helper.done]
-        return combine(waits, min(until, self._ring_at) if self._pairings else until)
+        return combine(waits, min(until, self._notify_at) if self._pairings else until)
 
     def advance(self, ready: Ready) -> None:
         """Go on with whatever is ready. What a pairing raises comes out here."""
@@ -119,15 +119,15 @@ class Company:
                 del self._pairings[peer]
                 assert pairing.result is not None  # noqa: S101 - a pairing ends with a socket or raises
                 self._on_paired(peer, pairing.result)
-        if self._pairings and time.monotonic() >= self._ring_at:
-            self._ring()
+        if self._pairings and time.monotonic() >= self._notify_at:
+            self._notify()
 
     def stop_listening(self) -> None:
         """Be deaf to rings from now on."""
         for helper in self._helpers():
             helper.close()
         self._errands.clear()
-        self._bell = None
+        self._doorbell = None
 
     def close(self) -> None:
         """Give up every pairing under way."""
@@ -137,21 +137,21 @@ class Company:
         self._pairings.clear()
 
     def _helpers(self) -> list[Running[None]]:
-        return self._errands if self._bell is None else [*self._errands, self._bell]
+        return self._errands if self._doorbell is None else [*self._errands, self._doorbell]
 
-    def _ring(self) -> None:
+    def _notify(self) -> None:
         """Ring at everyone who has not come yet, less and less often."""
         self.listen()
         for peer in self._pairings:
-            bell = bell_name(self._config.secret, self._comm_name, peer)
-            self._errands.append(Running(quietly(self.rendezvous.ring(bell, self._rank))))
-        self._ring_pause = min(self._ring_pause * 2, LAST_RING_S)
-        self._ring_at = time.monotonic() + self._ring_pause
+            doorbell = doorbell_name(self._config.secret, self._comm_name, peer)
+            self._errands.append(Running(quietly(self.rendezvous.notify(doorbell, self._rank))))
+        self._notify_pause = min(self._notify_pause * 2, LAST_NOTICE_S)
+        self._notify_at = time.monotonic() + self._notify_pause
 
     def _note_failure(self, peer: int, failure: str) -> None:
         count, _ = self._failures.get(peer, (0, ""))
         self._failures[peer] = count + 1, failure
 
     def _answer(self, peer: int) -> None:
-        if peer in self._strangers() and peer not in self._pairings:
-            self.invite([peer])
+        if peer in self._unconnected() and peer not in self._pairings:
+            self.connect([peer])

@@ -28,7 +28,7 @@ class AttemptFailed(FMIError):  # noqa: N818 - an attempt is followed by another
     """This attempt at a connection came to nothing; the next one may succeed."""
 
 
-class Refused(AttemptFailed):
+class AuthenticationFailed(AttemptFailed):
     """The other side could not prove that it holds the secret."""
 
 
@@ -57,7 +57,7 @@ def derive(secret: bytes, comm_name: str, rank: int, peer: int, world_size: int)
     return Pair(rank, peer, world_size, name, key)
 
 
-def bell_name(secret: bytes, comm_name: str, rank: int) -> bytes:
+def doorbell_name(secret: bytes, comm_name: str, rank: int) -> bytes:
     """Under which name a rank can be told at the rendezvous server that a peer waits for it."""
     return (
         hmac.digest(secret, b"fmi doorbell" + struct.pack("!I", rank) + comm_name.encode(), "sha256")
@@ -87,10 +87,10 @@ def handshake(sock: socket.socket, pair: Pair, probe_bytes: int, until: float) -
     theirs = yield from exchange(sock, mine, len(mine), until)
     magic, rank, peer, world_size, _ = _HELLO.unpack(theirs)
     if (magic, rank, peer) != (_MAGIC, pair.peer, pair.rank):
-        raise Refused("whoever connected is not the peer")
+        raise AuthenticationFailed("whoever connected is not the peer")
     proof = yield from exchange(sock, _proof(pair, mine, theirs), hashlib.sha256().digest_size, until)
     if not hmac.compare_digest(proof, _proof(pair, theirs, mine)):
-        raise Refused("whoever connected does not hold the secret")
+        raise AuthenticationFailed("whoever connected does not hold the secret")
     if world_size != pair.world_size:
         raise MismatchError(
             f"rank {pair.rank} is in a world of {pair.world_size} ranks, "

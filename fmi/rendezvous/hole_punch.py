@@ -20,7 +20,7 @@ from fmi._tasks import READ, WRITE, Ready, Running, Task, Wait, combine
 from fmi.config import Config
 from fmi.protocol.tcpunch import Address
 from fmi.rendezvous.client import Meeting, Rendezvous, bound_socket
-from fmi.rendezvous.handshake import AttemptFailed, Pair, Refused, handshake
+from fmi.rendezvous.handshake import AttemptFailed, AuthenticationFailed, Pair, handshake
 from fmi.rendezvous.patience import Unreachable
 
 log = logging.getLogger("fmi")
@@ -198,7 +198,7 @@ class _Punch:
         self._candidates.remove(candidate)
         self._last_failure = failure
         candidate.sock.close()
-        if isinstance(failure, Refused):
+        if isinstance(failure, AuthenticationFailed):
             log.warning("rank %d refused %s: %s", self._pair.rank, candidate.address, failure)
         if candidate.address == self._peer:
             # The peer has given this attempt up, or was an impostor: meeting again brings the honest one.

@@ -1,4 +1,4 @@
-"""What a link receives: bytes from the socket, cut into frames.
+"""What a connection receives: bytes from the socket, cut into frames.
 
 Small frames are read together into a staging buffer. The payload of a large one goes straight into the
 buffer that waits for it, or into a fresh one when nobody waits for it yet.
@@ -15,20 +15,20 @@ import time
 import numpy as np
 
 from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, Header, unpack_header, unpack_rest
-from fmi.transport._send_queue import AT_ONCE, PIECE_BYTES, LinkLost, Outbox
+from fmi.transport._send_queue import AT_ONCE, PIECE_BYTES, ConnectionLost, SendQueue
 
 STAGE_BYTES = 16 * 1024
 SMALL_BYTES = STAGE_BYTES - HEADER_BYTES
 # A peer may send as fast as this rank reads; others have to get their turn.
-PUMP_BYTES = 8 << 20
+READ_BYTES = 8 << 20
 # Poll reports a large payload in pieces of this size: waking up for every packet costs more.
 # Elsewhere than on Linux a receive buffer need not have room for so much.
 WAKE_BYTES = 1 << 20 if sys.platform == "linux" else 1
 _NOTHING = memoryview(b"")
 
 
-class Reader(Outbox):
-    """The receiving half of a link, on top of the sending one.
+class FrameReader(SendQueue):
+    """The receiving half of a connection, on top of the sending one.
 
     Attributes:
         ended: nothing comes any more.
@@ -70,10 +70,10 @@ class Reader(Outbox):
 
     @abc.abstractmethod
     def _end(self, reason: str) -> None:
-        """The stream is over. Raises LinkLost unless the peer has said goodbye."""
+        """The stream is over. Raises ConnectionLost unless the peer has said goodbye."""
 
-    def pump(self, limit: float = PUMP_BYTES) -> None:
-        """Read what is there, up to a limit. Raises LinkLost when the peer is gone without a goodbye."""
+    def read_frames(self, limit: float = READ_BYTES) -> None:
+        """Read what is there, up to a limit. Raises ConnectionLost when the peer left without a goodbye."""
         self._quota = limit
         try:
             while self._read() and self._quota > 0:
@@ -81,13 +81,13 @@ class Reader(Outbox):
         except BlockingIOError:
             pass
         except OSError as error:
-            self._end(str(LinkLost.broken(error)))
+            self._end(str(ConnectionLost.broken(error)))
         missing = 1 if self._header is None else len(self._payload) - self._filled
         if missing > 1 or self._mark > 1:
             self._set_mark(max(1, min(missing, WAKE_BYTES)))
 
     def _set_mark(self, mark: int) -> None:
-        """Have poll report this link when so many bytes are there, or when it ends."""
+        """Have poll report this connection when so many bytes are there, or when it ends."""
         if mark != self._mark:
             self._mark = mark
             with contextlib.suppress(OSError):
@@ -186,4 +186,4 @@ def _parse(data: memoryview) -> Header:
     try:
         return unpack_header(data)
     except ValueError as error:
-        raise LinkLost(f"it sent something that is no frame: {error}") from error
+        raise ConnectionLost(f"it sent something that is no frame: {error}") from error

@@ -1,4 +1,4 @@
-"""What a link sends: as much at once as the kernel takes, the rest when it has room again."""
+"""What a connection sends: as much at once as the kernel takes, the rest when it has room again."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ JOIN_BYTES = 32 * 1024
 PIECE_BYTES = 1 << 30
 
 
-class LinkLost(Exception):  # noqa: N818 - becomes a PeerFailure one level up
+class ConnectionLost(Exception):  # noqa: N818 - becomes a PeerFailure one level up
     """The connection is gone; the text says how."""
 
     @classmethod
-    def broken(cls, error: OSError) -> LinkLost:
+    def broken(cls, error: OSError) -> ConnectionLost:
         """What the kernel says about a connection."""
         return cls(f"its connection broke: {error.strerror or error}")
 
 
-class Outbox:
-    """The sending half of a link.
+class SendQueue:
+    """The sending half of a connection.
 
     Attributes:
         sock: the connection.
@@ -45,13 +45,13 @@ class Outbox:
         self.queued = 0
         self.gone = 0
         self.last_progress = time.monotonic()
-        self._outbox: deque[memoryview] = deque()
+        self._queued: deque[memoryview] = deque()
         self.send = sock.send
 
     def push(self, header: bytes, payload: memoryview | bytes = b"") -> bool:
-        """Send a frame as far as possible now; False when some of it stays in the outbox.
+        """Send a frame as far as possible now; False when some of it stays in the send queue.
 
-        The payload must not change until `sending` is False. Raises LinkLost.
+        The payload must not change until `sending` is False. Raises ConnectionLost.
         """
         pieces = (header + payload,) if len(payload) <= JOIN_BYTES else (header, payload)
         sent = 0 if self.sending or len(payload) > PIECE_BYTES else self._send(pieces)
@@ -64,40 +64,40 @@ class Outbox:
 
     def queue(self, data: memoryview | bytes) -> None:
         """Send this when `flush` is called; until then it must not change."""
-        self._outbox.append(memoryview(data))
+        self._queued.append(memoryview(data))
         self.queued += len(data)
         self.sending = True
 
     def flush(self) -> bool:
-        """Go on sending; True when nothing is left. Raises LinkLost."""
-        outbox = self._outbox
-        while outbox:
+        """Go on sending; True when nothing is left. Raises ConnectionLost."""
+        queued = self._queued
+        while queued:
             sent = self._send(self._pieces())
             if not sent:
                 return False
             self.last_progress = time.monotonic()
             self.gone += sent
-            while outbox and sent >= len(outbox[0]):
-                sent -= len(outbox.popleft())
+            while queued and sent >= len(queued[0]):
+                sent -= len(queued.popleft())
             if sent:
-                outbox[0] = outbox[0][sent:]
+                queued[0] = queued[0][sent:]
         self.sending = False
         return True
 
     def _send(self, pieces: Iterable[memoryview | bytes]) -> int:
-        """How many bytes the kernel takes at once; 0 when it has no room. Raises LinkLost."""
+        """How many bytes the kernel takes at once; 0 when it has no room. Raises ConnectionLost."""
         try:
             return self.sock.sendmsg(pieces, [], AT_ONCE)
         except BlockingIOError:
             return 0
         except OSError as error:
-            raise LinkLost.broken(error) from error
+            raise ConnectionLost.broken(error) from error
 
     def _pieces(self) -> list[memoryview]:
         """What to hand to the kernel next."""
         pieces = []
         room = PIECE_BYTES
-        for view in itertools.islice(self._outbox, 64):
+        for view in itertools.islice(self._queued, 64):
             pieces.append(view[:room])
             room -= len(view)
             if room <= 0:

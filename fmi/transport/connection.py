@@ -12,9 +12,9 @@ import termios
 from collections import deque
 
 from fmi.protocol.frames import Abort, Call, Frame, Header, Kind, Operation, Waiting
-from fmi.protocol.transfer import ASIDE, Expected
-from fmi.transport._frame_reader import PUMP_BYTES, SMALL_BYTES, Reader
-from fmi.transport._send_queue import BLOCKING, LinkLost
+from fmi.protocol.transfer import OUT_OF_ORDER, ReceiveTransfer
+from fmi.transport._frame_reader import READ_BYTES, SMALL_BYTES, FrameReader
+from fmi.transport._send_queue import BLOCKING, ConnectionLost
 from fmi.transport.socket_options import tune
 
 # A rank that waits for one peer in the kernel looks after everything else this often, at least.
@@ -22,7 +22,7 @@ SLICE_MS = 5
 _SO_NWRITE = 0x1024  # macOS: bytes not yet acknowledged
 
 
-class Link(Reader):
+class Connection(FrameReader):
     """A connection to one peer.
 
     Attributes:
@@ -38,11 +38,11 @@ class Link(Reader):
         even: what came are whole frames, and all were taken: the next byte begins the frame that comes next.
     """
 
-    def __init__(self, peer: int, sock: socket.socket, expected: deque[Expected]) -> None:
+    def __init__(self, peer: int, sock: socket.socket, expected: deque[ReceiveTransfer]) -> None:
         super().__init__(sock)
         self.peer = peer
         self.inbox: deque[Frame] = deque()
-        self.aside: dict[int, Frame] = {}
+        self.out_of_order: dict[int, Frame] = {}
         self.inbox_bytes = 0
         self.expected = expected
         self.left = False
@@ -50,7 +50,7 @@ class Link(Reader):
         self.sent = 0
         self.received = 0
         self.waiting: Waiting | None = None
-        self.even = not expected
+        self.at_frame_boundary = not expected
         self._offer: memoryview | None = None
         self._offered_for: Call | None = None
         tune(sock)
@@ -62,36 +62,36 @@ class Link(Reader):
         """The socket's descriptor, for poll."""
         return self.sock.fileno()
 
-    def _weigh(self) -> None:
-        """Note whether the link is even, which is asked far more often than it changes."""
-        self.even = self._is_even()
+    def _update_boundary(self) -> None:
+        """Note whether the connection is even, which is asked far more often than it changes."""
+        self.at_frame_boundary = self._is_at_frame_boundary()
 
-    def _is_even(self) -> bool:
-        return not (self.inbox or self.aside or self.midway or self.ended or self.expected)
+    def _is_at_frame_boundary(self) -> bool:
+        return not (self.inbox or self.out_of_order or self.midway or self.ended or self.expected)
 
     # Receiving
 
     def take_in(self, data: bytearray, count: int) -> None:
-        """Make frames of what `recv_into` read while the link was even. Raises LinkLost at the end."""
+        """Make frames of what `recv_into` read at a frame boundary. Raises ConnectionLost at the end."""
         if self._came(count):
             self._take_in(memoryview(data)[:count])
-        self._weigh()
+        self._update_boundary()
 
     def take_apart(self, call: Call, into: memoryview, count: int) -> None:
-        """Make a frame of the lone header and what was read behind it while the link was even.
+        """Make a frame of the lone header and what was read behind it while the connection was even.
 
-        If it is that call's, the rest of it will go into the buffer, too. Raises LinkLost at the end.
+        If it is that call's, the rest of it will go into the buffer, too. Raises ConnectionLost at the end.
         """
         self.post(call, into)
         if self._came(count):
             self._take_apart(into, count)
         self.retract()
-        self._weigh()
+        self._update_boundary()
 
-    def pump(self, limit: float = PUMP_BYTES) -> None:
-        """Read what is there, up to a limit. Raises LinkLost when the peer is gone without a goodbye."""
-        super().pump(limit)
-        self._weigh()
+    def read_frames(self, limit: float = READ_BYTES) -> None:
+        """Read what is there, up to a limit. Raises ConnectionLost when the peer left without a goodbye."""
+        super().read_frames(limit)
+        self._update_boundary()
 
     def post(self, call: Call, buffer: memoryview) -> None:
         """Have that call's next frame put there if it fits exactly.
@@ -108,38 +108,40 @@ class Link(Reader):
 
     def has(self, call: Call) -> bool:
         """Whether `take` has a frame for a call, right or wrong."""
-        return bool(self.inbox) or (call.operation is Operation.SEND and call.sequence in self.aside)
+        return bool(self.inbox) or (call.operation is Operation.SEND and call.sequence in self.out_of_order)
 
     def take(self, call: Call) -> Frame:
         """The frame for a call: the message of its number, if that may be overtaken, or else the oldest."""
-        if call.operation is Operation.SEND and call.sequence in self.aside:
-            frame = self.aside.pop(call.sequence)
+        if call.operation is Operation.SEND and call.sequence in self.out_of_order:
+            frame = self.out_of_order.pop(call.sequence)
         else:
             frame = self.inbox.popleft()
         self.inbox_bytes -= len(frame.payload)
-        self._weigh()
+        self._update_boundary()
         return frame
 
-    def expect(self, expected: Expected) -> None:
+    def expect(self, expected: ReceiveTransfer) -> None:
         """Give a request its message as soon as it comes, or now, whatever came after it."""
         number = expected.call.sequence
-        frame = self.aside.pop(number, None)
+        frame = self.out_of_order.pop(number, None)
         if frame is not None:
-            self._weigh()
+            self._update_boundary()
         else:
             frame = next((each for each in self.inbox if _is_message(each.header, number)), None)
             if frame is None:
                 self.expected.append(expected)
-                self.even = False
+                self.at_frame_boundary = False
                 return
             self.inbox.remove(frame)
-            self._weigh()
+            self._update_boundary()
         self.inbox_bytes -= len(frame.payload)
         expected.frame = frame
 
     def _posted(self) -> memoryview | None:
         offer = self._offer
-        return offer if offer is not None and len(offer) > SMALL_BYTES and self._is_even() else None
+        return (
+            offer if offer is not None and len(offer) > SMALL_BYTES and self._is_at_frame_boundary() else None
+        )
 
     def _place(self, header: Header) -> memoryview | None:
         expected = self._expected(header)
@@ -169,13 +171,13 @@ class Link(Reader):
             self.expected.remove(expected)
             expected.frame = frame
             return
-        if frame.header.form & ASIDE:
-            self.aside[frame.header.call.sequence] = frame
+        if frame.header.form & OUT_OF_ORDER:
+            self.out_of_order[frame.header.call.sequence] = frame
         else:
             self.inbox.append(frame)
         self.inbox_bytes += len(frame.payload)
 
-    def _expected(self, header: Header) -> Expected | None:
+    def _expected(self, header: Header) -> ReceiveTransfer | None:
         """The request that this frame is the message for."""
         if not self.expected:
             return None
@@ -203,9 +205,9 @@ class Link(Reader):
 
     def _end(self, reason: str) -> None:
         self.ended = True
-        self.even = False
+        self.at_frame_boundary = False
         if not self.left and not self.abort:
-            raise LinkLost(reason)
+            raise ConnectionLost(reason)
 
 
 def _is_message(header: Header, number: int) -> bool:
@@ -220,4 +222,4 @@ def _waiting(header: Header, payload: memoryview) -> Waiting:
     try:
         return Waiting.of(header, payload)
     except ValueError as error:
-        raise LinkLost(f"it sent something that is no frame: {error}") from error
+        raise ConnectionLost(f"it sent something that is no frame: {error}") from error

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterable
 
-from fmi.transport.connection import Link
+from fmi.transport.connection import Connection
 
 LOOK_EVERY_S = 1.0
 SILENCE_S = 10.0
@@ -27,19 +27,19 @@ _TCP_INFO = struct.Struct("8B13I")
 _RETRANSMISSIONS, _PROBES, _LAST_ANSWER = 2, 3, 20
 
 
-class Pulse:
-    """Looks after links, at most once a second; `due` is when the next time is (`time.monotonic()`)."""
+class Liveness:
+    """Looks after connections, at most once a second; `due` is when the next time is (`time.monotonic()`)."""
 
     def __init__(self) -> None:
         self.due = 0.0
 
-    def lost(self, links: Iterable[Link]) -> Link | None:
-        """A link whose peer's host has answered nothing for too long, if it is time to look."""
+    def lost(self, connections: Iterable[Connection]) -> Connection | None:
+        """A connection whose peer's host has answered nothing for too long, if it is time to look."""
         now = time.monotonic()
         if now < self.due:
             return None
         self.due = now + LOOK_EVERY_S
-        return next((link for link in links if is_silent(link.sock)), None)
+        return next((connection for connection in connections if is_silent(connection.sock)), None)
 
 
 def is_silent(sock: socket.socket) -> bool:

@@ -6,7 +6,7 @@ from collections import deque
 
 from fmi.errors import FMIError, MismatchError
 from fmi.protocol.frames import Call, Frame, Header, Kind
-from fmi.protocol.transfer import Expected, Transfer
+from fmi.protocol.transfer import ReceiveTransfer, Transfer
 
 
 class Loopback:
@@ -15,7 +15,7 @@ class Loopback:
     def __init__(self, rank: int) -> None:
         self._rank = rank
         self._sent: deque[Frame] = deque()
-        self._expected: deque[Expected] = deque()
+        self._expected: deque[ReceiveTransfer] = deque()
 
     def start(self, call: Call, payload: memoryview, form: int) -> Transfer:
         """Send; the payload is copied, so this is done at once."""
@@ -24,9 +24,9 @@ class Loopback:
         self._match()
         return Transfer(self._rank, call, done=True)
 
-    def expect(self, call: Call, into: memoryview | None) -> Expected:
+    def expect(self, call: Call, into: memoryview | None) -> ReceiveTransfer:
         """Ask for the next message."""
-        expected = Expected(self._rank, call, into)
+        expected = ReceiveTransfer(self._rank, call, into)
         self._expected.append(expected)
         self._match()
         return expected

@@ -6,13 +6,13 @@ from collections import deque
 
 from fmi.errors import MismatchError
 from fmi.protocol.frames import NO_CALL, Call, Operation, call_of
-from fmi.transport.connection import Link
+from fmi.transport.connection import Connection
 
 # So many of its last collective calls a rank can name when another turns out to have been in a different one.
 REMEMBERED_CALLS = 16
 
 
-class Agreement:
+class MismatchDetector:
     """The collective calls that a rank was in, and what they say about those that others are in.
 
     Args:
@@ -32,28 +32,28 @@ class Agreement:
         if not self.heads[-1].startswith(call.prefix) and call.operation is not Operation.SEND:
             self.heads.append(call.prefix)
 
-    def check(self, link: Link) -> None:
+    def check(self, connection: Connection) -> None:
         """Raise MismatchError if a peer, whichever this rank waits for, is in another call than this rank.
 
         Otherwise two ranks that take different ones for the root would both wait for somebody else.
         """
-        if not link.inbox and not link.waiting:
+        if not connection.inbox and not connection.waiting:
             return
         mine = self._current()
-        if link.inbox:
-            theirs = link.inbox[0].header.call
+        if connection.inbox:
+            theirs = connection.inbox[0].header.call
             agreed = theirs.operation is Operation.SEND or theirs == mine or theirs.is_after(mine)
             if not agreed:
-                raise self.mismatch(mine, link.peer, theirs)
-        if link.waiting and link.waiting.call.operation is not Operation.SEND:
-            theirs = link.waiting.call
+                raise self.mismatch(mine, connection.peer, theirs)
+        if connection.waiting and connection.waiting.call.operation is not Operation.SEND:
+            theirs = connection.waiting.call
             if theirs.sequence == mine.sequence and theirs != mine:
-                raise self._deadlock(mine, link.peer, theirs)
+                raise self._deadlock(mine, connection.peer, theirs)
 
-    def check_deadlock(self, link: Link, call: Call) -> None:
+    def check_deadlock(self, connection: Connection, call: Call) -> None:
         """Raise MismatchError if the peer that this rank waits for in `call` waits for this rank itself."""
-        if link.waiting and not link.midway and link.waiting.received == link.sent:
-            raise self._deadlock(call, link.peer, link.waiting.call)
+        if connection.waiting and not connection.midway and connection.waiting.received == connection.sent:
+            raise self._deadlock(call, connection.peer, connection.waiting.call)
 
     def mismatch(self, mine: Call, peer: int, theirs: Call) -> MismatchError:
         """The error for a frame of another call than the one this rank is in."""

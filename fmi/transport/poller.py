@@ -1,4 +1,4 @@
-"""All links of one rank: what is ready is read and written, and whoever is gone is noticed."""
+"""All connections of one rank: what is ready is read and written, and whoever is gone is noticed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import NoReturn
 from fmi._tasks import READ, WRITE, milliseconds_until
 from fmi.errors import MismatchError, PeerFailure
 from fmi.protocol.frames import Abort
-from fmi.transport._send_queue import LinkLost
-from fmi.transport.connection import Link
-from fmi.transport.liveness import SILENCE_S, Pulse
-from fmi.transport.mismatch import Agreement
+from fmi.transport._send_queue import ConnectionLost
+from fmi.transport.connection import Connection
+from fmi.transport.liveness import SILENCE_S, Liveness
+from fmi.transport.mismatch import MismatchDetector
 from fmi.transport.spin import Spin
 
 # A receiver takes in this much from ranks it is not waiting for; a sender takes in all, or two could block
@@ -23,41 +23,41 @@ from fmi.transport.spin import Spin
 INBOX_LIMIT = 64 << 20
 
 
-class Pump:
-    """Moves bytes on links, without ever waiting for one of them alone.
+class Poller:
+    """Moves bytes on connections, without ever waiting for one of them alone.
 
     Args:
         agreement: what to hold against the calls that others are in.
         spin: how long to look before sleeping.
 
     Attributes:
-        links: by rank.
-        awaited: the link that is read however much there is that nobody has asked for.
+        connections: by rank.
+        awaited: the connection that is read however much there is that nobody has asked for.
         inbox_limit: how much others may send beforehand.
-        unsent: links that have something in their outbox.
+        unsent: connections that have something in their send queue.
     """
 
-    def __init__(self, agreement: Agreement, spin: Spin) -> None:
-        self.links: dict[int, Link] = {}
-        self.awaited: Link | None = None
+    def __init__(self, mismatches: MismatchDetector, spin: Spin) -> None:
+        self.connections: dict[int, Connection] = {}
+        self.awaited: Connection | None = None
         self.inbox_limit: float = INBOX_LIMIT
-        self.unsent: set[Link] = set()
-        self._agreement = agreement
+        self.unsent: set[Connection] = set()
+        self._mismatches = mismatches
         self._spin = spin
-        self._pulse = Pulse()
-        self._by_descriptor: dict[int, Link] = {}
+        self._liveness = Liveness()
+        self._by_descriptor: dict[int, Connection] = {}
         self._poller = select.poll()
-        self._unread: set[Link] = set()
+        self._unread: set[Connection] = set()
 
-    def add(self, link: Link) -> None:
+    def add(self, connection: Connection) -> None:
         """Look after a connection from now on."""
-        self.links[link.peer] = link
-        self._by_descriptor[link.fileno()] = link
-        self._poller.register(link.fileno(), READ)
+        self.connections[connection.peer] = connection
+        self._by_descriptor[connection.fileno()] = connection
+        self._poller.register(connection.fileno(), READ)
 
     def clear(self) -> None:
         """Look after nothing any more."""
-        self.links.clear()
+        self.connections.clear()
         self._by_descriptor.clear()
 
     # Sleeping and waking
@@ -65,17 +65,17 @@ class Pump:
     @property
     def due(self) -> float:
         """When the peers' hosts are looked after next."""
-        return self._pulse.due
+        return self._liveness.due
 
-    def feel_pulse(self) -> None:
+    def check_liveness(self) -> None:
         """Raise PeerFailure if a peer's host has vanished without a word."""
-        link = self._pulse.lost(self._by_descriptor.values())
-        if link:
-            self.lose(link, LinkLost(f"its host has answered nothing for {SILENCE_S:g} s"))
+        connection = self._liveness.lost(self._by_descriptor.values())
+        if connection:
+            self.lose(connection, ConnectionLost(f"its host has answered nothing for {SILENCE_S:g} s"))
 
     def sockets(self) -> dict[int, int]:
         """What to poll for, by descriptor."""
-        return {fd: self._events(link) for fd, link in self._by_descriptor.items()}
+        return {fd: self._events(connection) for fd, connection in self._by_descriptor.items()}
 
     def turn(self, until: float, look: bool) -> None:
         """Move what can be moved, or sleep until something can or the time has come.
@@ -111,88 +111,94 @@ class Pump:
     def handle(self, ready: Iterable[tuple[int, int]]) -> None:
         """Do what poll says can be done. Raises what the peers' failures and calls give reason for."""
         for descriptor, events in ready:
-            link = self._by_descriptor.get(descriptor)
-            if link is None:
+            connection = self._by_descriptor.get(descriptor)
+            if connection is None:
                 continue
-            if events & WRITE and self.guarded(link, link.flush):
-                self.unsent.discard(link)
-                self._watch(link)
+            if events & WRITE and self.guarded(connection, connection.flush):
+                self.unsent.discard(connection)
+                self._watch(connection)
             if events & ~WRITE:
-                self._read(link)
-            self.check(link)
-            self._agreement.check(link)
+                self._read(connection)
+            self.check(connection)
+            self._mismatches.check(connection)
 
-    def _read(self, link: Link) -> None:
-        self.guarded(link, link.pump)
-        if link.ended:
-            self._forget(link)
-        elif link.inbox_bytes > self.inbox_limit and link is not self.awaited and not link.expected:
-            self._unread.add(link)
-            self._watch(link)
+    def _read(self, connection: Connection) -> None:
+        self.guarded(connection, connection.read_frames)
+        if connection.ended:
+            self._forget(connection)
+        elif (
+            connection.inbox_bytes > self.inbox_limit
+            and connection is not self.awaited
+            and not connection.expected
+        ):
+            self._unread.add(connection)
+            self._watch(connection)
 
-    # One link
+    # One connection
 
-    def push(self, link: Link, header: bytes, payload: memoryview | bytes) -> bool:
+    def push(self, connection: Connection, header: bytes, payload: memoryview | bytes) -> bool:
         """Send a frame as far as possible now; False when some of it is left."""
         try:
-            sent = link.push(header, payload)
-        except LinkLost as lost:
-            self.lose(link, lost)
-        self.note_sending(link)
+            sent = connection.push(header, payload)
+        except ConnectionLost as lost:
+            self.lose(connection, lost)
+        self.note_sending(connection)
         return sent
 
-    def note_sending(self, link: Link) -> None:
-        """See that what is in a link's outbox is sent when there is room."""
-        if link.sending:
-            self.unsent.add(link)
-            self._watch(link)
-        elif self.unsent and link in self.unsent:
-            self.unsent.discard(link)
-            self._watch(link)
+    def note_sending(self, connection: Connection) -> None:
+        """See that what is in a connection's send queue is sent when there is room."""
+        if connection.sending:
+            self.unsent.add(connection)
+            self._watch(connection)
+        elif self.unsent and connection in self.unsent:
+            self.unsent.discard(connection)
+            self._watch(connection)
 
-    def guarded(self, link: Link, action: Callable[[], bool | None]) -> bool:
-        """Do something on a link; a lost connection becomes the peer's failure."""
+    def guarded(self, connection: Connection, action: Callable[[], bool | None]) -> bool:
+        """Do something on a connection; a lost connection becomes the peer's failure."""
         try:
             return bool(action())
-        except LinkLost as lost:
-            self.lose(link, lost)
+        except ConnectionLost as lost:
+            self.lose(connection, lost)
 
-    def lose(self, link: Link, lost: LinkLost) -> NoReturn:
+    def lose(self, connection: Connection, lost: ConnectionLost) -> NoReturn:
         """Raise what the loss of a connection means."""
-        self._forget(link)
-        with contextlib.suppress(LinkLost):
-            link.pump(math.inf)  # an abort may have come in just before the connection broke
-        self.check(link)
-        reason = "it closed its communicator" if link.left else str(lost)
-        raise PeerFailure(link.peer, reason) from lost
+        self._forget(connection)
+        with contextlib.suppress(ConnectionLost):
+            connection.read_frames(math.inf)  # an abort may have come in just before the connection broke
+        self.check(connection)
+        reason = "it closed its communicator" if connection.left else str(lost)
+        raise PeerFailure(connection.peer, reason) from lost
 
-    def check(self, link: Link) -> None:
+    def check(self, connection: Connection) -> None:
         """Raise what the peer gave up for, if it did."""
-        if link.abort:
-            _raise(link.abort)
+        if connection.abort:
+            _raise(connection.abort)
 
-    def read_on(self, link: Link) -> None:
-        """Read from this link however much it has that nobody has asked for."""
-        if link in self._unread:
-            self._unread.discard(link)
-            self._watch(link)
+    def read_on(self, connection: Connection) -> None:
+        """Read from this connection however much it has that nobody has asked for."""
+        if connection in self._unread:
+            self._unread.discard(connection)
+            self._watch(connection)
 
     def resume_reading(self) -> None:
-        """Read on from links of which enough was taken."""
-        for link in [link for link in self._unread if link.inbox_bytes <= self.inbox_limit]:
-            self.read_on(link)
+        """Read on from connections of which enough was taken."""
+        for connection in [
+            connection for connection in self._unread if connection.inbox_bytes <= self.inbox_limit
+        ]:
+            self.read_on(connection)
 
-    def _watch(self, link: Link) -> None:
-        """Have poll report what this link waits for now."""
-        if link.fileno() in self._by_descriptor:
-            self._poller.modify(link.fileno(), self._events(link))
+    def _watch(self, connection: Connection) -> None:
+        """Have poll report what this connection waits for now."""
+        if connection.fileno() in self._by_descriptor:
+            self._poller.modify(connection.fileno(), self._events(connection))
 
-    def _events(self, link: Link) -> int:
-        return (WRITE if link.sending else 0) | (0 if link in self._unread else READ)
+    def _events(self, connection: Connection) -> int:
+        return (WRITE if connection.sending else 0) | (0 if connection in self._unread else READ)
 
-    def _forget(self, link: Link) -> None:
-        if self._by_descriptor.pop(link.fileno(), None):
-            self._poller.unregister(link.fileno())
+    def _forget(self, connection: Connection) -> None:
+        if self._by_descriptor.pop(connection.fileno(), None):
+            self._poller.unregister(connection.fileno())
 
 
 def _raise(abort: Abort) -> NoReturn:

@@ -1,8 +1,8 @@
-"""Closing links so that nothing sent is lost.
+"""Closing connections so that nothing sent is lost.
 
 A process that ends, or a Lambda environment that freezes, loses what its kernel has not sent yet, and
-closing a socket with unread data resets the connection under the last words. So a link is closed when the
-peer's host has acknowledged everything, and read meanwhile.
+closing a socket with unread data resets the connection under the last words. So a connection is closed when
+the peer's host has acknowledged everything, and read meanwhile.
 """
 
 from __future__ import annotations
@@ -13,52 +13,54 @@ from collections.abc import Sequence
 
 from fmi._tasks import READ, WRITE, Wait, poll
 from fmi.protocol.frames import Header
-from fmi.transport._send_queue import LinkLost
-from fmi.transport.connection import Link
+from fmi.transport._send_queue import ConnectionLost
+from fmi.transport.connection import Connection
 
 # Acknowledgements raise no event, so they are looked for at growing intervals.
 FIRST_LOOK_S = 0.0002
 LAST_LOOK_S = 0.02
 
 
-def part(links: Sequence[Link], last: Header, payload: bytes, limit_s: float) -> None:
-    """Send a last frame on every link and close each when that has arrived, or at the limit."""
+def drain_and_close(connections: Sequence[Connection], last: Header, payload: bytes, limit_s: float) -> None:
+    """Send a last frame on every connection and close each when that has arrived, or at the limit."""
     until = time.monotonic() + limit_s
-    leaving = [link for link in links if _push(link, last, payload)]
+    leaving = [connection for connection in connections if _push(connection, last, payload)]
     look = FIRST_LOOK_S
-    while leaving := [link for link in leaving if not _has_arrived(link)]:
+    while leaving := [connection for connection in leaving if not _has_arrived(connection)]:
         now = time.monotonic()
         if now >= until:
             break
-        sockets = {link.fileno(): READ | (WRITE if link.sending else 0) for link in leaving}
+        sockets = {connection.fileno(): READ | (WRITE if connection.sending else 0) for connection in leaving}
         ready = poll(Wait(sockets, min(until, now + look)))
         look = min(look * 2, LAST_LOOK_S)
-        leaving = [link for link in leaving if link.fileno() not in ready or _go_on(link)]
-    for link in links:
-        link.close()
+        leaving = [
+            connection for connection in leaving if connection.fileno() not in ready or _go_on(connection)
+        ]
+    for connection in connections:
+        connection.close()
 
 
-def _push(link: Link, last: Header, payload: bytes) -> bool:
+def _push(connection: Connection, last: Header, payload: bytes) -> bool:
     try:
-        if link.push(last.pack(), payload):
-            link.finish()
-    except LinkLost:
+        if connection.push(last.pack(), payload):
+            connection.finish()
+    except ConnectionLost:
         return False
-    return not link.ended
+    return not connection.ended
 
 
-def _go_on(link: Link) -> bool:
+def _go_on(connection: Connection) -> bool:
     """Send and read on; False when the peer is gone too, so that there is nobody to wait for."""
     try:
-        if link.sending and link.flush():
-            link.finish()
-        link.pump()
-    except LinkLost:
+        if connection.sending and connection.flush():
+            connection.finish()
+        connection.read_frames()
+    except ConnectionLost:
         return False
-    return not link.ended
+    return not connection.ended
 
 
-def _has_arrived(link: Link) -> bool:
+def _has_arrived(connection: Connection) -> bool:
     with contextlib.suppress(OSError):
-        return not link.sending and link.unacknowledged() == 0
+        return not connection.sending and connection.unacknowledged() == 0
     return True

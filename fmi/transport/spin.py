@@ -2,10 +2,10 @@
 
 Waking a sleeping process takes longer than most small messages, so looking for a moment first pays. The
 awaited rank may be waiting for the same core, so between two looks a rank lets others run that want to. They
-may keep the core for long, ranks that compute or strangers; and where giving way does not help, the message
-comes as soon as this rank sleeps. After a few of these in a row a rank sleeps at once, and tries again after
-a number of messages, less and less often while that fails. Long waits say nothing: beside them the moment
-does not count.
+may keep the core for long, ranks that compute or unconnected ranks; and where giving way does not help, the
+message comes as soon as this rank sleeps. After a few of these in a row a rank sleeps at once, and tries
+again after a number of messages, less and less often while that fails. Long waits say nothing: beside them
+the moment does not count.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from cosmic_fmi.common.s3 import unbroken
+from cosmic_fmi.common.s3 import read_again
 from inference.core.errors import DataError
 from inference.core.galaxies import Galaxies
 from inference.data.dataset import read
@@ -72,7 +72,7 @@ class CountedS3:
 
         Raises ConnectionError when it broke off every time, and what the client raises.
         """
-        return unbroken(f"s3://{bucket}/{key}", lambda: self._read(bucket, key))
+        return read_again(f"s3://{bucket}/{key}", lambda: self._read(bucket, key))
 
     def _read(self, bucket: str, key: str) -> bytearray:
         started = time.perf_counter()

@@ -14,7 +14,7 @@ MEMORY_OF_ONE_CPU_MB = 1769
 """Memory at which Lambda gives a function one whole virtual CPU (AWS Lambda developer guide)."""
 
 
-class OrdersError(ValueError):
+class VariablesError(ValueError):
     """A variable is missing or makes no sense; the message says which in one sentence."""
 
 
@@ -39,10 +39,10 @@ class RankEnvironment:
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> "RankEnvironment":
-        """Read the variables. Raises OrdersError when one is missing or is not what it should be."""
+        """Read the variables. Raises VariablesError when one is missing or is not what it should be."""
         rank, world_size = _number(variables, "RANK", least=0), _number(variables, "WORLD_SIZE", least=1)
         if rank >= world_size:
-            raise OrdersError(f"RANK {rank} is not below WORLD_SIZE {world_size}.")
+            raise VariablesError(f"RANK {rank} is not below WORLD_SIZE {world_size}.")
         files = _files(variables)
         # With partitions it names them once more, for the course's scripts.
         data_path = None if files else variables.get("DATA_PATH")
@@ -94,7 +94,7 @@ def threads(world_size: int, variables: Mapping[str, str] = os.environ, cores: i
 
 def _text(variables: Mapping[str, str], name: str) -> str:
     if not variables.get(name):
-        raise OrdersError(
+        raise VariablesError(
             f"the environment variable {name} is not set: run this script through the executor."
         )
     return variables[name]
@@ -105,7 +105,7 @@ def _number(variables: Mapping[str, str], name: str, least: int, default: int | 
         return default
     text = _text(variables, name)
     if not text.isdigit() or int(text) < least:
-        raise OrdersError(f"{name} is {text!r}, not a whole number of at least {least}.")
+        raise VariablesError(f"{name} is {text!r}, not a whole number of at least {least}.")
     return int(text)
 
 
@@ -113,7 +113,7 @@ def _files(variables: Mapping[str, str]) -> tuple[str, ...]:
     try:
         files = json.loads(variables.get("DATA_FILES") or "[]")
     except json.JSONDecodeError as error:
-        raise OrdersError(f"DATA_FILES is not JSON ({error}).") from error
+        raise VariablesError(f"DATA_FILES is not JSON ({error}).") from error
     if not isinstance(files, list) or not all(isinstance(key, str) for key in files):
-        raise OrdersError("DATA_FILES is not a JSON list of S3 keys.")
+        raise VariablesError("DATA_FILES is not a JSON list of S3 keys.")
     return tuple(files)

@@ -29,26 +29,28 @@ class Work:
     reused: bool = False
 
 
-def store(s3: "CountedS3", orders: RankEnvironment, work: Work, *, whole: bool) -> None:
+def store(s3: "CountedS3", environment: RankEnvironment, work: Work, *, whole: bool) -> None:
     """Write the predictions, and with them, if no partition had to be left out, a note for later attempts."""
     note = {}
-    if whole and orders.work_id is not None:
-        note = {NOTE: json.dumps({"work_id": orders.work_id, "keys": work.keys}).encode()}
-    s3.put(orders.bucket, orders.key("parquet"), work.predictions.parquet(orders.rank, note))
+    if whole and environment.work_id is not None:
+        note = {NOTE: json.dumps({"work_id": environment.work_id, "keys": work.keys}).encode()}
+    s3.put(environment.bucket, environment.key("parquet"), work.predictions.parquet(environment.rank, note))
 
 
-def recall(s3: "CountedS3", orders: RankEnvironment) -> Work | None:
+def recall(s3: "CountedS3", environment: RankEnvironment) -> Work | None:
     """The work that an attempt which did not finish left for these very orders, or None.
 
     It is only looked for where Initialize saw something that no finished execution left.
     """
-    if orders.work_id is None or not orders.stored_result:
+    if environment.work_id is None or not environment.stored_result:
         return None
-    content = s3.get(orders.bucket, orders.key("parquet"))
+    content = s3.get(environment.bucket, environment.key("parquet"))
     try:
         predictions, metadata = Predictions.from_parquet(content)
         note = json.loads(metadata[NOTE])
-        return Work(predictions, note["keys"], reused=True) if note["work_id"] == orders.work_id else None
+        return (
+            Work(predictions, note["keys"], reused=True) if note["work_id"] == environment.work_id else None
+        )
     except (
         ValueError,
         KeyError,

@@ -48,69 +48,69 @@ class Phases:
 def main(model_path: Path) -> None:
     """Run the rank that the environment variables describe, with the checkpoint at `model_path`.
 
-    Raises what went wrong (OrdersError, ModelError, fmi.FMIError, botocore errors; DataError for a file that
-    the ranks share) after telling the other ranks, which then fail too instead of waiting. A partition that
-    cannot be used is no reason for that: the rank predicts its others, and its result lists what it left out,
-    from which Summarize learns it.
+    Raises what went wrong (VariablesError, ModelError, fmi.FMIError, botocore errors; DataError for a file
+    that the ranks share) after telling the other ranks, which then fail too instead of waiting. A partition
+    that cannot be used is no reason for that: the rank predicts its others, and its result lists what it left
+    out, from which Summarize learns it.
     """
-    orders = RankEnvironment.from_env()
-    with joined(orders) as (world, messages):
-        work(orders, model_path, world, messages)
+    environment = RankEnvironment.from_env()
+    with joined(environment) as (world, messages):
+        work(environment, model_path, world, messages)
 
 
 @contextmanager
-def joined(orders: RankEnvironment) -> Iterator[tuple[World, Callable[[], Mapping[str, Any]]]]:
+def joined(environment: RankEnvironment) -> Iterator[tuple[World, Callable[[], Mapping[str, Any]]]]:
     """The world to reduce in, with a function that gives its message statistics; an error aborts it.
 
     Ranks pair when the first message needs it, after their own work: pairing first would make every rank wait
     for the slowest cold start before it computes anything.
     """
-    if orders.world_size == 1:
+    if environment.world_size == 1:
         yield Alone(), lambda: NO_MESSAGES
         return
     import fmi  # noqa: PLC0415 - a rank on its own needs no messages
     from inference.rank._fmi_world import FmiWorld  # noqa: PLC0415
 
     with fmi.from_env() as communicator:
-        say(orders, "part of the world")
-        yield FmiWorld(communicator, orders.rank, orders.world_size), communicator.stats
+        say(environment, "part of the world")
+        yield FmiWorld(communicator, environment.rank, environment.world_size), communicator.stats
 
 
 def work(
-    orders: RankEnvironment,
+    environment: RankEnvironment,
     model_path: Path,
     world: World,
     messages: Callable[[], Mapping[str, Any]],
 ) -> None:
     """Predict this rank's share, combine the metrics, and upload both results."""
     phases = Phases()
-    s3, source = open_source(orders)
+    s3, source = open_source(environment)
     with phases.measure("import"):
         from inference.metrics import Residuals, measure  # noqa: PLC0415 - timed: most of a cold start
         from inference.rank.resume import recall, store  # noqa: PLC0415
-    done = recall(s3, orders) or compute(orders, model_path, source, phases)
+    done = recall(s3, environment) or compute(environment, model_path, source, phases)
     if done.reused:
         phases.seconds |= {"download": 0.0, "inference": 0.0}
-        say(orders, "an earlier attempt predicted this share already: its predictions are used again")
-    store(s3, orders, done, whole=not source.refused)
+        say(environment, "an earlier attempt predicted this share already: its predictions are used again")
+    store(s3, environment, done, whole=not source.refused)
     predictions = done.predictions
     with phases.measure("reduce"):
         residuals = Residuals.of(predictions.z_pred, predictions.z_true)
         everyone = world_metrics(world, residuals)
     phases.split_setup(messages()["setup_seconds"])
-    say(orders, f"metrics of the world: {everyone}")
+    say(environment, f"metrics of the world: {everyone}")
     result = (
         dict(done.keys)
         | predictions.report()
         | {
-            "rank": orders.rank,
-            "world_size": orders.world_size,
-            "execution_id": orders.execution_id,
-            "result_path": orders.result_path,
-            "data_path": orders.described_data,
+            "rank": environment.rank,
+            "world_size": environment.world_size,
+            "execution_id": environment.execution_id,
+            "result_path": environment.result_path,
+            "data_path": environment.described_data,
             "reused": done.reused,
             "download_time (seconds)": phases.seconds["download"],
-            "bundle_download_time (seconds)": orders.bundle_download_seconds,
+            "bundle_download_time (seconds)": environment.bundle_download_seconds,
             **s3.traffic.as_dict(),
             "fmi": dict(messages()),
             "metrics": measure(predictions.z_pred, predictions.z_true).as_dict(),
@@ -119,36 +119,36 @@ def work(
             "refused_partitions": [str(error) for error in source.refused],
         }
     )
-    s3.put(orders.bucket, orders.key("json"), json.dumps(result, indent=2).encode())
-    say(orders, f"wrote {orders.key('json')} and {orders.key('parquet')}")
+    s3.put(environment.bucket, environment.key("json"), json.dumps(result, indent=2).encode())
+    say(environment, f"wrote {environment.key('json')} and {environment.key('parquet')}")
 
 
-def compute(orders: RankEnvironment, model_path: Path, source: "Source", phases: Phases) -> "Work":
+def compute(environment: RankEnvironment, model_path: Path, source: "Source", phases: Phases) -> "Work":
     """Predict this rank's share."""
     with phases.measure("import"):
         from inference.engines.select import Choice, open_engine  # noqa: PLC0415
         from inference.rank.results import course_keys  # noqa: PLC0415
         from inference.rank.resume import Work  # noqa: PLC0415
 
-        engine = open_engine(model_path, Choice(device="cpu", threads=threads(orders.world_size)))
-    run, predictions = infer(engine, source, orders, phases)
-    return Work(predictions, course_keys(run, orders.batch_size, engine))
+        engine = open_engine(model_path, Choice(device="cpu", threads=threads(environment.world_size)))
+    run, predictions = infer(engine, source, environment, phases)
+    return Work(predictions, course_keys(run, environment.batch_size, engine))
 
 
-def open_source(orders: RankEnvironment) -> tuple["CountedS3", "Source"]:
+def open_source(environment: RankEnvironment) -> tuple["CountedS3", "Source"]:
     """The bucket's traffic counter and this rank's data: its partitions, or its share of one local file."""
     import boto3  # noqa: PLC0415
 
     from inference.data.sources import CountedS3, FileSource, s3_partitions  # noqa: PLC0415
 
     s3 = CountedS3(boto3.client("s3"))
-    if orders.data_path is not None:
-        return s3, FileSource(orders.data_path, orders.rank, orders.world_size)
-    return s3, s3_partitions(s3, orders.data_bucket or orders.bucket, orders.data_files)
+    if environment.data_path is not None:
+        return s3, FileSource(environment.data_path, environment.rank, environment.world_size)
+    return s3, s3_partitions(s3, environment.data_bucket or environment.bucket, environment.data_files)
 
 
 def infer(
-    engine: "Engine", source: "Source", orders: RankEnvironment, phases: Phases
+    engine: "Engine", source: "Source", environment: RankEnvironment, phases: Phases
 ) -> tuple["Run", "Predictions"]:
     """Predict partition by partition; waiting for data counts as the "download" phase."""
     from inference.engines.base import Run, predict  # noqa: PLC0415
@@ -156,22 +156,25 @@ def infer(
 
     run, predictions = Run(), Predictions.none()
     for galaxies in source.parts():
-        part = predict(engine, galaxies, orders.batch_size)
+        part = predict(engine, galaxies, environment.batch_size)
         run += part
         predictions += Predictions.of(galaxies, part)
         del galaxies  # while it lives, the next partition but one must not
     for error in source.refused:
-        say(orders, f"left out: {error}")
+        say(environment, f"left out: {error}")
     phases.seconds["download"], phases.seconds["inference"] = source.waited, run.wall_seconds
     if len(run.redshift):
-        say(orders, f"{len(run.redshift)} galaxies, {run.samples_per_second:.0f} a second")
+        say(environment, f"{len(run.redshift)} galaxies, {run.samples_per_second:.0f} a second")
     else:
-        say(orders, "no galaxies for this rank: it only takes part in the reduction")
+        say(environment, "no galaxies for this rank: it only takes part in the reduction")
     if predictions.failed:
-        say(orders, f"{len(predictions.failed)} galaxies have no finite prediction: see failed_object_ids")
+        say(
+            environment,
+            f"{len(predictions.failed)} galaxies have no finite prediction: see failed_object_ids",
+        )
     return run, predictions
 
 
-def say(orders: RankEnvironment, text: str) -> None:
+def say(environment: RankEnvironment, text: str) -> None:
     """A log line that says which rank speaks."""
-    print(f"rank {orders.rank}/{orders.world_size}: {text}", flush=True)
+    print(f"rank {environment.rank}/{environment.world_size}: {text}", flush=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from containers.executor.rendezvous import PENDING, published_address, scale_service
 from fmi.protocol.tcpunch import (
-    FLAG_RING,
+    FLAG_NOTIFY,
     V2_RESPONSE_BYTES,
     WireError,
     decode_v2_response,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PROBE_S = 3.0
-_PROBE = encode_v2_request(b"is anybody there", flags=FLAG_RING)
+_PROBE = encode_v2_request(b"is anybody there", flags=FLAG_NOTIFY)
 
 
 class RendezvousAway(RuntimeError):  # noqa: N818  the name that the state machine retries

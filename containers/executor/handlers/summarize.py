@@ -16,8 +16,8 @@ from containers.executor import outcomes
 from containers.executor.clients import PARALLEL_REQUESTS, s3
 from containers.executor.inputs.course_payload import COURSE_KEY, replaced_by_another
 from containers.executor.outcomes import COMBINED_NAME, Outcome
-from containers.executor.retry_policy import is_mendable, looks_like_memory
-from cosmic_fmi.common.s3 import unbroken
+from containers.executor.retry_policy import is_worth_retrying, looks_like_memory
+from cosmic_fmi.common.s3 import read_again
 
 if TYPE_CHECKING:
     from awslambdaric.lambda_context import LambdaContext
@@ -125,7 +125,7 @@ def _check_outcomes(event: Mapping[str, Any]) -> None:
             others += "; if it happens again, its memory was too small: raise executor_memory_mb"
         place = event.get("rendezvous")
         server = f"{place['host']}:{place['port']}" if place else None
-        kind = WorldLost if is_mendable(failed, server) else RankFailure
+        kind = WorldLost if is_worth_retrying(failed, server) else RankFailure
         raise kind(f"rank {root.rank} failed{which}: {root.error}{others}{details}")
 
 
@@ -155,7 +155,7 @@ def _fresh_object(bucket: str, key: str, earliest: datetime) -> bytes | None:
         return found["Body"].read() if found["LastModified"] >= earliest else None
 
     try:
-        return unbroken(f"s3://{bucket}/{key}", get)
+        return read_again(f"s3://{bucket}/{key}", get)
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
             return None

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
-from cosmic_fmi.common.s3 import unbroken_object
+from cosmic_fmi.common.s3 import read_object
 from cosmic_fmi.experiment.aws.history import request_of_error
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _endings(s3: S3Client, bucket: str, keys: Mapping[str, int], folder: str) ->
         failures=_objects(s3, bucket, _by_rank(keys, f"{folder}failures/", ".json")),
     )
     if f"{folder}ranks.json" in keys:
-        manifest = json.loads(unbroken_object(s3, bucket, f"{folder}ranks.json"))
+        manifest = json.loads(read_object(s3, bucket, f"{folder}ranks.json"))
         found.files = sum(len(item.get("data_files") or ()) for item in manifest)
     return found
 
@@ -175,5 +175,5 @@ def _read_all(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, b
     if not keys:
         return {}
     with ThreadPoolExecutor(min(_THREADS, len(keys))) as pool:
-        bodies = pool.map(lambda key: unbroken_object(s3, bucket, key), keys.values())
+        bodies = pool.map(lambda key: read_object(s3, bucket, key), keys.values())
         return dict(zip(keys, bodies, strict=True))

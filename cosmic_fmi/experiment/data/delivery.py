@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 from cosmic_fmi.common.files import OutputError, make_writable, write_atomically
-from cosmic_fmi.common.s3 import unbroken_object
+from cosmic_fmi.common.s3 import read_object
 from cosmic_fmi.experiment.aws.s3_sync import Upload, listing, put_all
 from cosmic_fmi.experiment.errors import DeliveryError
 from cosmic_fmi.experiment.ui.console import Step
@@ -70,7 +70,7 @@ class Delivery:
         if self.bucket is not None:
             s3, bucket, key = self.bucket.s3, self.bucket.name, self.bucket.key(name)
             if key in listing(s3, bucket, key):
-                yield f"s3://{bucket}/{key}", unbroken_object(s3, bucket, key)
+                yield f"s3://{bucket}/{key}", read_object(s3, bucket, key)
 
     def check(self, expected: Mapping[str, int], suffix: str) -> None:
         """Raise DeliveryError when there are data files that the `expected` ones, a number by folder, leave.

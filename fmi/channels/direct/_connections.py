@@ -14,19 +14,19 @@ from fmi.channels.base import Channel
 from fmi.config import Config
 from fmi.errors import FMIError, PeerFailure, Timeout, name_ranks
 from fmi.protocol.frames import NO_CALL, Abort, Call, Header, Kind
-from fmi.protocol.transfer import Expected
+from fmi.protocol.transfer import ReceiveTransfer
 from fmi.rendezvous.client import leave_notes
-from fmi.rendezvous.connector import Company
+from fmi.rendezvous.connector import Connector
 from fmi.rendezvous.handshake import derive
-from fmi.transport.connection import Link
-from fmi.transport.mismatch import Agreement
+from fmi.transport.connection import Connection
+from fmi.transport.mismatch import MismatchDetector
 from fmi.transport.oversubscription import ranks_per_core
-from fmi.transport.poller import Pump
-from fmi.transport.shutdown import part
+from fmi.transport.poller import Poller
+from fmi.transport.shutdown import drain_and_close
 from fmi.transport.spin import Spin
 
-FAREWELL_S = 30.0
-ABORT_FAREWELL_S = 1.0
+SHUTDOWN_S = 30.0
+ABORT_SHUTDOWN_S = 1.0
 # A rank that is pairing with this one at the moment of an abort would not look for a note for seconds.
 ABORT_PAIRING_S = 0.2
 # A rank that has waited this long tells whom it waits for, and lets others pair with it meanwhile.
@@ -53,15 +53,15 @@ class Connections(Channel):
         self._comm_name = comm_name
         self._config = config
         sharing = ranks_per_core(world_size, config.host)
-        self.crowded = sharing > 1
-        self._company = Company(
-            rank, world_size, comm_name, config, strangers=self._strangers, on_paired=self._add_link
+        self.oversubscribed = sharing > 1
+        self._connector = Connector(
+            rank, world_size, comm_name, config, unconnected=self._unconnected, on_paired=self._add_connection
         )
-        self._agreement = Agreement(rank)
+        self._mismatches = MismatchDetector(rank)
         self._spin = Spin(sharing)
-        self._pump = Pump(self._agreement, self._spin)
-        self._links = self._pump.links
-        self._expected: defaultdict[int, deque[Expected]] = defaultdict(deque)
+        self._poller = Poller(self._mismatches, self._spin)
+        self._connections = self._poller.connections
+        self._expected: defaultdict[int, deque[ReceiveTransfer]] = defaultdict(deque)
         self._look_beside_at = 0.0
         self._closed = False
 
@@ -73,18 +73,18 @@ class Connections(Channel):
         Raises:
             Timeout: names the ranks that did not come within the limit for waiting for a peer.
         """
-        wanted = set(peers).difference(self._links)
+        wanted = set(peers).difference(self._connections)
         if wanted:
             self._pair_with(wanted)
 
     def _pair_with(self, wanted: set[int], deadline: float = math.inf) -> None:
         started = time.monotonic()
         until = started + self._config.peer_s
-        self._company.invite(wanted)
-        while missing := wanted - self._links.keys():
+        self._connector.connect(wanted)
+        while missing := wanted - self._connections.keys():
             if time.monotonic() >= until:
                 limit = f"{self._config.peer_s:g} s"
-                why = self._company.describe_failures(missing)
+                why = self._connector.describe_failures(missing)
                 raise Timeout(
                     f"rank {self._rank} waited {limit} for {name_ranks(missing)} to connect{why}", missing
                 )
@@ -95,19 +95,19 @@ class Connections(Channel):
 
     def rest(self) -> None:
         """Finish pairing with ranks that rang meanwhile: they are waiting for it at this moment."""
-        if self._company.idle:
+        if self._connector.idle:
             return
-        self._company.stop_listening()
+        self._connector.stop_listening()
         until = time.monotonic() + LATE_PAIRING_S
-        while self._company.pending and time.monotonic() < until:
+        while self._connector.pending and time.monotonic() < until:
             self._wait(until)
-        self._company.close()
+        self._connector.close()
 
-    def _strangers(self) -> set[int]:
-        return set(range(self._world_size)) - self._links.keys() - {self._rank}
+    def _unconnected(self) -> set[int]:
+        return set(range(self._world_size)) - self._connections.keys() - {self._rank}
 
-    def _add_link(self, peer: int, sock: socket.socket) -> None:
-        self._pump.add(Link(peer, sock, self._expected[peer]))
+    def _add_connection(self, peer: int, sock: socket.socket) -> None:
+        self._poller.add(Connection(peer, sock, self._expected[peer]))
 
     # Waiting
 
@@ -118,59 +118,63 @@ class Connections(Channel):
             until: the time.
             look: look for a moment before sleeping.
         """
-        self._pump.feel_pulse()
-        until = min(until, self._pump.due)
-        if self.on_wait is not None:
+        self._poller.check_liveness()
+        until = min(until, self._poller.due)
+        if self.on_idle is not None:
             until = self._beside_others(until)
-        if self._company.idle:
-            self._pump.turn(until, look)
+        if self._connector.idle:
+            self._poller.turn(until, look)
             return
-        wait = self._company.wait(until)
-        links = self._pump.sockets()
-        ready = poll(Wait({**wait.sockets, **links}, wait.until))
-        self._pump.handle([(fd, ready[fd]) for fd in links if fd in ready])
-        self._company.advance(ready)
+        wait = self._connector.wait(until)
+        connections = self._poller.sockets()
+        ready = poll(Wait({**wait.sockets, **connections}, wait.until))
+        self._poller.handle([(fd, ready[fd]) for fd in connections if fd in ready])
+        self._connector.advance(ready)
 
     def _listen_in_time(self, started: float, until: float) -> float:
         """Listen for ranks that want to pair once the wait has lasted; returns how long to wait for now."""
         if time.monotonic() < started + LISTEN_AFTER_S:
             return min(until, started + LISTEN_AFTER_S)
-        self._company.listen()
+        self._connector.listen()
         return until
 
     # Other channels
 
     def _beside_others(self, until: float) -> float:
-        """Where there are other channels, wake up and look at them as often as `Channel.on_wait` says."""
+        """Where there are other channels, wake up and look at them as often as `Channel.on_idle` says."""
         now = time.monotonic()
         if now >= self._look_beside_at:
             self._look_beside_at = now + LOOK_BESIDE_S
-            awaited = self._pump.awaited
-            peers = {awaited.peer} if awaited else self._company.pending
-            assert self.on_wait is not None  # noqa: S101 - this is called only where it is set
-            self.on_wait(peers)
+            awaited = self._poller.awaited
+            peers = {awaited.peer} if awaited else self._connector.pending
+            assert self.on_idle is not None  # noqa: S101 - this is called only where it is set
+            self.on_idle(peers)
         return min(until, self._look_beside_at)
 
-    def awaits(self, peer: int) -> Call | None:
+    def waits_for_me(self, peer: int) -> Call | None:
         """In which call a peer waits here for this rank, with nothing on its way to it."""
-        self._company.listen()
+        self._connector.listen()
         started = time.monotonic()
-        hook, self.on_wait = self.on_wait, None
+        hook, self.on_idle = self.on_idle, None
         try:
             # A pairing is a dozen messages to and fro; at one a look it would be given up before it is done.
             while time.monotonic() < (until := started + self._look_lasts()):
                 self._wait(until, look=False)
         finally:
-            self.on_wait = hook
-        link = self._links.get(peer)
-        if link is None:
+            self.on_idle = hook
+        connection = self._connections.get(peer)
+        if connection is None:
             return None
-        if link.left:
+        if connection.left:
             raise PeerFailure(peer, "it closed its communicator")
-        return link.waiting.call if link.waiting and link.waiting.received == link.sent else None
+        return (
+            connection.waiting.call
+            if connection.waiting and connection.waiting.received == connection.sent
+            else None
+        )
 
     def _look_lasts(self) -> float:
-        return PAIR_BESIDE_S if self._company.pending else GLANCE_S
+        return PAIR_BESIDE_S if self._connector.pending else GLANCE_S
 
     # Ending
 
@@ -178,25 +182,25 @@ class Connections(Channel):
         """Send an abort to connected peers, and leave notes for those that wait, or will wait, to pair."""
         if self._closed:
             return
-        self._company.stop_listening()
+        self._connector.stop_listening()
         until = time.monotonic() + ABORT_PAIRING_S
-        while self._company.pending and time.monotonic() < until:
+        while self._connector.pending and time.monotonic() < until:
             with contextlib.suppress(FMIError):  # they tell what this rank knows: that the world has failed
                 self._wait(until)
-        strangers = self._strangers()
-        self._close(Kind.ABORT, abort.pack(), ABORT_FAREWELL_S)
+        unconnected = self._unconnected()
+        self._close(Kind.ABORT, abort.pack(), ABORT_SHUTDOWN_S)
         secret, name = self._config.secret, self._comm_name
-        pairs = [derive(secret, name, self._rank, peer, self._world_size) for peer in strangers]
-        leave_notes(self._company.rendezvous, pairs, abort)
+        pairs = [derive(secret, name, self._rank, peer, self._world_size) for peer in unconnected]
+        leave_notes(self._connector.rendezvous, pairs, abort)
 
     def close(self) -> None:
         """Let what was sent arrive, say goodbye and close the connections."""
         if not self._closed:
-            self._close(Kind.BYE, b"", FAREWELL_S)
+            self._close(Kind.BYE, b"", SHUTDOWN_S)
 
     def _close(self, kind: Kind, payload: bytes, limit_s: float) -> None:
         self._closed = True
-        self._company.close()
-        links = list(self._links.values())
-        part(links, Header(kind, NO_CALL, 0, len(payload)), payload, limit_s)
-        self._pump.clear()
+        self._connector.close()
+        connections = list(self._connections.values())
+        drain_and_close(connections, Header(kind, NO_CALL, 0, len(payload)), payload, limit_s)
+        self._poller.clear()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from fmi.channels.direct._large_frames import LargeFrames
 
 
-class Known(abc.ABC):
+class PersistentCall(abc.ABC):
     """One kind of call (operation, function, element type, shape) on one rank.
 
     Attributes:

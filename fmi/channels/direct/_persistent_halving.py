@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fmi._dtype_codes import dtype_of
-from fmi.channels.direct._persistent import Known
+from fmi.channels.direct._persistent import PersistentCall
 from fmi.collectives._context import as_bytes
 from fmi.collectives._halving import Round
 from fmi.collectives._segments import SEGMENT_BYTES
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fmi._datatypes import Array
     from fmi._ops import Combine
     from fmi.channels.direct._large_frames import LargeFrames
-    from fmi.transport.connection import Link
+    from fmi.transport.connection import Connection
 
 # Up to here a message of a round is one frame, as `fmi.collectives._halving` sends it.
 KEPT_BYTES = 2 * SEGMENT_BYTES
@@ -39,20 +39,20 @@ class _Part(NamedTuple):
 
 
 class _Exchange(NamedTuple):
-    """A round with its link, and a buffer for what is combined with this rank's part."""
+    """A round with its connection, and a buffer for what is combined with this rank's part."""
 
-    link: Link
+    connection: Connection
     mine: _Part
     theirs: _Part
     buffer: Array
     into: memoryview
 
 
-class HalvingCall(Known):
+class PersistentHalving(PersistentCall):
     """An allreduce of one kind.
 
     Args:
-        channel: see `Known`.
+        channel: see `PersistentCall`.
         call: one call of this kind; only its number changes.
         rounds: what this rank does.
         combine: puts two arrays together.
@@ -78,23 +78,23 @@ class HalvingCall(Known):
         channel.look_up()
         source, total = operand.reshape(-1), result.reshape(-1)
         outgoing, incoming = as_bytes(source), as_bytes(total)
-        for link, mine, theirs, buffer, into in self._exchanges:
-            channel.send_large(link, theirs.header.head(sequence), outgoing[theirs.place])
-            self._fill(link, mine.header.head(sequence), into)
+        for connection, mine, theirs, buffer, into in self._exchanges:
+            channel.send_large(connection, theirs.header.head(sequence), outgoing[theirs.place])
+            self._fill(connection, mine.header.head(sequence), into)
             combine(buffer, source[mine.elements], total[mine.elements])
             source, outgoing = total, incoming
         if channel.urgent:
             channel.flush()
             self._was_slow = True
-        for link, mine, theirs, _, _ in reversed(self._exchanges):
-            channel.send_large(link, mine.header.head(sequence), incoming[mine.place])
-            self._fill(link, theirs.header.head(sequence), incoming[theirs.place])
+        for connection, mine, theirs, _, _ in reversed(self._exchanges):
+            channel.send_large(connection, mine.header.head(sequence), incoming[mine.place])
+            self._fill(connection, theirs.header.head(sequence), incoming[theirs.place])
         self._finish()
 
-    def _fill(self, link: Link, head: bytes, into: memoryview) -> None:
+    def _fill(self, connection: Connection, head: bytes, into: memoryview) -> None:
         prefix = head[:CALL_BYTES]
-        if self._channel.receive_large(link, prefix, into) is None:
-            self._channel.receive(link.peer, call_of(prefix), into)
+        if self._channel.receive_large(connection, prefix, into) is None:
+            self._channel.receive(connection.peer, call_of(prefix), into)
             self._was_slow = True
 
 
@@ -103,7 +103,7 @@ def _exchange(channel: LargeFrames, call: Call, planned: Round) -> _Exchange:
     buffer: Array = np.empty(planned.mine.stop - planned.mine.start, dtype)
     mine = _part(call, planned.mine, dtype.itemsize)
     theirs = _part(call, planned.theirs, dtype.itemsize)
-    return _Exchange(channel.link(planned.peer), mine, theirs, buffer, as_bytes(buffer))
+    return _Exchange(channel.connection(planned.peer), mine, theirs, buffer, as_bytes(buffer))
 
 
 def _part(call: Call, elements: slice, itemsize: int) -> _Part:

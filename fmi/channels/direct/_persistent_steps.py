@@ -1,7 +1,7 @@
 """Calls that are made again and again, each message one frame: all that does not change is made once.
 
 What is kept of a kind is the frame that goes out and the one that comes in as buffers, arrays over their
-payloads, and the links of every step.
+payloads, and the connections of every step.
 Making such a call is: put its number into the header, copy the payload, one system call for each message,
 and one comparison of what came with what should come. Whatever is not as expected is left to the channel,
 which finds out what it means.
@@ -16,16 +16,16 @@ import numpy as np
 from fmi._datatypes import Array, Form
 from fmi._dtype_codes import dtype_of
 from fmi._ops import Combine
-from fmi.channels.direct._persistent import Known
-from fmi.collectives.schedule import Act, Steps
+from fmi.channels.direct._persistent import PersistentCall
+from fmi.collectives.schedule import Act, Schedule
 from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, Call, Envelope, call_of
-from fmi.transport.connection import Link
+from fmi.transport.connection import Connection
 
 if TYPE_CHECKING:
     from fmi.channels.direct._large_frames import LargeFrames
 
 
-class OneFrame(Known):
+class OneFrame(PersistentCall):
     """The frame that goes out, the one that comes in, and arrays over their payloads.
 
     Args:
@@ -54,12 +54,12 @@ class OneFrame(Known):
             return np.empty(self._shape, self._dtype)
         return np.frombuffer(frame, self._dtype, count, HEADER_BYTES).reshape(self._shape)
 
-    def _receive(self, link: Link, head: bytes, start: bytes, length: bytes) -> None:
+    def _receive(self, connection: Connection, head: bytes, start: bytes, length: bytes) -> None:
         """Fill the frame that comes in, however long that takes; or find out why it does not come."""
         channel = self._channel
-        if not channel.receive_frame(link, self._in, start, length):
+        if not channel.receive_frame(connection, self._in, start, length):
             into = memoryview(self._in)[HEADER_BYTES:]
-            channel.receive(link.peer, call_of(head), into)
+            channel.receive(connection.peer, call_of(head), into)
             channel.bytes_received -= len(self._in)  # it is counted with the others of the call
             self._was_slow = True
 
@@ -68,7 +68,7 @@ class OneFrame(Known):
         self._channel.bytes_received += received
 
 
-class StepsCall(OneFrame):
+class PersistentSteps(OneFrame):
     """A collective call of one kind.
 
     Args:
@@ -82,11 +82,11 @@ class StepsCall(OneFrame):
         channel: LargeFrames,
         call: Call,
         shape: tuple[int, ...] | None,
-        steps: Steps,
+        steps: Schedule,
         combine: Combine | None,
     ) -> None:
         super().__init__(channel, call, 0, shape)
-        self._steps = [(act, channel.link(peer)) for act, peer in steps]
+        self._steps = [(act, channel.connection(peer)) for act, peer in steps]
         self._combine = combine
         # What is taken last and passed on to nobody need not be copied to where it would be sent from.
         self._taken = steps[-1].act is Act.TAKE if steps else False
@@ -103,11 +103,11 @@ class StepsCall(OneFrame):
             held[...] = operand
         channel.remember(head)
         channel.look_up()
-        for act, link in self._steps:
+        for act, connection in self._steps:
             if act is Act.SEND:
-                channel.send_frame(link, out)
+                channel.send_frame(connection, out)
                 continue
-            self._receive(link, head, head, b"")
+            self._receive(connection, head, head, b"")
             if combine is None:
                 continue
             if act is Act.BEFORE:
@@ -122,13 +122,13 @@ class StepsCall(OneFrame):
         self._finish()
 
 
-class KnownSend(OneFrame):
+class PersistentSend(OneFrame):
     """A message of one kind to one peer."""
 
     def __init__(self, channel: LargeFrames, call: Call, shape: tuple[int, ...], peer: int) -> None:
         super().__init__(channel, call, Form.ARRAY, shape)
         self.name = "send"
-        self._link = channel.link(peer)
+        self._connection = channel.connection(peer)
         self.moved = len(self._out)
 
     def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:  # noqa: ARG002
@@ -136,25 +136,25 @@ class KnownSend(OneFrame):
         self._out[:HEADER_BYTES] = self._head(sequence)
         self._held[...] = operand
         self._channel.look_up()
-        self._channel.send_frame(self._link, self._out)
+        self._channel.send_frame(self._connection, self._out)
         self._count(self.moved, 0)
         self._finish()
 
 
-class KnownReceive(OneFrame):
+class PersistentReceive(OneFrame):
     """A message of one kind from one peer, whose sender chooses the form."""
 
     def __init__(self, channel: LargeFrames, call: Call, shape: tuple[int, ...], peer: int) -> None:
         super().__init__(channel, call, 0, shape)
         self.name = "recv"
-        self._link = channel.link(peer)
+        self._connection = channel.connection(peer)
         self._length = self._head(0)[LENGTH_AT:]
         self.moved = len(self._in)
 
     def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:  # noqa: ARG002
         """Fill the result."""
         head = self._head(sequence)
-        self._receive(self._link, head, head[:CALL_BYTES], self._length)
+        self._receive(self._connection, head, head[:CALL_BYTES], self._length)
         assert result is not None  # noqa: S101 - there is somewhere to receive to
         result[...] = self._received
         self._count(0, self.moved)

@@ -19,8 +19,8 @@ from fmi.channels.direct._messages import Direct
 from fmi.config import Config
 from fmi.errors import PeerFailure
 from fmi.protocol.frames import HEADER_BYTES, Call, pack_rest
-from fmi.protocol.transfer import ASIDE, Departing, Expected, Transfer
-from fmi.transport.connection import Link
+from fmi.protocol.transfer import OUT_OF_ORDER, ReceiveTransfer, SendTransfer, Transfer
+from fmi.transport.connection import Connection
 
 
 def open_channel(world: World, settings: Mapping[str, Any]) -> Channel:  # noqa: ARG001 - read by `config`
@@ -33,8 +33,8 @@ class BackgroundDirect(Direct):
 
     def __init__(self, rank: int, world_size: int, comm_name: str, config: Config) -> None:
         super().__init__(rank, world_size, comm_name, config)
-        self._transfers: list[Departing | Expected] = []
-        self._early: defaultdict[int, list[tuple[Departing, memoryview, int]]] = defaultdict(list)
+        self._transfers: list[SendTransfer | ReceiveTransfer] = []
+        self._early: defaultdict[int, list[tuple[SendTransfer, memoryview, int]]] = defaultdict(list)
 
     @property
     def outstanding(self) -> bool:
@@ -43,114 +43,118 @@ class BackgroundDirect(Direct):
 
     def start(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> Transfer:
         """Start sending, whether or not the peer is there; later collective calls may overtake it."""
-        departing = Departing(peer, call)
-        link = self._links.get(peer)
-        if link:
-            self._depart(link, departing, payload, form)
+        departing = SendTransfer(peer, call)
+        connection = self._connections.get(peer)
+        if connection:
+            self._depart(connection, departing, payload, form)
         else:
             self._early[peer].append((departing, payload, form))
-            self._company.invite([peer])
+            self._connector.connect([peer])
         if not departing.done:
             self._transfers.append(departing)
         return departing
 
-    def expect(self, peer: int, call: Call, into: memoryview | None) -> Expected:
+    def expect(self, peer: int, call: Call, into: memoryview | None) -> ReceiveTransfer:
         """Ask for a message that need not be there yet. `into` is filled, None asks for a fresh buffer."""
-        expected = Expected(peer, call, into)
+        expected = ReceiveTransfer(peer, call, into)
         self._transfers.append(expected)
-        link = self._links.get(peer)
-        if link:
-            link.expect(expected)
-            self._pump.read_on(link)
+        connection = self._connections.get(peer)
+        if connection:
+            connection.expect(expected)
+            self._poller.read_on(connection)
         else:
             self._expected[peer].append(expected)
-            self._company.invite([peer])
+            self._connector.connect([peer])
         return expected
 
     def advance(self) -> None:
         """Let everything go on that can without waiting. Raises what any operation may."""
-        if self._company.idle:
-            self._pump.feel_pulse()
-            self._pump.turn_at_once()
+        if self._connector.idle:
+            self._poller.check_liveness()
+            self._poller.turn_at_once()
         else:
             self._wait(0.0)
         self._settle()
 
     def waiting(self) -> Wait:
         """What has to happen before `advance` is worth while."""
-        links, due = self._pump.sockets(), self._pump.due
-        if self._company.idle:
-            return Wait(links, due)
-        wait = self._company.wait(due)
-        return Wait({**wait.sockets, **links}, wait.until)
+        connections, due = self._poller.sockets(), self._poller.due
+        if self._connector.idle:
+            return Wait(connections, due)
+        wait = self._connector.wait(due)
+        return Wait({**wait.sockets, **connections}, wait.until)
 
     def complete(self, transfer: Transfer, until: float = math.inf) -> None:
         """Wait until a transfer is done, or until that time. Raises what any operation may."""
         self._settle()
         while not transfer.done:
-            link = self._links.get(transfer.peer)
-            if link is None:
+            connection = self._connections.get(transfer.peer)
+            if connection is None:
                 self._pair_with({transfer.peer}, until)
-            elif isinstance(transfer, Departing):
-                self._send_out({link: transfer.mark}, until)
-            elif isinstance(transfer, Expected):
-                self._await_expected(link, transfer, until)
+            elif isinstance(transfer, SendTransfer):
+                self._send_out({connection: transfer.mark}, until)
+            elif isinstance(transfer, ReceiveTransfer):
+                self._await_expected(connection, transfer, until)
             self._settle()
             if time.monotonic() >= until:
                 return
 
     def rest(self) -> None:
         """Finish pairing with ranks that rang meanwhile, unless requests go on with it anyway."""
-        if not self._company.idle and not self.outstanding:
+        if not self._connector.idle and not self.outstanding:
             super().rest()
 
-    def _add_link(self, peer: int, sock: socket.socket) -> None:
-        super()._add_link(peer, sock)
+    def _add_connection(self, peer: int, sock: socket.socket) -> None:
+        super()._add_connection(peer, sock)
         for departing, payload, form in self._early.pop(peer, ()):
-            self._depart(self._links[peer], departing, payload, form)
+            self._depart(self._connections[peer], departing, payload, form)
 
-    def _depart(self, link: Link, departing: Departing, payload: memoryview, form: int) -> None:
-        if link.abort or link.left:
-            self._refuse(link, departing.call)
+    def _depart(
+        self, connection: Connection, departing: SendTransfer, payload: memoryview, form: int
+    ) -> None:
+        if connection.abort or connection.left:
+            self._refuse(connection, departing.call)
         size = len(payload)
-        link.sent += 1
-        departing.done = self._pump.push(link, departing.call.prefix + pack_rest(form | ASIDE, size), payload)
-        departing.mark = link.queued
+        connection.sent += 1
+        departing.done = self._poller.push(
+            connection, departing.call.prefix + pack_rest(form | OUT_OF_ORDER, size), payload
+        )
+        departing.mark = connection.queued
         self.bytes_sent += HEADER_BYTES + size
 
-    def _await_expected(self, link: Link, expected: Expected, until: float) -> None:
+    def _await_expected(self, connection: Connection, expected: ReceiveTransfer, until: float) -> None:
         """Without a deadline a collective frame in the message's place means that the peer is elsewhere."""
 
         def is_here() -> bool:
-            return expected.frame is not None or (until == math.inf and bool(link.inbox))
+            return expected.frame is not None or (until == math.inf and bool(connection.inbox))
 
-        self._await_frame(link, expected.call, is_here, deadline=until)
-        if expected.frame is None and link.inbox and until == math.inf:
-            raise self._agreement.mismatch(expected.call, link.peer, link.inbox[0].header.call)
+        self._await_frame(connection, expected.call, is_here, deadline=until)
+        if expected.frame is None and connection.inbox and until == math.inf:
+            raise self._mismatches.mismatch(expected.call, connection.peer, connection.inbox[0].header.call)
 
     def _settle(self) -> None:
         """Note which transfers are done."""
         if not self._transfers:
             return
         for transfer in self._transfers:
-            if isinstance(transfer, Departing):
+            if isinstance(transfer, SendTransfer):
                 self._settle_departing(transfer)
             else:
                 self._settle_expected(transfer)
         self._transfers = [transfer for transfer in self._transfers if not transfer.done]
 
-    def _settle_departing(self, departing: Departing) -> None:
-        link = self._links.get(departing.peer)
-        if link and link.gone >= departing.mark:
+    def _settle_departing(self, departing: SendTransfer) -> None:
+        connection = self._connections.get(departing.peer)
+        if connection and connection.gone >= departing.mark:
             departing.done = True
 
-    def _settle_expected(self, expected: Expected) -> None:
+    def _settle_expected(self, expected: ReceiveTransfer) -> None:
         if expected.frame:
             self._accept(expected.frame, expected.peer, expected.call, expected.into)
             self.bytes_received += HEADER_BYTES + expected.frame.header.length
             expected.done = True
             return
-        link = self._links.get(expected.peer)
-        if link and link.left:
+        connection = self._connections.get(expected.peer)
+        if connection and connection.left:
             reason = f"it closed its communicator while rank {self._rank} was in {expected.call}"
             raise PeerFailure(expected.peer, reason)

@@ -13,7 +13,7 @@ ALIVE_S = 10.0
 BEAT_S = 2.0
 
 
-class Presence:
+class Heartbeat:
     """One rank's sign, renewed from a thread of its own until it is closed, and its look at the others'."""
 
     def __init__(self, store: Store, world: str, rank: int, nonce: bytes) -> None:

@@ -14,7 +14,7 @@ import secrets
 import struct
 from dataclasses import dataclass
 
-_GREETING = struct.Struct("!I16s16s")
+_HELLO = struct.Struct("!I16s16s")
 _NO_NONCE = bytes(16)
 
 
@@ -24,7 +24,7 @@ def new_nonce() -> bytes:
 
 
 @dataclass
-class Greeting:
+class Hello:
     """What two ranks know of each other, as one of them sees it.
 
     Attributes:
@@ -38,23 +38,23 @@ class Greeting:
     size: int
     mine: bytes
     theirs: bytes = _NO_NONCE
-    met: bool = False
+    paired: bool = False
     their_size: int = 0
 
     def pack(self) -> bytes:
         """What to write for the peer to read."""
-        return _GREETING.pack(self.size, self.mine, self.theirs)
+        return _HELLO.pack(self.size, self.mine, self.theirs)
 
     def hear(self, data: bytes | memoryview) -> bool:
         """Take in what the peer wrote; True when that calls for writing anew. Raises ValueError."""
         try:
-            size, theirs, echo = _GREETING.unpack(data)
+            size, theirs, echo = _HELLO.unpack(data)
         except struct.error:
             raise ValueError("it is no greeting") from None
         is_new = bool(theirs != self.theirs)
         self.theirs = theirs
         self.their_size = size
-        self.met = echo == self.mine
+        self.paired = echo == self.mine
         return is_new
 
     def name(self) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from fmi.channels.storage._hello import Greeting
+from fmi.channels.storage._hello import Hello
 from fmi.protocol.frames import (
     HEADER_BYTES,
     SEQUENCE_MASK,
@@ -30,7 +30,7 @@ from fmi.protocol.frames import (
 
 
 @dataclass
-class Letters:
+class Mailbox:
     """What went to and fro with one peer.
 
     Attributes:
@@ -43,7 +43,7 @@ class Letters:
     """
 
     world: str
-    greeting: Greeting
+    hello: Hello
     sent: int = 0
     received: int = 0
     next_send: int = 0
@@ -53,25 +53,25 @@ class Letters:
     @cached_property
     def meeting(self) -> str:
         """Name of this meeting; there is one when the two have met."""
-        return self.greeting.name()
+        return self.hello.name()
 
     @cached_property
     def incoming(self) -> str:
         """Where the peer's writings to this rank lie."""
-        return f"{self.world}/{self.greeting.rank}/{self.greeting.peer}"
+        return f"{self.world}/{self.hello.rank}/{self.hello.peer}"
 
     @cached_property
     def outgoing(self) -> str:
         """Where this rank's writings to the peer lie."""
-        return f"{self.world}/{self.greeting.peer}/{self.greeting.rank}"
+        return f"{self.world}/{self.hello.peer}/{self.hello.rank}"
 
     @property
-    def their_greeting(self) -> str:
+    def their_hello(self) -> str:
         """Where the peer greets this rank."""
         return f"{self.incoming}/greeting"
 
     @property
-    def my_greeting(self) -> str:
+    def my_hello(self) -> str:
         """Where this rank greets the peer."""
         return f"{self.outgoing}/greeting"
 
@@ -110,14 +110,14 @@ class Letters:
 
     def lasting_keys(self) -> list[str]:
         """What both wrote that is not a message."""
-        return [self.my_greeting, self.their_greeting, self.my_state, self.their_state]
+        return [self.my_hello, self.their_hello, self.my_state, self.their_state]
 
     def owns(self, key: str) -> bool:
         """Whether a key belongs to this correspondence."""
         return key.startswith((f"{self.incoming}/", f"{self.outgoing}/"))
 
     @property
-    def awaits(self) -> Call | None:
+    def waits_for_me(self) -> Call | None:
         """The call in which the peer waits for something that this rank has not sent yet."""
         if self.waiting is None:
             return None
@@ -132,7 +132,7 @@ def abort_key(world: str, rank: int) -> str:
     return f"{world}/{rank}/abort"
 
 
-def bell_key(world: str, rank: int) -> str:
+def doorbell_key(world: str, rank: int) -> str:
     """Where a rank is told that somebody wants to meet it."""
     return f"{world}/{rank}/bell"
 

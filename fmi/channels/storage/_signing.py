@@ -11,10 +11,10 @@ import hashlib
 import hmac
 import re
 
-SEAL_BYTES = hashlib.sha256().digest_size
+SIGNATURE_BYTES = hashlib.sha256().digest_size
 
 
-class Seal:
+class Signer:
     """The names and seals of one world.
 
     Attributes:
@@ -33,8 +33,8 @@ class Seal:
 
     def open(self, key: str, data: bytes) -> memoryview | None:
         """What was sealed for this key; None when the seal is wrong."""
-        content = memoryview(data)[SEAL_BYTES:]
-        if hmac.compare_digest(data[:SEAL_BYTES], self._mark(key, content)):
+        content = memoryview(data)[SIGNATURE_BYTES:]
+        if hmac.compare_digest(data[:SIGNATURE_BYTES], self._mark(key, content)):
             return content
         return None
 

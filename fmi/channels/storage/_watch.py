@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 
 from fmi.channels.base import Channel, World
 from fmi.channels.storage._heartbeat import ALIVE_S
-from fmi.channels.storage._mailbox import Letters, abort_key
-from fmi.channels.storage._peers import Meetings
-from fmi.channels.storage._signing import Seal
+from fmi.channels.storage._mailbox import Mailbox, abort_key
+from fmi.channels.storage._peers import Peers
+from fmi.channels.storage._signing import Signer
 from fmi.channels.storage.store import Known, Store
 from fmi.config import seconds
 from fmi.errors import MismatchError, PeerFailure, Timeout
@@ -45,104 +45,106 @@ class StorageWatch(Channel):
         super().__init__()
         self._rank, self._size = world.rank, world.size
         self._store = store
-        self._seal = Seal(world.config.secret, world.name)
-        self._meetings = Meetings(world, store, self._seal)
-        self._told = abort_key(self._seal.prefix, world.rank)
+        self._signer = Signer(world.config.secret, world.name)
+        self._peers = Peers(world, store, self._signer)
+        self._told = abort_key(self._signer.prefix, world.rank)
         self._peer_s = seconds(settings, "peer_timeout", world.config.peer_s)
         self._stall_s = seconds(settings, "stall_timeout", world.config.stall_s)
         self._known: dict[str, bytes] = {}
         self._was_told = False
 
     def _await(
-        self, letters: Letters, call: Call, keys: list[str], limit_s: float, fault: str
+        self, mailbox: Mailbox, call: Call, keys: list[str], limit_s: float, fault: str
     ) -> dict[str, memoryview]:
         """Wait until at least one of the peer's pieces is there."""
-        peer = letters.greeting.peer
+        peer = mailbox.hello.peer
         started = time.monotonic()
         said_so = suspicious = False
         while True:
-            state = letters.their_state
+            state = mailbox.their_state
             watched = {**dict.fromkeys(keys), state: self._known.get(state)}
             until = started + (limit_s if said_so else min(limit_s, PATIENCE_S))
             found = self._listen(watched, until, [peer])
             if state in found:
-                self._hear_state(letters, found.pop(state))
+                self._hear_state(mailbox, found.pop(state))
             if found:
                 return {key: self._open(peer, key, data) for key, data in found.items()}
             if suspicious:
-                self._complain(letters, call)
+                self._complain(mailbox, call)
             # What the peer wrote before it left or began to wait is there by now, so look once more.
-            suspicious = letters.left or bool(letters.awaits) or not self._meetings.gives_signs(peer)
+            suspicious = mailbox.left or bool(mailbox.waits_for_me) or not self._peers.gives_signs(peer)
             now = time.monotonic()
             if now >= started + limit_s and not suspicious:
                 raise Timeout(f"rank {self._rank} in {call}: rank {peer} {fault} for {limit_s:g} s", [peer])
             if not said_so and now >= started + PATIENCE_S:
                 said_so = True
-                header, payload = Waiting(call, letters.received).frame()
-                self._store.put(letters.my_state, self._seal.close(letters.my_state, header.pack(), payload))
+                header, payload = Waiting(call, mailbox.received).frame()
+                self._store.put(
+                    mailbox.my_state, self._signer.close(mailbox.my_state, header.pack(), payload)
+                )
 
-    def _complain(self, letters: Letters, call: Call) -> None:
-        peer = letters.greeting.peer
+    def _complain(self, mailbox: Mailbox, call: Call) -> None:
+        peer = mailbox.hello.peer
         told = self._store.get(self._told)
         if told is not None:  # why the peer has left is looked at less often than that it has
             self._hear_abort(told)
-        if letters.left:
+        if mailbox.left:
             raise PeerFailure(peer, f"it closed its communicator while rank {self._rank} was in {call}")
-        if letters.awaits:
+        if mailbox.waits_for_me:
             raise MismatchError(
-                f"rank {self._rank} is in {call}, but rank {peer} waits for it in {letters.awaits}"
+                f"rank {self._rank} is in {call}, but rank {peer} waits for it in {mailbox.waits_for_me}"
             )
-        if not self._meetings.gives_signs(peer):
+        if not self._peers.gives_signs(peer):
             raise PeerFailure(peer, f"its process ended: it has given no sign of life for {ALIVE_S:g} s")
 
     def _open(self, peer: int, key: str, data: bytes) -> memoryview:
-        content = self._seal.open(key, data)
+        content = self._signer.open(key, data)
         if content is None:
             raise PeerFailure(peer, "a message of it was changed in storage: its seal is wrong")
         return content
 
     def _listen(self, watched: Known, until: float, peers: Iterable[int]) -> dict[str, bytes]:
         """Wait for news under these keys, for a moment; take in what everyone is told meanwhile."""
-        bell = self._meetings.bell
-        others = {key: self._known.get(key) for key in (self._told, bell)}
+        doorbell = self._peers.doorbell
+        others = {key: self._known.get(key) for key in (self._told, doorbell)}
         found = self._store.watch(watched, others, min(until, time.monotonic() + LOOK_EVERY_S))
         for key in others.keys() & found.keys():
             self._known[key] = found[key]
-        if not found and peers and self.on_wait is not None:
-            self.on_wait(peers)
+        if not found and peers and self.on_idle is not None:
+            self.on_idle(peers)
         if self._told in found:
             self._hear_abort(found.pop(self._told))
-        self._meetings.hear_all(peers, found)  # before the bell, which has newer greetings read
-        if bell in found:
-            self._meetings.answer(found.pop(bell))
+        self._peers.hear_all(peers, found)  # before the bell, which has newer greetings read
+        if doorbell in found:
+            self._peers.answer(found.pop(doorbell))
         return found
 
-    def _hear_state(self, letters: Letters, data: bytes) -> None:
-        self._known[letters.their_state] = data
-        content = self._seal.open(letters.their_state, data)
+    def _hear_state(self, mailbox: Mailbox, data: bytes) -> None:
+        self._known[mailbox.their_state] = data
+        content = self._signer.open(mailbox.their_state, data)
         if content is not None:
-            letters.hear_state(content)
+            mailbox.hear_state(content)
 
     def _hear_abort(self, data: bytes) -> None:
-        content = self._seal.open(self._told, data)
+        content = self._signer.open(self._told, data)
         if content is None:
             return
         nonce, written, sender = ABORT.unpack_from(content)
-        if nonce == self._meetings.nonce or (nonce == NO_NONCE and time.time() - written < NOTE_AGE_S):
+        if nonce == self._peers.nonce or (nonce == NO_NONCE and time.time() - written < NOTE_AGE_S):
             self._was_told = True
             _raise(Abort.unpack(bytes(content[ABORT.size :]), sender))
 
-    def awaits(self, peer: int) -> Call | None:
+    def waits_for_me(self, peer: int) -> Call | None:
         """In which call a peer waits here for this rank, with nothing on its way to it."""
         self._listen({}, time.monotonic(), ())
-        if not self._meetings.has_met(peer):
+        if not self._peers.is_paired(peer):
             return None
-        letters = self._meetings.letters[peer]
-        self._read_states([letters])
-        return letters.awaits
+        mailbox = self._peers.mailboxes[peer]
+        self._read_states([mailbox])
+        return mailbox.waits_for_me
 
-    def _read_states(self, correspondence: Iterable[Letters]) -> None:
-        by_key = {letters.their_state: letters for letters in correspondence}
+    def _read_states(self, correspondence: Iterable[Mailbox]) -> None:
+        by_key = {mailbox.their_state: mailbox for mailbox in correspondence}
         for key, data in self._store.get_all(by_key).items():
             self._hear_state(by_key[key], data)
 

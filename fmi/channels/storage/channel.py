@@ -19,8 +19,8 @@ from fmi.channels.storage.store import Store
 from fmi.errors import MismatchError, PeerFailure, Timeout, name_ranks
 from fmi.protocol.frames import HEADER_BYTES, NO_CALL, Abort, Call, Header, Kind, Operation, unpack_header
 
-FIRST_RING_S = 0.1
-LAST_RING_S = 5.0
+FIRST_NOTICE_S = 0.1
+LAST_NOTICE_S = 5.0
 _log = logging.getLogger("fmi")
 
 
@@ -36,7 +36,7 @@ class Storage(StorageWatch):
 
     def __init__(self, world: World, store: Store, settings: Mapping[str, Any]) -> None:
         super().__init__(world, store, settings)
-        self._outbox: dict[str, tuple[bytes | memoryview, ...]] = {}
+        self._unsent: dict[str, tuple[bytes | memoryview, ...]] = {}
         self._used: list[str] = []
         self._early: dict[str, bytes] = {}
         self._closed = False
@@ -48,14 +48,14 @@ class Storage(StorageWatch):
             Timeout: names the ranks that did not come within the limit for waiting for a peer.
             MismatchError: a peer is in a world of another size.
         """
-        missing = {peer for peer in peers if not self._meetings.has_met(peer)}
+        missing = {peer for peer in peers if not self._peers.is_paired(peer)}
         if not missing:
             return
         started = time.monotonic()
         until = started + self._peer_s
-        self._meetings.greet(missing)
-        pause, ring_at = FIRST_RING_S, started + FIRST_RING_S
-        while missing := {peer for peer in missing if not self._meetings.has_met(peer)}:
+        self._peers.say_hello(missing)
+        pause, ring_at = FIRST_NOTICE_S, started + FIRST_NOTICE_S
+        while missing := {peer for peer in missing if not self._peers.is_paired(peer)}:
             now = time.monotonic()
             if now >= until:
                 limit = f"{self._peer_s:g} s"
@@ -63,32 +63,32 @@ class Storage(StorageWatch):
                     f"rank {self._rank} waited {limit} for {name_ranks(missing)} to connect", missing
                 )
             if now >= ring_at:
-                self._meetings.ring(missing)
-                pause = min(2 * pause, LAST_RING_S)
+                self._peers.notify(missing)
+                pause = min(2 * pause, LAST_NOTICE_S)
                 ring_at = now + pause
-            self._listen(self._meetings.watched(missing), min(ring_at, until), missing)
+            self._listen(self._peers.watched(missing), min(ring_at, until), missing)
         self.setup_seconds += time.monotonic() - started
 
     # Messages
 
     def post(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> None:
         """Start sending; the payload must not change until `flush` returns."""
-        letters = self._meetings.letters[peer]
-        if letters.left:
+        mailbox = self._peers.mailboxes[peer]
+        if mailbox.left:
             raise PeerFailure(peer, f"it closed its communicator before {call} of rank {self._rank}")
         header = Header(Kind.DATA, call, form, len(payload))
         pieces = list(cut(header, payload, self._store.piece_bytes))
-        self._outbox.update(zip(letters.outgoing_keys(call, len(pieces)), pieces, strict=True))
+        self._unsent.update(zip(mailbox.outgoing_keys(call, len(pieces)), pieces, strict=True))
         self.bytes_sent += HEADER_BYTES + len(payload)
 
     def flush(self) -> None:
         """Write everything posted; storage takes it whether or not the receiver is there."""
-        while self._outbox:
+        while self._unsent:
             batch: dict[str, bytes] = {}
             size = 0
-            while self._outbox and size < self._store.batch_bytes:
-                key = next(iter(self._outbox))
-                batch[key] = self._seal.close(key, *self._outbox.pop(key))
+            while self._unsent and size < self._store.batch_bytes:
+                key = next(iter(self._unsent))
+                batch[key] = self._signer.close(key, *self._unsent.pop(key))
                 size += len(batch[key])
             self._store.put_all(batch)
 
@@ -116,25 +116,25 @@ class Storage(StorageWatch):
 
     def is_here(self, peer: int, call: Call) -> bool:
         """Whether `receive` would find the message at once. Raises what everyone is told."""
-        if peer not in self._meetings.letters:
-            self._meetings.greet([peer])
-        if not self._meetings.has_met(peer):
+        if peer not in self._peers.mailboxes:
+            self._peers.say_hello([peer])
+        if not self._peers.is_paired(peer):
             self._listen({}, time.monotonic(), ())
-            self._meetings.read([peer])
+            self._peers.read([peer])
             return False
-        key = self._meetings.letters[peer].incoming_key(call)
+        key = self._peers.mailboxes[peer].incoming_key(call)
         if key not in self._early:
             self._early.update(self._listen({key: None}, time.monotonic(), ()))
         return key in self._early
 
     def _first_piece(self, peer: int, call: Call) -> tuple[Header, memoryview]:
         self.flush()
-        letters = self._meetings.letters[peer]
-        key = letters.incoming_key(call)
+        mailbox = self._peers.mailboxes[peer]
+        key = mailbox.incoming_key(call)
         if key in self._early:
             first = self._open(peer, key, self._early.pop(key))
         else:
-            first = self._await(letters, call, [key], self._peer_s, "sent nothing")[key]
+            first = self._await(mailbox, call, [key], self._peer_s, "sent nothing")[key]
         header = unpack_header(first)
         if header.call != call:
             raise MismatchError(f"rank {self._rank} is in {call}, but rank {peer} sent it {header.call}")
@@ -142,21 +142,21 @@ class Storage(StorageWatch):
 
     def _fill(self, peer: int, call: Call, content: memoryview, into: memoryview) -> None:
         """Complete the message whose first piece is there, and count it."""
-        letters = self._meetings.letters[peer]
+        mailbox = self._peers.mailboxes[peer]
         size = self._store.piece_bytes
         into[: len(content)] = content
-        self._used.append(letters.incoming_key(call))
-        starts = {letters.incoming_key(call, n): n * size for n in range(1, count_pieces(len(into), size))}
+        self._used.append(mailbox.incoming_key(call))
+        starts = {mailbox.incoming_key(call, n): n * size for n in range(1, count_pieces(len(into), size))}
         self._used += starts
         missing = list(starts)
         while missing:
             batch = missing[: max(1, self._store.batch_bytes // size)]
-            found = self._await(letters, call, batch, self._stall_s, "stopped in the middle of a message")
+            found = self._await(mailbox, call, batch, self._stall_s, "stopped in the middle of a message")
             for key, piece in found.items():
                 into[starts[key] : starts[key] + len(piece)] = piece
                 missing.remove(key)
         if call.operation is not Operation.SEND:
-            letters.received += 1
+            mailbox.received += 1
         self.bytes_received += HEADER_BYTES + len(into)
 
     # Ending
@@ -184,10 +184,10 @@ class Storage(StorageWatch):
         notes = {}
         for peer in range(self._size):
             if peer != self._rank:
-                met = self._meetings.has_met(peer)
-                nonce = self._meetings.letters[peer].greeting.theirs if met else NO_NONCE
-                key = abort_key(self._seal.prefix, peer)
-                notes[key] = self._seal.close(key, ABORT.pack(nonce, time.time(), self._rank), abort.pack())
+                paired = self._peers.is_paired(peer)
+                nonce = self._peers.mailboxes[peer].hello.theirs if paired else NO_NONCE
+                key = abort_key(self._signer.prefix, peer)
+                notes[key] = self._signer.close(key, ABORT.pack(nonce, time.time(), self._rank), abort.pack())
         self._store.put_all(notes)
 
     def close(self) -> None:
@@ -203,22 +203,20 @@ class Storage(StorageWatch):
 
     def _leave(self) -> None:
         """Say goodbye. Of two that have met, the one that leaves last forgets what both wrote."""
-        unmet = [peer for peer in self._meetings.letters if not self._meetings.has_met(peer)]
-        self._meetings.read(unmet)
-        met = self._meetings.met()
+        unpaired = [peer for peer in self._peers.mailboxes if not self._peers.is_paired(peer)]
+        self._peers.read(unpaired)
+        paired = self._peers.paired()
         bye = Header(Kind.BYE, NO_CALL, 0, 0).pack()
-        self._store.put_all({each.my_state: self._seal.close(each.my_state, bye) for each in met})
-        self._read_states(met)
-        over = [each for each in met if each.left]
-        mine = [
-            self._meetings.letters[peer].my_greeting for peer in unmet if not self._meetings.has_met(peer)
-        ]
+        self._store.put_all({each.my_state: self._signer.close(each.my_state, bye) for each in paired})
+        self._read_states(paired)
+        over = [each for each in paired if each.left]
+        mine = [self._peers.mailboxes[peer].my_hello for peer in unpaired if not self._peers.is_paired(peer)]
         written = [key for each in over for key in each.lasting_keys()]
         unread = [
-            key for key in self._store.keys(f"{self._seal.prefix}/") if any(each.owns(key) for each in over)
+            key for key in self._store.keys(f"{self._signer.prefix}/") if any(each.owns(key) for each in over)
         ]
-        self._store.delete_all({*self._used, *mine, *written, *unread, self._told, self._meetings.bell})
+        self._store.delete_all({*self._used, *mine, *written, *unread, self._told, self._peers.doorbell})
 
     def _end(self) -> None:
-        self._meetings.close()
+        self._peers.close()
         self._store.close()

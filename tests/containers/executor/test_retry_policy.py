@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from containers.executor.outcomes import Outcome
-from containers.executor.retry_policy import is_mendable
+from containers.executor.retry_policy import is_worth_retrying
 
 KILLED = "RequestId: 1 Error: Runtime exited with error: signal: killed"
 
@@ -30,16 +30,16 @@ def own(error: str) -> Outcome:
     ],
 )
 def test_losses_and_what_follows_from_them(failed: list[Outcome]) -> None:
-    assert is_mendable(failed)
+    assert is_worth_retrying(failed)
 
 
 def test_a_server_that_answered_find_rendezvous_and_no_rank_went_away() -> None:
     said = "cannot reach the rendezvous server 10.1.2.3:10000: Connection refused"
     unanswered = [Outcome(rank, "failed", "RendezvousError", said) for rank in range(2)]
-    assert is_mendable(unanswered, "10.1.2.3:10000")
+    assert is_worth_retrying(unanswered, "10.1.2.3:10000")
     for another in ("10.1.2.4:10000", "0.1.2.3:10000", "10.1.2.3:1000", None):
-        assert not is_mendable(unanswered, another)
-    assert not is_mendable([*unanswered, own("ValueError")], "10.1.2.3:10000")
+        assert not is_worth_retrying(unanswered, another)
+    assert not is_worth_retrying([*unanswered, own("ValueError")], "10.1.2.3:10000")
 
 
 @pytest.mark.parametrize(
@@ -61,4 +61,4 @@ def test_a_server_that_answered_find_rendezvous_and_no_rank_went_away() -> None:
     ],
 )
 def test_a_scripts_own_errors_and_limits(failed: list[Outcome]) -> None:
-    assert not is_mendable(failed)
+    assert not is_worth_retrying(failed)

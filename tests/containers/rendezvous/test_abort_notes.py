@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from containers.rendezvous.abort_notes import Notes
+from containers.rendezvous.abort_notes import AbortNotes
 from containers.rendezvous.server import RendezvousServer
 from fmi.protocol import tcpunch
 from fmi.protocol.tcpunch import Status
@@ -25,12 +25,12 @@ def test_a_note_reaches_who_waits_and_who_comes_later() -> None:
 
 
 def test_notes_are_few_and_forgotten() -> None:
-    notes = Notes(2, 60)
+    notes = AbortNotes(2, 60)
     for name in (b"a", b"b", b"c"):
         notes.add(name, b"text")
     notes.add(b"c", b"a later one")
     assert [notes.find(name) for name in (b"a", b"b", b"c")] == [None, b"text", b"text"]
-    brief = Notes(2, 0)
+    brief = AbortNotes(2, 0)
     brief.add(b"a", b"text")
     assert brief.find(b"a") is None
 
@@ -38,11 +38,11 @@ def test_notes_are_few_and_forgotten() -> None:
 def test_rings_are_passed_on_to_who_listens() -> None:
     async def body(server: RendezvousServer) -> None:
         async with visit(server) as too_early, visit(server) as bell, visit(server) as ring:
-            too_early.say(tcpunch.encode_v2_request(b"bell", b"1", tcpunch.FLAG_RING))
+            too_early.say(tcpunch.encode_v2_request(b"bell", b"1", tcpunch.FLAG_NOTIFY))
             assert await too_early.v2()
-            bell.say(tcpunch.encode_v2_request(b"bell", flags=tcpunch.FLAG_BELL))
+            bell.say(tcpunch.encode_v2_request(b"bell", flags=tcpunch.FLAG_LISTEN))
             assert (await bell.v2()).token == b""
-            ring.say(tcpunch.encode_v2_request(b"bell", b"7", tcpunch.FLAG_RING))
+            ring.say(tcpunch.encode_v2_request(b"bell", b"7", tcpunch.FLAG_NOTIFY))
             assert (await bell.v2()).token == b"7"
             assert await ring.v2()
             assert await ring.closed()

@@ -23,7 +23,7 @@ def spoil(request: bytes, at: int, junk: bytes) -> bytes:
 names = st.binary(min_size=1, max_size=100).filter(lambda name: b"\0" not in name)
 tokens = st.binary(max_size=36).filter(lambda token: b"\0" not in token)
 flags = st.sampled_from(
-    [tcpunch.NO_FLAGS, tcpunch.FLAG_ABORT, tcpunch.FLAG_BELL, tcpunch.FLAG_RING]
+    [tcpunch.NO_FLAGS, tcpunch.FLAG_ABORT, tcpunch.FLAG_LISTEN, tcpunch.FLAG_NOTIFY]
 ) | st.binary(min_size=4, max_size=4)
 requests = st.builds(tcpunch.encode_v2_request, names | st.just(b"x"), tokens, flags)
 mad = st.binary(min_size=1, max_size=300) | requests | st.builds(spoil, requests, st.integers(0), st.binary())

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from containers.rendezvous.metrics import Metrics
-from containers.rendezvous.periodic_log import Figures
+from containers.rendezvous.periodic_log import PeriodicLog
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[int, int]]:
@@ -20,7 +20,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[int, int]]:
 def test_each_line_has_what_came_since_the_last_one(caplog: pytest.LogCaptureFixture) -> None:
     async def run() -> None:
         metrics = Metrics()
-        async with Figures(metrics, period_s=0.001):
+        async with PeriodicLog(metrics, period_s=0.001):
             for number in (1, 2):
                 metrics.count("connections_total")
                 metrics.count("refused_total", "malformed")
@@ -37,7 +37,7 @@ def test_each_line_has_what_came_since_the_last_one(caplog: pytest.LogCaptureFix
 def test_the_last_line_comes_at_the_end_and_none_when_nobody_came(caplog: pytest.LogCaptureFixture) -> None:
     async def run(connections: int) -> None:
         metrics = Metrics()
-        async with Figures(metrics):
+        async with PeriodicLog(metrics):
             for _ in range(connections):
                 metrics.count("connections_total")
 

@@ -166,7 +166,7 @@ def test_only_worlds_keep_a_server_from_being_idle(monkeypatch: pytest.MonkeyPat
 
         # Whoever looks for open ports on the internet says something like this.
         assert await after(Visitor.v1, b"GET / HTTP/1.0") == 100
-        assert await after(Visitor.v2, tcpunch.encode_v2_request(b"name", flags=tcpunch.FLAG_RING)) == 0
+        assert await after(Visitor.v2, tcpunch.encode_v2_request(b"name", flags=tcpunch.FLAG_NOTIFY)) == 0
         async with visit(server) as first, visit(server) as second:
             clock[0] += 100
             for visitor in (first, second):

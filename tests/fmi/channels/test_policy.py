@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import fmi
 from fmi.channels.base import World as Ranks
-from fmi.channels.policy import Chooser
-from fmi.channels.storage._signing import SEAL_BYTES
+from fmi.channels.policy import ChannelPolicy
+from fmi.channels.storage._signing import SIGNATURE_BYTES
 from fmi.cli.calibrate import with_constants
 from fmi.collectives.traffic import traffic
 from fmi.protocol.frames import Operation
@@ -39,7 +39,7 @@ class Shelf(fmi.Store):
         with self._lock:
             self.held[key] = data
             if key.rpartition("/")[2][0] in "cs" and key.endswith(".0"):
-                self.sizes.append(len(data) - SEAL_BYTES - HEADER_BYTES)
+                self.sizes.append(len(data) - SIGNATURE_BYTES - HEADER_BYTES)
 
     def get(self, key: str) -> bytes | None:
         with self._lock:
@@ -122,9 +122,9 @@ def test_the_choice_is_the_best_and_the_same_on_every_rank(
 ) -> None:
     tables = []
     for _ in range(2):
-        chooser = Chooser(model, model, *world)
-        chooser.hint = hint
-        tables.append(chooser.explain(operation, nbytes))
+        policy = ChannelPolicy(model, model, *world)
+        policy.hint = hint
+        tables.append(policy.explain(operation, nbytes))
     assert tables[0] == tables[1]
     table = tables[0]
     chosen = next(each for each in table.estimates if each.chosen)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fmi
-from fmi.collectives.allreduce import LARGE_IN_A_CROWD_BYTES
+from fmi.collectives.allreduce import LARGE_OVERSUBSCRIBED_BYTES
 from fmi.protocol.tcpunch import Address
 from tests.fmi.support.worlds import World
 
@@ -126,7 +126,7 @@ def test_a_result_is_right_although_its_rounds_wait_behind_a_long_message(
 ) -> None:
     """Ranks that wait for long say so, in frames that may be read to where the result will be."""
     far = size // 2
-    count = (LARGE_IN_A_CROWD_BYTES + (1 << 20)) // 8
+    count = (LARGE_OVERSUBSCRIBED_BYTES + (1 << 20)) // 8
 
     def body(comm: fmi.Communicator) -> None:
         both: np.ndarray[Any, Any] = np.empty(count)
@@ -274,8 +274,8 @@ def test_a_known_call_whose_messages_are_there_is_one_send_and_one_recv(
         everyone.run(warm)
         connections = everyone.comms[0]._channel.connections()
         assert connections is not None
-        link, calls = connections.link(1), []
-        send, read = link.send, link.recv_into
+        connection, calls = connections.connection(1), []
+        send, read = connection.send, connection.recv_into
 
         def noting_send(frame: bytearray, flags: int) -> int:
             calls.append("send")
@@ -285,8 +285,8 @@ def test_a_known_call_whose_messages_are_there_is_one_send_and_one_recv(
             calls.append("recv")
             return read(frame, count, flags)
 
-        patch.setattr(link, "send", noting_send)
-        patch.setattr(link, "recv_into", noting_read)
+        patch.setattr(connection, "send", noting_send)
+        patch.setattr(connection, "recv_into", noting_read)
         _, ahead = everyone.start(lambda comm: comm.Send(np.ones(4), 0) if comm.rank == 1 else None)
         ahead.result()
         everyone.comms[0].Recv(np.empty(4), 1)  # the first of its kind

@@ -26,7 +26,7 @@ from fmi.protocol.tcpunch import (
     encode_v2_request,
 )
 from fmi.rendezvous.client import bound_socket
-from fmi.rendezvous.handshake import AttemptFailed, Pair, Refused, derive, exchange, handshake
+from fmi.rendezvous.handshake import AttemptFailed, AuthenticationFailed, Pair, derive, exchange, handshake
 from tests.fmi.support.worlds import PATIENCE_S, World, config_for
 
 SECRET = b"a shared secret"
@@ -89,7 +89,7 @@ def test_names_of_the_original_that_collided_do_not() -> None:
 
 def test_a_wrong_secret_is_refused_by_both() -> None:
     errors = meet(honest(pair(0, 1)), honest(pair(1, 0, b"another")))
-    assert any(isinstance(error, Refused) for error in errors)
+    assert any(isinstance(error, AuthenticationFailed) for error in errors)
     assert all(isinstance(error, AttemptFailed) for error in errors)
 
 
@@ -99,7 +99,7 @@ def test_a_reflection_is_refused() -> None:
             data = yield from exchange(sock, b"", 48, soon())
             yield from exchange(sock, data, 0, soon())
 
-    assert isinstance(meet(honest(pair(0, 1)), mirror)[0], Refused)
+    assert isinstance(meet(honest(pair(0, 1)), mirror)[0], AuthenticationFailed)
 
 
 def test_a_replay_is_refused() -> None:
@@ -115,7 +115,7 @@ def test_a_replay_is_refused() -> None:
     def replay(sock: socket.socket) -> Task[bytes]:
         return exchange(sock, said, 48 + 32, soon())
 
-    assert isinstance(meet(honest(pair(0, 1), 0), replay)[0], Refused)
+    assert isinstance(meet(honest(pair(0, 1), 0), replay)[0], AuthenticationFailed)
 
 
 class _Noting:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.rank.environment import OrdersError, RankEnvironment, threads
+from inference.rank.environment import RankEnvironment, VariablesError, threads
 
 MINIMAL = {"RANK": "1", "WORLD_SIZE": "4", "S3_BUCKET": "b", "RESULT_PATH": "results/x/"}
 
@@ -51,7 +51,7 @@ def test_a_local_file_and_defaults() -> None:
     ],
 )
 def test_bad_orders(change: dict[str, str], message: str) -> None:
-    with pytest.raises(OrdersError, match=message):
+    with pytest.raises(VariablesError, match=message):
         RankEnvironment.from_env(MINIMAL | change)
 
 

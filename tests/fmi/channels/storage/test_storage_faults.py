@@ -16,7 +16,7 @@ import pytest
 import fmi
 import tests.fmi.support.folder_channel  # noqa: F401 - registers the channel named Folder
 from fmi.channels.storage._heartbeat import ALIVE_S
-from fmi.channels.storage._signing import Seal
+from fmi.channels.storage._signing import Signer
 from fmi.channels.storage.s3_store import ATTEMPTS, S3Store
 from tests.fmi.support.services import STORAGE, Services
 from tests.fmi.support.worlds import PATIENCE_S, SECRET, World
@@ -179,12 +179,12 @@ def test_a_message_that_was_changed_is_refused(services: Services) -> None:
 
 
 def test_a_seal_is_good_for_one_key_only() -> None:
-    seal, other = Seal(SECRET.encode(), "a"), Seal(b"other", "a")
-    sealed = seal.close("k", b"data")
-    assert bytes(seal.open("k", sealed) or b"") == b"data"
-    assert seal.open("k2", sealed) is None
+    signer, other = Signer(SECRET.encode(), "a"), Signer(b"other", "a")
+    sealed = signer.close("k", b"data")
+    assert bytes(signer.open("k", sealed) or b"") == b"data"
+    assert signer.open("k2", sealed) is None
     assert other.open("k", sealed) is None
-    assert seal.prefix != other.prefix
+    assert signer.prefix != other.prefix
 
 
 @pytest.mark.parametrize(
