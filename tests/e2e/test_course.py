@@ -132,7 +132,7 @@ def test_ranks_with_several_partitions_and_fmi(stack: Stack, tmp_path: Path, mod
     assert "[0] all ranks together: " in done.stdout
 
 
-@pytest.mark.parametrize("script", ["fmi_test", "client"])
+@pytest.mark.parametrize("script", ["all_operations", "client"])
 @pytest.mark.parametrize("world_size", ["2", "4", "8"])
 def test_worlds_that_talk(stack: Stack, tmp_path: Path, script: str, world_size: str) -> None:
     key = f"scripts/{script}.py"
