@@ -21,7 +21,7 @@ LINK = re.compile(r"\]\((?!https?:)([^)\s#]*)(?:#([^)\s]+))?\)")
 COMMAND = re.compile(r"^(?:    |\$ )?([^`\s]*)python (-m [\w.]+|scripts/\w+\.py)", re.MULTILINE)
 CONSOLE = re.compile(r"^(?:    |\$ )(?:nice )?(\S*)cosmic-fmi ([\w-]+)", re.MULTILINE)
 NAMED = re.compile(r"`(?:\.venv/bin/)?cosmic-fmi ([\w-]+)")
-SOURCE = re.compile(r"`([\w/]+\.py)(?::([\w.]+))?`")
+SOURCE = re.compile(r"(?<![\w/.-])((?:\w+/)+\w+\.py)(?::([\w.]*\w))?")
 FOLDERS = {entry.name for entry in REPOSITORY.iterdir() if entry.is_dir()}
 INTERNALS = REPOSITORY / "docs" / "internals.md"
 
