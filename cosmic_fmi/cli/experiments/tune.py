@@ -14,7 +14,7 @@ from cosmic_fmi.cli.arguments import argument, new_parser, positive
 from cosmic_fmi.cli.experiments import run as run_experiment
 from cosmic_fmi.cli.loading import loading
 from cosmic_fmi.common.numbers import amount
-from cosmic_fmi.experiment.model.tuning import GOALS
+from cosmic_fmi.experiment.model.goals import GOALS
 
 if TYPE_CHECKING:
     from cosmic_fmi.experiment.model.prediction import Prediction
