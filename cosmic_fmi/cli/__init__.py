@@ -1,11 +1,14 @@
 """The command `cosmic-fmi`.
 
-`catalogue` names the commands in their groups, and `dispatch` calls the one that is asked for. A command is a
-file with ``parser()`` and ``main(argv)``: those of experiments below `experiments`, those for data and models
-on this machine below `models`, and those of the libraries `fmi` and `localcloud` below `libraries`. They
-understand arguments; the work is done by the packages that they call, and those never import from here.
-`arguments` is what the parsers share. What is slow to import is imported once the arguments are known to be
-good, within `loading`.
+    catalogue.py   every command, in groups       dispatch.py   calls the one that is asked for
+    arguments.py   what the parsers share         loading.py    imports what is slow, within Ctrl-C's reach
+    experiments/   commands that run experiments and show their results
+    models/        commands for data and models on this machine
+    libraries/     commands of the libraries fmi and localcloud
+
+A command is a module with ``parser()`` and ``main(argv)``. It understands arguments; the packages that it
+calls do the work, and they never import from here. Slow imports happen once the arguments are known to be
+good.
 """
 
 from __future__ import annotations
