@@ -17,6 +17,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+NOT_EVERYWHERE = ("torch", "onnxruntime")
+"""Packages that pyproject.toml leaves out where they have no builds."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that ``argv`` names (default: ``sys.argv[1:]``); returns the exit status."""
@@ -30,6 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130
+    except ModuleNotFoundError as error:
+        if error.name not in NOT_EVERYWHERE:
+            raise
+        print(
+            f"Error: this needs {error.name}, which is not installed (it has no builds for Intel Macs).",
+            file=sys.stderr,
+        )
+        return 1
     except BrokenPipeError:  # whoever read this has what they wanted, as `| head -1` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
         return 1
