@@ -16,7 +16,8 @@ from cosmic_fmi.experiment.packages.platform import FunctionPlatform, of_image
 from cosmic_fmi.experiment.paths import LOCAL_STATE, REPOSITORY
 from cosmic_fmi.experiment.targets.deployment import Deployment
 from cosmic_fmi.experiment.targets.preflight.checks import Preflight, check_account
-from cosmic_fmi.experiment.targets.terraform import Terraform, cli_environment
+from cosmic_fmi.experiment.targets.terraform import Terraform
+from cosmic_fmi.experiment.targets.terraform_mirrors import cli_environment
 from cosmic_fmi.experiment.ui.console import Reporter
 
 

@@ -29,7 +29,8 @@ from cosmic_fmi.experiment.targets._local_lock import LocalLock
 from cosmic_fmi.experiment.targets._local_root import local_root
 from cosmic_fmi.experiment.targets.deployment import Deployment
 from cosmic_fmi.experiment.targets.ports import free_port
-from cosmic_fmi.experiment.targets.terraform import Terraform, cli_environment
+from cosmic_fmi.experiment.targets.terraform import Terraform
+from cosmic_fmi.experiment.targets.terraform_mirrors import cli_environment
 from cosmic_fmi.experiment.ui.console import Reporter
 from cosmic_fmi.experiment.ui.signals import undisturbed
 from cosmic_fmi.localcloud.client import EmbeddedAWS, StartError

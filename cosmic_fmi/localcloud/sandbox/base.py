@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from cosmic_fmi.localcloud.moto.logs import LogStream
-    from cosmic_fmi.localcloud.sandbox._task import ContainerSpec
-    from cosmic_fmi.localcloud.sandbox.spec import FunctionSpec
+    from cosmic_fmi.localcloud.sandbox.spec import ContainerSpec, FunctionSpec
 
 Sink = Callable[[Sequence[str]], None]
 """Takes whole lines of output, each with its newline; the last one of all may lack it."""

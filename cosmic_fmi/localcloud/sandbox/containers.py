@@ -10,10 +10,10 @@ from docker.types import Ulimit
 from cosmic_fmi.localcloud.moto.logs import LogStream
 from cosmic_fmi.localcloud.sandbox._container import Container
 from cosmic_fmi.localcloud.sandbox._process import ProcessSettings, aws_environment, function_variables
-from cosmic_fmi.localcloud.sandbox._task import ContainerSpec, awslogs_sink
+from cosmic_fmi.localcloud.sandbox._task import awslogs_sink
 from cosmic_fmi.localcloud.sandbox.base import Sandbox, Sink, Task
 from cosmic_fmi.localcloud.sandbox.docker_engine import Engine
-from cosmic_fmi.localcloud.sandbox.spec import FunctionSpec
+from cosmic_fmi.localcloud.sandbox.spec import ContainerSpec, FunctionSpec
 
 # Lambda gives one vCPU per 1,769 MB, and these limits to an environment.
 # Sources: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html, gettingstarted-limits.html

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from cosmic_fmi.localcloud.moto.logs import LogStream
 from cosmic_fmi.localcloud.sandbox._process import FunctionProcess, ProcessSettings
-from cosmic_fmi.localcloud.sandbox._task import ContainerSpec, TaskProcess
+from cosmic_fmi.localcloud.sandbox._task import TaskProcess
 from cosmic_fmi.localcloud.sandbox.base import CannotStartError, Sandbox, Sink, Task
 from cosmic_fmi.localcloud.sandbox.code_stamp import CodeStamp
-from cosmic_fmi.localcloud.sandbox.spec import FunctionSpec
+from cosmic_fmi.localcloud.sandbox.spec import ContainerSpec, FunctionSpec
 
 
 class Processes:
