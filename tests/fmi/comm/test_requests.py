@@ -172,6 +172,36 @@ def test_waitany_hands_out_each_request_once(kept_worlds: dict[int, World]) -> N
     assert kept_worlds[4].run(body)[0] == ([0, 1, 2], [1, 2, 3])
 
 
+@pytest.mark.parametrize("way", ["waitany", "wait"])
+def test_the_time_of_an_answer_does_not_grow_with_the_requests_under_way(
+    kept_worlds: dict[int, World], way: str
+) -> None:
+    """Rank 1 answers at once, rank 2 when rank 0 is through with rank 1."""
+
+    def seconds(comm: fmi.Communicator, count: int) -> float:
+        comm.Barrier()
+        if comm.rank == 2:
+            comm.recv(0)
+        if comm.rank:
+            fmi.waitall([comm.Isend(np.zeros(1), 0) for _ in range(count)])
+            return 0.0
+        quick, slow = ([comm.Irecv(np.zeros(1), source) for _ in range(count)] for source in (1, 2))
+        started = time.thread_time()
+        for request in quick:
+            request.wait() if way == "wait" else fmi.waitany([*slow, *quick])
+        taken = time.thread_time() - started
+        comm.send("go on", 2)
+        fmi.waitall(slow)
+        return taken / count
+
+    def body(comm: fmi.Communicator) -> tuple[float, float]:
+        return min(seconds(comm, 50) for _ in range(3)), min(seconds(comm, 800) for _ in range(2))
+
+    few, many = kept_worlds[3].run(body)[0]
+    print(f"{1e6 * few:.0f} and {1e6 * many:.0f} µs an answer")
+    assert many < 10 * few + 200e-6  # a list of 16 times the length takes longer to look through
+
+
 @pytest.mark.parametrize("told_by", ["wait", "test", "waitall", "waitany"])
 def test_a_request_that_its_caller_was_told_of_is_inactive(
     kept_worlds: dict[int, World], told_by: str
