@@ -11,6 +11,7 @@ import sys
 import termios
 from collections import deque
 
+from fmi._forks import close_in_children
 from fmi.protocol.frames import Abort, Call, Frame, Header, Kind, Operation, Waiting
 from fmi.protocol.transfer import OUT_OF_ORDER, ReceiveTransfer
 from fmi.transport._frame_reader import READ_BYTES, SMALL_BYTES, FrameReader
@@ -55,6 +56,7 @@ class Connection(FrameReader):
         self.at_frame_boundary = not expected
         self._offer: memoryview | None = None
         self._offered_for: Call | None = None
+        close_in_children(sock)
         tune(sock)
         sock.setblocking(BLOCKING)
         if BLOCKING:
