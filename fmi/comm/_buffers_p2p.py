@@ -79,7 +79,7 @@ class ArrayMessages(Messages):
     def Irecv(self, buf: Buffer, source: int) -> Request[None]:  # noqa: N802
         """Start filling an array, which must not be looked at until the request is done.
 
-        An array that is not contiguous is filled when `wait` is called.
+        An array that is not contiguous is filled when `wait`, `test` or `waitany` says that it is done.
         """
         self._check_rank(source, "source")
         target = Incoming(buf, "buf")
