@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from fmi._datatypes import Array
-from fmi._dtype_codes import dtype_code
+from fmi._datatypes import Array, dtype_code
 from fmi.collectives import moves as collectives
 from fmi.collectives import vector as shares
 from fmi.comm._arrays import IN_PLACE, Buffer, Incoming, InPlace, apart, of_size, outgoing, same_type

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fmi._datatypes import Array, Form
-from fmi._dtype_codes import dtype_code
+from fmi._datatypes import Array, Form, dtype_code
 from fmi.channels.direct._persistent_steps import PersistentReceive, PersistentSend
 from fmi.collectives._context import as_bytes
 from fmi.comm._arrays import Buffer, Incoming, apart, outgoing

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fmi._datatypes import Array
-from fmi._dtype_codes import dtype_code
+from fmi._datatypes import Array, dtype_code
 from fmi._ops import SUM, Combine, as_func, combiner, elementwise_combiner, func, op
 from fmi.channels.direct._large_frames import LargeFrames
 from fmi.channels.direct._persistent import PersistentCall

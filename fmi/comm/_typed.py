@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fmi._datatypes import Array, Form, Value, types
-from fmi._dtype_codes import dtype_code
+from fmi._datatypes import Array, Form, Value, dtype_code, types
 from fmi._ops import Combine, as_func, func, number_combiner, op, original_order
 from fmi.collectives import allreduce
 from fmi.collectives import moves as collectives

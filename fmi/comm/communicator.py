@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import overload
 
-from fmi._datatypes import Value, types
-from fmi._dtype_codes import OBJECT
+from fmi._datatypes import OBJECT, Value, types
 from fmi._ops import as_func, func, op
 from fmi.channels.direct._persistent_steps import PersistentSteps
 from fmi.channels.policy import ChannelPolicy, Explanation, hints

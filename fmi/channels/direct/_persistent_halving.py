@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fmi._dtype_codes import dtype_of
+from fmi._datatypes import dtype_of
 from fmi.channels.direct._persistent import PersistentCall
 from fmi.collectives._context import as_bytes
 from fmi.collectives._halving import Round
