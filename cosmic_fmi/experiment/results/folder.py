@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cosmic_fmi.experiment.errors import ResultsError
-from cosmic_fmi.experiment.schema import ROW_KEYS, SCHEMA_VERSION, RunRow
-from cosmic_fmi.experiment.results.record import PREDICTION_SCHEMA, RunRecord, flatten
 from cosmic_fmi.common.files import OutputError, make_writable, set_aside, write_atomically
+from cosmic_fmi.experiment.errors import ResultsError
+from cosmic_fmi.experiment.results.record import PREDICTION_SCHEMA, RunRecord, flatten
+from cosmic_fmi.experiment.schema import ROW_KEYS, SCHEMA_VERSION, RunRow
 
 T = TypeVar("T")
 _TABLES = ("runs.csv", "ranks.csv", "predictions.parquet")
