@@ -85,14 +85,14 @@ class FunctionMemory:
     the next one. It is never changed below an execution of somebody else's, whose ranks would start with it.
     """
 
-    def __init__(self, target: Target, deployment: Deployment, say: Callable[[str], None]) -> None:
+    def __init__(self, target: Target, deployment: Deployment, notify: Callable[[str], None]) -> None:
         self._client = target.clients.functions
         self._sfn = target.clients.stepfunctions
         self._poll_s = target.poll_s
         self._machine = deployment.state_machine_arn
         self._function = deployment.functions["execute"]
         self._default = deployment.executor_memory_mb
-        self._say = say
+        self._notify = notify
 
     def __enter__(self) -> FunctionMemory:
         return self
@@ -132,7 +132,7 @@ class FunctionMemory:
                 return found
             if not said:
                 name = others[0].rpartition(":")[2]
-                self._say(f"Waiting for {name}, which runs with {found['MemorySize']} MB of memory ...")
+                self._notify(f"Waiting for {name}, which runs with {found['MemorySize']} MB of memory ...")
                 said = True
             time.sleep(self._poll_s)
 
@@ -168,9 +168,9 @@ class Runner:
         except BaseException:  # whatever ended the watching, nothing runs on unwatched
             if name not in self._refused:
                 try:
-                    self._reporter.say(f"Stopping the execution {name} ...", "yellow", important=True)
+                    self._reporter.message(f"Stopping the execution {name} ...", "yellow", important=True)
                 finally:  # also where the terminal is gone
-                    with undisturbed(self._reporter.say):
+                    with undisturbed(self._reporter.message):
                         self._stop(arn)
             raise
 
@@ -232,11 +232,11 @@ class Runner:
         try:
             self._sfn.stop_execution(executionArn=arn, error="Interrupted", cause="stopped by the user")
         except BotoCoreError as error:
-            self._reporter.say(f"{arn} may still run, stop it yourself: {error}", "red", important=True)
+            self._reporter.message(f"{arn} may still run, stop it yourself: {error}", "red", important=True)
         except ClientError as error:
             # It ended by itself meanwhile, or never started; anything else the user has to know.
             if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "ValidationException"):
-                self._reporter.say(f"The execution could not be stopped: {error}", "red", important=True)
+                self._reporter.message(f"The execution could not be stopped: {error}", "red", important=True)
 
     def _finished(self, execution: Execution, arn: str, found: dict[str, Any]) -> Finished:
         status = str(found["status"])
