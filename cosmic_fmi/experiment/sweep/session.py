@@ -12,7 +12,8 @@ from cosmic_fmi.common.cores import usable_cores
 from cosmic_fmi.experiment.cost.prices import Prices, load_prices
 from cosmic_fmi.experiment.errors import ResultsError, TargetError
 from cosmic_fmi.experiment.execution.collect import collect
-from cosmic_fmi.experiment.execution.runner import Execution, FunctionMemory, Runner, new_execution_id
+from cosmic_fmi.experiment.execution.function_memory import FunctionMemory
+from cosmic_fmi.experiment.execution.runner import Execution, Runner, new_execution_id
 from cosmic_fmi.experiment.plan.inputs import Input
 from cosmic_fmi.experiment.plan.payloads import read_payload
 from cosmic_fmi.experiment.plan.plan import DEFAULT_BUDGET_USD, Plan, RunSpec, check_names, number, remaining
