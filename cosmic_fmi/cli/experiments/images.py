@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             built = images.build(REPOSITORY, lambda line: step.update(note=line))
             step.update(note="")
         for name, digest in built.items():
-            reporter.say(f"cosmic-{name}: {images.megabytes(digest):,.0f} MB (sha256:{digest[:12]})")
+            reporter.message(f"cosmic-{name}: {images.megabytes(digest):,.0f} MB (sha256:{digest[:12]})")
         return 0
 
     return guarded(work, reporter)

@@ -49,7 +49,7 @@ def upload_packages(
             wheels = download(file, platform, Path(folder), lambda note: step.update(note=note))
             step.update(note="")
         if not wheels:
-            reporter.say(f"The functions have all that {path.name} asks for.")
+            reporter.message(f"The functions have all that {path.name} asks for.")
             return None
         count = f"{len(wheels)} package{'s' if len(wheels) > 1 else ''}"
         with reporter.step(f"Installing {count} for the functions: {', '.join(map(_title, wheels))}") as step:

@@ -1,6 +1,6 @@
-"""The folder in which an experiment's results are kept.
+"""What a folder of results holds, read back and grouped.
 
-folder.py       its files              reading.py      opens one to be read
-record.py       what is kept of a run  rank_row.py     numbers of ranks.csv
-groups.py       runs by setting        statistics.py   medians, ratios, and their intervals
+folder.py       the files of an experiment    reading.py      one of them, with what is wrong with it
+record.py       one run                       rank_row.py     one row of ranks.csv
+groups.py       runs of one setting           statistics.py   medians and their intervals
 """

@@ -4,5 +4,5 @@ base.py         what a target is        local.py     the embedded AWS      aws.p
 deployment.py   Terraform's outputs     preflight/   what is checked before the first run on AWS
 terraform.py    the root module: init, apply, destroy
 terraform_command.py   terraform_mirrors.py   Terraform's process; where it gets its providers
-_local_lock.py  _local_root.py   images.py   ports.py   for local.py
+_local_stack.py   _local_root.py   _local_lock.py   images.py   ports.py   for local.py
 """

@@ -21,8 +21,8 @@ class Terraform:
     """The root module under ``root`` with one state.
 
     ``state`` and ``data_dir`` keep the embedded target's state apart from the one that ``make deploy`` uses
-    in ``terraform/``; None means Terraform's own defaults. Full output goes to ``log``; ``say`` gets the one
-    message that a user needs when ending an interrupted command takes a while.
+    in ``terraform/``; None means Terraform's own defaults. Full output goes to ``log``; ``notify`` gets
+    a line when an interrupted command takes a while to end.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Terraform:
         log: Path,
         state: Path | None = None,
         data_dir: Path | None = None,
-        say: Callable[[str], None] = print,
+        notify: Callable[[str], None] = print,
     ) -> None:
         self.root = root
         self.state = state
@@ -52,7 +52,7 @@ class Terraform:
             data_dir.mkdir(parents=True, exist_ok=True)
             self.environment["TF_DATA_DIR"] = str(data_dir)
         log.parent.mkdir(parents=True, exist_ok=True)
-        self._cli = CommandLine(root, self.executable, self.environment, log, say)
+        self._cli = CommandLine(root, self.executable, self.environment, log, notify)
 
     def init(self) -> None:
         """Install the providers and modules that the root module names."""

@@ -95,12 +95,12 @@ class CommandLine(python_terraform.Terraform):
         executable: str,
         environment: dict[str, str],
         log: Path,
-        say: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> None:
         super().__init__(str(root), terraform_bin_path=executable)
         self.environment = environment
         self.log = log
-        self.say = say
+        self.notify = notify
 
     def read_state_file(self, *_: object) -> None:
         """Leave the state to Terraform, which knows where it is."""
@@ -163,7 +163,7 @@ class CommandLine(python_terraform.Terraform):
         if process.poll() is not None:
             return
         process.send_signal(signal.SIGINT)
-        self.say("Waiting for Terraform to finish what it has begun (Ctrl-C once more kills it) ...")
+        self.notify("Waiting for Terraform to finish what it has begun (Ctrl-C once more kills it) ...")
         try:
             process.communicate(timeout=60)
         except (KeyboardInterrupt, subprocess.TimeoutExpired):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -13,21 +11,12 @@ import pytest
 from cosmic_fmi.experiment.errors import TerraformError
 from cosmic_fmi.experiment.targets.terraform import Terraform
 from cosmic_fmi.experiment.targets.terraform_command import find_executable
+from tests.cosmic_fmi.experiment.support.terraform import stand_in
 
 
 def test_neither_terraform_nor_tofu(tmp_path: Path) -> None:
     with pytest.raises(TerraformError, match="install Terraform"):
         find_executable({"PATH": str(tmp_path)})
-
-
-def stand_in(tmp_path: Path, body: str, name: str = "terraform") -> dict[str, str]:
-    """An environment in which ``name`` runs this Python code."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    script = folder / name
-    script.write_text(f"#!{sys.executable}\nimport json, os, signal, sys, time\n{textwrap.dedent(body)}")
-    script.chmod(0o755)
-    return {"PATH": str(folder)}
 
 
 def terraform(tmp_path: Path, body: str, name: str = "terraform") -> Terraform:
