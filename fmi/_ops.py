@@ -1,9 +1,13 @@
-"""Reduction functions: `fmi.SUM` and its siblings, `fmi.func(fmi.op.custom, f, commutative, associative)`."""
+"""Reduction functions: `fmi.SUM` and its siblings, `fmi.func(fmi.op.custom, f, commutative, associative)`.
+
+`combiner` and its siblings make a function's step over flat arrays, `fold` the one over Python objects.
+"""
 
 from __future__ import annotations
 
 import enum
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -197,3 +201,34 @@ Combine = Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], None]
 def function_name(code: int) -> str:
     """The name in a `func.code`, for messages."""
     return op(code & 0xF).name if code & 0xF else "none"
+
+
+Fold = Callable[[Any, Any], Any]
+
+
+def fold(function: func) -> Fold:
+    """What a function does with two objects: NumPy's way with arrays and scalars, else Python's."""
+    if function.function is not None:
+        return function.function
+    plain, ufunc = _PLAIN[function.kind], function.ufunc()
+
+    def step(left: Any, right: Any) -> object:  # noqa: ANN401 - any two objects
+        if isinstance(left, np.ndarray | np.generic) or isinstance(right, np.ndarray | np.generic):
+            return ufunc(left, right)
+        return plain(left, right)
+
+    return step
+
+
+_PLAIN: dict[op, Fold] = {
+    op.sum: operator.add,
+    op.prod: operator.mul,
+    op.max: max,
+    op.min: min,
+    op.land: lambda left, right: bool(left) and bool(right),
+    op.lor: lambda left, right: bool(left) or bool(right),
+    op.lxor: lambda left, right: bool(left) != bool(right),
+    op.band: operator.and_,
+    op.bor: operator.or_,
+    op.bxor: operator.xor,
+}

@@ -14,10 +14,8 @@ from typing import Any, Literal, cast
 from botocore.exceptions import ClientError
 
 from containers.executor.clients import s3
+from cosmic_fmi.common.contract.keys import Attempt
 from cosmic_fmi.common.s3 import read_object
-
-COMBINED_NAME = "combined_data.json"
-"""What Summarize writes below a result path once every rank's result is there: the execution is finished."""
 
 _ABSENT = ("NoSuchKey", "404")
 
@@ -25,25 +23,6 @@ CONSEQUENCES = ("RendezvousError", "MismatchError", "Timeout", "PeerFailure")
 """FMI's errors, which come after a script's own: the later in the list, the less they tell about the
 cause.
 """
-
-
-def attempt_folder(execution_id: str, attempt: int) -> str:
-    """Where an attempt keeps its state, without a slash at the end. Attempts count from 1.
-
-    Later attempts have folders of their own, so that nothing of an earlier one can pass for theirs.
-    """
-    folder = f"executions/{execution_id}"
-    return folder if attempt == 1 else f"{folder}/attempts/{attempt}"
-
-
-def outcome_key(folder: str, rank: int) -> str:
-    """Where the outcome of a rank is, in an attempt's folder."""
-    return f"{folder}/outcomes/{rank}.json"
-
-
-def failure_key(folder: str, rank: int) -> str:
-    """Where the state machine records that the invocation of a rank failed."""
-    return f"{folder}/failures/{rank}.json"
 
 
 @dataclass
@@ -87,12 +66,12 @@ def write(bucket: str, key: str, outcome: Outcome) -> None:
     s3().put_object(Bucket=bucket, Key=key, Body=json.dumps(asdict(outcome)), ContentType="application/json")
 
 
-def read(bucket: str, folder: str, rank: int) -> Outcome:
-    """Read a rank's outcome in an attempt's folder; one that left none has failed."""
-    written = _read_json(bucket, outcome_key(folder, rank))
+def read(bucket: str, attempt: Attempt, rank: int) -> Outcome:
+    """Read a rank's outcome of an attempt; one that left none has failed."""
+    written = _read_json(bucket, attempt.outcome(rank))
     if written is not None:
         return Outcome(**written)
-    recorded = _read_json(bucket, failure_key(folder, rank)) or {}
+    recorded = _read_json(bucket, attempt.failure(rank)) or {}
     return Outcome(
         rank=rank,
         status="failed",

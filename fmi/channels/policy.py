@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from fmi._dtype_codes import NO_DTYPE, OBJECT, dtype_of
+from fmi._datatypes import NO_DTYPE, OBJECT, dtype_of
 from fmi.channels.cost_model import constants, functions_price
 from fmi.collectives.traffic import traffic
 from fmi.protocol.frames import Call, Operation

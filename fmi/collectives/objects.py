@@ -1,6 +1,7 @@
-"""The collective operations over byte strings of which nobody but their owner knows the length.
+"""Object collectives: the operations over byte strings (blobs) whose length only their sender knows.
 
-Trees as in `collectives`; on its way through one, a message is a pack: the blobs of a whole subtree.
+They use the binomial trees of the other collectives. A message on its way through a tree is a pack: the
+blobs of a whole subtree.
 """
 
 from __future__ import annotations
@@ -8,15 +9,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 
-from fmi.collectives._context import Context
-from fmi.collectives._topology import children, parent, span
+from fmi.collectives.context import Context
+from fmi.collectives.topology import children, parent, span
 
 Blob = memoryview
 _ALIGNMENT = 16
 
 
 def pack(blobs: Sequence[Blob]) -> Blob:
-    """Blobs as one: their number, their lengths (8 bytes each), and each at a multiple of 16."""
+    """Blobs as one: their number, their lengths (8 bytes each), and each blob at a multiple of 16."""
     table = struct.pack(f"<{len(blobs) + 1}Q", len(blobs), *map(len, blobs))
     ends = _layout(list(map(len, blobs)))
     data = bytearray(ends[-1][1])
@@ -43,7 +44,7 @@ def _layout(lengths: list[int]) -> list[tuple[int, int]]:
 
 
 def bcast(context: Context, blob: Blob, root: int) -> Blob:
-    """The root's blob, on every rank; what the others pass is ignored."""
+    """Return the root's blob on every rank; what the others pass is ignored."""
     place = (context.rank - root) % context.size
     above = parent(place)
     if above is not None:
@@ -55,7 +56,7 @@ def bcast(context: Context, blob: Blob, root: int) -> Blob:
 
 
 def gather(context: Context, blob: Blob, root: int) -> list[Blob] | None:
-    """Every rank's blob, in rank order, on the root; None elsewhere."""
+    """Return every rank's blob, in rank order, on the root; None elsewhere."""
     place = (context.rank - root) % context.size
     held = [blob]
     for child in children(place, context.size):
@@ -69,10 +70,10 @@ def gather(context: Context, blob: Blob, root: int) -> list[Blob] | None:
 
 
 def reduce(context: Context, blob: Blob, root: int, combine: Callable[[Blob, Blob], Blob]) -> Blob | None:
-    """All ranks' blobs combined on the root; None elsewhere.
+    """Return all ranks' blobs combined on the root; None elsewhere.
 
-    A subtree holds the ranks right after its head, so combining the children in turn keeps the order of the
-    ranks, beginning at the root.
+    A subtree holds the ranks right after its head, so combining the children in turn keeps the rank order,
+    beginning at the root.
     """
     place = (context.rank - root) % context.size
     for child in children(place, context.size):
@@ -86,7 +87,7 @@ def reduce(context: Context, blob: Blob, root: int, combine: Callable[[Blob, Blo
 
 
 def scatter(context: Context, blobs: Sequence[Blob] | None, root: int) -> Blob:
-    """This rank's one of the root's blobs (None elsewhere)."""
+    """Return this rank's one of the root's blobs (None elsewhere)."""
     place = (context.rank - root) % context.size
     above = parent(place)
     if above is None:
@@ -103,13 +104,13 @@ def scatter(context: Context, blobs: Sequence[Blob] | None, root: int) -> Blob:
 
 
 def allgather(context: Context, blob: Blob) -> list[Blob]:
-    """Every rank's blob, in rank order, on every rank."""
+    """Return every rank's blob, in rank order, on every rank."""
     everything = gather(context, blob, 0)
     return unpack(bcast(context, memoryview(b"") if everything is None else pack(everything), 0))
 
 
 def alltoall(context: Context, blobs: Sequence[Blob]) -> list[Blob]:
-    """What every rank has for this one, in rank order."""
+    """Send blob j to rank j; return what every rank sent to this one, in rank order."""
     received = list(blobs)
     for distance in range(1, context.size):
         following, preceding = (

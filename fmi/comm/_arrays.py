@@ -12,8 +12,7 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from fmi._datatypes import Array
-from fmi._dtype_codes import dtype_code
+from fmi._datatypes import Array, dtype_code
 
 
 class HasBuffer(Protocol):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from fmi._datatypes import Array
-from fmi._dtype_codes import dtype_code
-from fmi.collectives import moves as collectives
-from fmi.collectives import vector as shares
+from fmi._datatypes import Array, dtype_code
+from fmi.collectives import allgather, alltoall, bcast, gather, scatter, topology
+from fmi.collectives.context import equal_blocks
 from fmi.comm._arrays import IN_PLACE, Buffer, Incoming, InPlace, apart, of_size, outgoing, same_type
 from fmi.comm._blocks import Counts, blocks, check_counts
 from fmi.comm._session import Session
@@ -27,8 +26,8 @@ class ArrayMoves(Session):
         target = None if self.rank == root else Incoming(buf, "buf")
         array = outgoing(buf, "buf") if target is None else target.flat
         context = self._context(Operation.BCAST, dtype_code(array.dtype), array.size, root=root)
-        peers = collectives.bcast_peers(self.rank, self.world_size, root, array.nbytes)
-        self._run(Operation.BCAST, peers, lambda: collectives.bcast(context, array, root))
+        peers = bcast.bcast_peers(self.rank, self.world_size, root, array.nbytes)
+        self._run(Operation.BCAST, peers, lambda: bcast.bcast(context, array, root))
         if target:
             target.settle()
 
@@ -42,8 +41,8 @@ class ArrayMoves(Session):
         array = outgoing(sendbuf, "sendbuf") if target is None else self._own_share(sendbuf, target)
         whole = target.flat if target else None
         context = self._context(Operation.GATHER, dtype_code(array.dtype), array.size, root=root)
-        peers = collectives.gather_peers(self.rank, self.world_size, root, array.nbytes)
-        self._run(Operation.GATHER, peers, lambda: collectives.gather(context, array, whole, root))
+        peers = gather.gather_peers(self.rank, self.world_size, root, array.nbytes)
+        self._run(Operation.GATHER, peers, lambda: gather.gather(context, array, whole, root))
         if target:
             target.settle()
 
@@ -70,8 +69,8 @@ class ArrayMoves(Session):
         elif counts is not None:
             of_size(own, check_counts(counts, self.world_size)[self.rank], "sendbuf")
         context = self._context(Operation.GATHERV, dtype_code(own.dtype), root=root)
-        peers = shares.star_peers(self.rank, self.world_size, root)
-        self._run(Operation.GATHERV, peers, lambda: shares.gatherv(context, own, parts, root))
+        peers = topology.star_peers(self.rank, self.world_size, root)
+        self._run(Operation.GATHERV, peers, lambda: gather.gatherv(context, own, parts, root))
         if target:
             target.settle()
 
@@ -95,8 +94,8 @@ class ArrayMoves(Session):
             whole = apart(whole, share)
         elements = share.size * self.world_size
         context = self._context(Operation.SCATTER, dtype_code(share.dtype), elements, root=root)
-        peers = collectives.gather_peers(self.rank, self.world_size, root, share.nbytes)
-        self._run(Operation.SCATTER, peers, lambda: collectives.scatter(context, whole, share, root))
+        peers = gather.gather_peers(self.rank, self.world_size, root, share.nbytes)
+        self._run(Operation.SCATTER, peers, lambda: scatter.scatter(context, whole, share, root))
         if target:
             target.settle()
 
@@ -124,8 +123,8 @@ class ArrayMoves(Session):
         elif counts is not None:
             of_size(share, check_counts(counts, self.world_size)[self.rank], "recvbuf")
         context = self._context(Operation.SCATTERV, dtype_code(share.dtype), root=root)
-        peers = shares.star_peers(self.rank, self.world_size, root)
-        self._run(Operation.SCATTERV, peers, lambda: shares.scatterv(context, parts, share, root))
+        peers = topology.star_peers(self.rank, self.world_size, root)
+        self._run(Operation.SCATTERV, peers, lambda: scatter.scatterv(context, parts, share, root))
         if target:
             target.settle()
 
@@ -138,8 +137,8 @@ class ArrayMoves(Session):
         share = self._own_share(sendbuf, target)
         self._share_of(target.flat, "recvbuf")[...] = share
         context = self._context(Operation.ALLGATHER, dtype_code(share.dtype), share.size)
-        peers = collectives.allgather_peers(self.rank, self.world_size, share.nbytes)
-        self._run(Operation.ALLGATHER, peers, lambda: collectives.allgather(context, target.flat))
+        peers = allgather.allgather_peers(self.rank, self.world_size, share.nbytes)
+        self._run(Operation.ALLGATHER, peers, lambda: allgather.allgather(context, target.flat))
         target.settle()
 
     def Allgatherv(  # noqa: N802
@@ -161,8 +160,8 @@ class ArrayMoves(Session):
             parts[self.rank][...] = of_size(own, parts[self.rank].size, "sendbuf")
         total = sum(part.size for part in parts)
         context = self._context(Operation.ALLGATHERV, dtype_code(target.flat.dtype), total)
-        peers = shares.ring_peers(self.rank, self.world_size)
-        self._run(Operation.ALLGATHERV, peers, lambda: shares.ring_allgather(context, parts))
+        peers = topology.ring_peers(self.rank, self.world_size)
+        self._run(Operation.ALLGATHERV, peers, lambda: allgather.ring_allgather(context, parts))
         target.settle()
 
     def Alltoall(self, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> None:  # noqa: N802
@@ -177,8 +176,8 @@ class ArrayMoves(Session):
         self._share_of(array, "sendbuf")
         array = apart(array, target.flat)
         context = self._context(Operation.ALLTOALL, dtype_code(array.dtype), array.size)
-        peers = shares.exchange_peers(self.rank, self.world_size)
-        self._run(Operation.ALLTOALL, peers, lambda: collectives.alltoall(context, array, target.flat))
+        peers = topology.exchange_peers(self.rank, self.world_size)
+        self._run(Operation.ALLTOALL, peers, lambda: alltoall.alltoall(context, array, target.flat))
         target.settle()
 
     def _target_at(self, root: int, recvbuf: Buffer | None) -> Incoming | None:
@@ -199,4 +198,4 @@ class ArrayMoves(Session):
             raise ValueError(
                 f"{name} has {whole.size} elements, which {self.world_size} ranks cannot share evenly"
             )
-        return collectives.shares(whole, self.world_size)[self.rank]
+        return equal_blocks(whole, self.world_size)[self.rank]

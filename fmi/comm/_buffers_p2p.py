@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fmi._datatypes import Array, Form
-from fmi._dtype_codes import dtype_code
+from fmi._datatypes import Array, Form, dtype_code
 from fmi.channels.direct._persistent_steps import PersistentReceive, PersistentSend
-from fmi.collectives._context import as_bytes
+from fmi.collectives.context import as_bytes
 from fmi.comm._arrays import Buffer, Incoming, apart, outgoing
 from fmi.comm._messages import Messages
 from fmi.comm._requests import Request
@@ -79,7 +78,7 @@ class ArrayMessages(Messages):
     def Irecv(self, buf: Buffer, source: int) -> Request[None]:  # noqa: N802
         """Start filling an array, which must not be looked at until the request is done.
 
-        An array that is not contiguous is filled when `wait` is called.
+        An array that is not contiguous is filled when `wait`, `test` or `waitany` says that it is done.
         """
         self._check_rank(source, "source")
         target = Incoming(buf, "buf")

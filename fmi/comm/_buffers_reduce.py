@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from fmi._datatypes import Array
-from fmi._dtype_codes import dtype_code
+from fmi._datatypes import Array, dtype_code
 from fmi._ops import SUM, Combine, as_func, combiner, elementwise_combiner, func, op
 from fmi.channels.direct._large_frames import LargeFrames
 from fmi.channels.direct._persistent import PersistentCall
-from fmi.channels.direct._persistent_halving import KEPT_BYTES, PersistentHalving
+from fmi.channels.direct._persistent_halving import PersistentHalving
 from fmi.channels.direct._persistent_steps import PersistentSteps
-from fmi.collectives import allreduce
-from fmi.collectives import reduce as reductions
-from fmi.collectives import scan as scans
-from fmi.collectives._halving import halving_rounds
-from fmi.collectives._segments import SEGMENT_BYTES
-from fmi.collectives.reduce import LARGE_BYTES
-from fmi.collectives.schedule import allreduce_steps
+from fmi.collectives import allreduce, reduce, scan
+from fmi.collectives.select import (
+    LARGE_REDUCTION_BYTES,
+    ONE_SEGMENT_HALVING_BYTES,
+    SEGMENT_BYTES,
+    is_large_allreduce,
+    uses_halving,
+)
 from fmi.comm._arrays import (
     IN_PLACE,
     Buffer,
@@ -71,10 +71,10 @@ class ArrayReductions(PersistentCalls):
         context = self._context(
             Operation.REDUCE, dtype_code(array.dtype), array.size, root=root, function=function
         )
-        peers = reductions.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
+        peers = reduce.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
 
         def action() -> None:
-            reductions.reduce(context, array, total, root, function=function, combine=combine)
+            reduce.reduce(context, array, total, root, function=function, combine=combine)
 
         self._run(Operation.REDUCE, peers, action)
         if target:
@@ -106,14 +106,16 @@ class ArrayReductions(PersistentCalls):
         _, _, shape = kind
 
         def make(channel: LargeFrames) -> PersistentCall | None:
-            if not allreduce.is_large(size, channel.oversubscribed, array.nbytes, array.size, function):
-                steps = allreduce_steps(rank, size, channel.oversubscribed)
+            if not is_large_allreduce(size, channel.oversubscribed, array.nbytes, array.size, function):
+                steps = allreduce.allreduce_steps(rank, size, channel.oversubscribed)
                 return PersistentSteps(channel, call, shape, steps, combine)
-            if allreduce.goes_by_halving(size) and SEGMENT_BYTES % array.itemsize == 0:
-                return PersistentHalving(channel, call, halving_rounds(rank, size, array.size), combine)
+            if uses_halving(size) and SEGMENT_BYTES % array.itemsize == 0:
+                return PersistentHalving(
+                    channel, call, allreduce.halving_rounds(rank, size, array.size), combine
+                )
             return None
 
-        self._remember(kind, array.nbytes, make, KEPT_BYTES)
+        self._remember(kind, array.nbytes, make, ONE_SEGMENT_HALVING_BYTES)
 
     def Reduce_scatter(  # noqa: N802
         self,
@@ -154,19 +156,19 @@ class ArrayReductions(PersistentCalls):
         function, target, array, combine = _operands(sendbuf, recvbuf, op)
         target.flat[...] = array
         context = self._context(Operation.SCAN, dtype_code(array.dtype), array.size, function=function)
-        peers = scans.scan_peers(self.rank, self.world_size, function)
-        self._run(Operation.SCAN, peers, lambda: scans.scan(context, target.flat, function, combine))
+        peers = scan.scan_peers(self.rank, self.world_size, function)
+        self._run(Operation.SCAN, peers, lambda: scan.scan(context, target.flat, function, combine))
         target.settle()
 
     def Exscan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
         """Fill recvbuf with the sendbufs of all ranks before this one combined; rank 0's stays as it is."""
         function, target, array, combine = _operands(sendbuf, recvbuf, op)
         context = self._context(Operation.EXSCAN, dtype_code(array.dtype), array.size, function=function)
-        peers = scans.exscan_peers(self.rank, self.world_size, function)
+        peers = scan.exscan_peers(self.rank, self.world_size, function)
         self._run(
             Operation.EXSCAN,
             peers,
-            lambda: scans.exscan(context, array, target.flat, function, combine),
+            lambda: scan.exscan(context, array, target.flat, function, combine),
         )
         if self.rank:
             target.settle()
@@ -181,7 +183,7 @@ def _kind(sendbuf: object, recvbuf: object, op: func | op) -> Kind | None:
         and recvbuf.shape == sendbuf.shape
         and recvbuf.dtype == sendbuf.dtype
         and recvbuf.flags.writeable
-        and (sendbuf.nbytes < LARGE_BYTES or _are_plain(sendbuf, recvbuf))
+        and (sendbuf.nbytes < LARGE_REDUCTION_BYTES or _are_plain(sendbuf, recvbuf))
     ):
         return op, sendbuf.dtype, sendbuf.shape
     return None

@@ -6,14 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fmi._datatypes import Array, Form, Value, types
-from fmi._dtype_codes import dtype_code
+from fmi._datatypes import Array, Form, Value, dtype_code, types
 from fmi._ops import Combine, as_func, func, number_combiner, op, original_order
-from fmi.collectives import allreduce
-from fmi.collectives import moves as collectives
-from fmi.collectives import reduce as reductions
-from fmi.collectives import scan as scans
-from fmi.collectives._context import Context, as_bytes
+from fmi.collectives import allreduce, bcast, gather, reduce, scan, scatter
+from fmi.collectives.context import Context, as_bytes
 from fmi.comm._messages import Messages
 from fmi.protocol.frames import NO_ROOT, Operation
 
@@ -54,10 +50,10 @@ class TypedCalls(Messages):
         context = self._typed(Operation.BCAST, kind, root=root, form=kind.form_of(obj))
 
         def action() -> Value:
-            collectives.bcast(context, array, root)
+            bcast.bcast(context, array, root)
             return kind.restore(array, Form(context.form), _shape(obj) if is_root else None)
 
-        peers = collectives.bcast_peers(self.rank, self.world_size, root, array.nbytes)
+        peers = bcast.bcast_peers(self.rank, self.world_size, root, array.nbytes)
         return self._run(Operation.BCAST, peers, action)
 
     def _gather_typed(self, obj: object, root: int, kind: types) -> Value:
@@ -70,7 +66,7 @@ class TypedCalls(Messages):
         whole = np.empty(array.size * self.world_size, array.dtype) if self.rank == root else None
 
         def action() -> Value:
-            collectives.gather(context, array, whole, root)
+            gather.gather(context, array, whole, root)
             return None if whole is None else kind.restore(whole, form)
 
         return self._run(Operation.GATHER, self._gather_peers(root, array), action)
@@ -89,7 +85,7 @@ class TypedCalls(Messages):
         context = self._typed(Operation.SCATTER, kind, root=root, form=kind.form_of(obj))
 
         def action() -> Value:
-            collectives.scatter(context, whole, share, root)
+            scatter.scatter(context, whole, share, root)
             return kind.restore(share, Form(context.form))
 
         return self._run(Operation.SCATTER, self._gather_peers(root, share), action)
@@ -100,10 +96,10 @@ class TypedCalls(Messages):
         total = np.empty_like(array) if self.rank == root else None
 
         def action() -> Value:
-            reductions.reduce(context, array, total, root, function=function, combine=combine)
+            reduce.reduce(context, array, total, root, function=function, combine=combine)
             return None if total is None else restore(total)
 
-        peers = reductions.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
+        peers = reduce.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
         return self._run(Operation.REDUCE, peers, action)
 
     def _allreduce_typed(self, obj: object, function: func | op, kind: types) -> Value:
@@ -122,10 +118,10 @@ class TypedCalls(Messages):
         function, array, combine, restore = _operand(obj, function, kind)
         total = array.copy()
         context = self._typed(Operation.SCAN, kind, function=function)
-        peers = scans.scan_peers(self.rank, self.world_size, function)
+        peers = scan.scan_peers(self.rank, self.world_size, function)
 
         def action() -> Value:
-            scans.scan(context, total, function, combine)
+            scan.scan(context, total, function, combine)
             return restore(total)
 
         return self._run(Operation.SCAN, peers, action)
@@ -143,7 +139,7 @@ class TypedCalls(Messages):
         return self._context(operation, code, count, root=root, function=function, form=form)
 
     def _gather_peers(self, root: int, share: Array) -> Sequence[int]:
-        return collectives.gather_peers(self.rank, self.world_size, root, share.nbytes)
+        return gather.gather_peers(self.rank, self.world_size, root, share.nbytes)
 
 
 def _operand(

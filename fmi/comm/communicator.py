@@ -5,15 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import overload
 
-from fmi._datatypes import Value, types
-from fmi._dtype_codes import OBJECT
+from fmi._datatypes import OBJECT, Value, types
 from fmi._ops import as_func, func, op
 from fmi.channels.direct._persistent_steps import PersistentSteps
 from fmi.channels.policy import ChannelPolicy, Explanation, hints
-from fmi.collectives import _topology as trees
-from fmi.collectives import moves as collectives
-from fmi.collectives import objects as blobs
-from fmi.collectives.schedule import barrier_steps, peers_of
+from fmi.collectives import barrier, objects, topology
+from fmi.collectives.schedule import peers_of
 from fmi.comm._buffers_move import ArrayMoves
 from fmi.comm._buffers_p2p import ArrayMessages
 from fmi.comm._buffers_reduce import ArrayReductions
@@ -98,8 +95,8 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
         """
         mine = (None if color is None else whole(color, "color"), whole(key, "key"), self.rank)
         context = self._context(Operation.SPLIT, OBJECT)
-        peers = trees.tree_peers(self.rank, self.world_size, 0)
-        packed = self._run(Operation.SPLIT, peers, lambda: blobs.allgather(context, encode(mine)))
+        peers = topology.tree_peers(self.rank, self.world_size, 0)
+        packed = self._run(Operation.SPLIT, peers, lambda: objects.allgather(context, encode(mine)))
         name = f"{self.name} / family {self._families}, color {color}"
         self._families += 1
         if color is None:
@@ -170,8 +167,8 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
             self._replay(known, self._calls, 0)
             return
         context = self._context(Operation.BARRIER)
-        steps = barrier_steps(self.rank, self.world_size, self._channel.oversubscribed)
-        self._run(Operation.BARRIER, peers_of(steps), lambda: collectives.barrier(context, steps))
+        steps = barrier.barrier_steps(self.rank, self.world_size, self._channel.oversubscribed)
+        self._run(Operation.BARRIER, peers_of(steps), lambda: barrier.barrier(context, steps))
         self._remember(
             Operation.BARRIER, 0, lambda channel: PersistentSteps(channel, context.call, None, steps, None)
         )

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fmi._dtype_codes import NO_DTYPE, OBJECT, dtype_name
+from fmi._datatypes import NO_DTYPE, OBJECT, dtype_name
 from fmi._ops import function_name
 
 # What all frames of one call have in common comes first, so that it is packed once a call.

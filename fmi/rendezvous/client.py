@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from fmi._forks import close_in_children
 from fmi._tasks import READ, WRITE, Task, Wait, closing_on_error, run_all
 from fmi.errors import PeerFailure
 from fmi.protocol.frames import Abort
@@ -261,6 +262,7 @@ def bound_socket(port: int) -> socket.socket:
     another communicator is already punching through.
     """
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    close_in_children(sock)
     with closing_on_error(sock):
         sock.setblocking(False)
         if port:

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable
 from typing import NamedTuple
 
+from fmi._forks import close_in_children
 from fmi._tasks import READ, WRITE, Ready, Running, Task, Wait, combine
 from fmi.config import Config
 from fmi.protocol.tcpunch import Address
@@ -178,6 +179,7 @@ class _Punch:
         self._delay = min(self._delay * 2, LAST_RETRY_S)
 
     def _add_candidate(self, sock: socket.socket, address: Address) -> None:
+        close_in_children(sock)
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         shake = handshake(sock, self._pair, self._probe_bytes, self._until)

@@ -11,6 +11,7 @@ import sys
 import termios
 from collections import deque
 
+from fmi._forks import close_in_children
 from fmi.protocol.frames import Abort, Call, Frame, Header, Kind, Operation, Waiting
 from fmi.protocol.transfer import OUT_OF_ORDER, ReceiveTransfer
 from fmi.transport._frame_reader import READ_BYTES, SMALL_BYTES, FrameReader
@@ -31,6 +32,7 @@ class Connection(FrameReader):
         aside: messages nobody has taken yet that later frames may overtake, by number.
         inbox_bytes: the payloads' size of all these.
         expected: messages that requests wait for; they go straight to them.
+        arrived: those requests whose message has come, until somebody takes note of it.
         left: the peer said goodbye: nothing comes any more, and nothing is wrong.
         abort: what the peer said when it gave up.
         sent, received: data frames so far.
@@ -45,6 +47,7 @@ class Connection(FrameReader):
         self.out_of_order: dict[int, Frame] = {}
         self.inbox_bytes = 0
         self.expected = expected
+        self.arrived: list[ReceiveTransfer] = []
         self.left = False
         self.abort: Abort | None = None
         self.sent = 0
@@ -53,6 +56,7 @@ class Connection(FrameReader):
         self.at_frame_boundary = not expected
         self._offer: memoryview | None = None
         self._offered_for: Call | None = None
+        close_in_children(sock)
         tune(sock)
         sock.setblocking(BLOCKING)
         if BLOCKING:
@@ -135,7 +139,7 @@ class Connection(FrameReader):
             self.inbox.remove(frame)
             self._update_boundary()
         self.inbox_bytes -= len(frame.payload)
-        expected.frame = frame
+        self._hand_over(frame, expected)
 
     def _posted(self) -> memoryview | None:
         offer = self._offer
@@ -169,7 +173,7 @@ class Connection(FrameReader):
         expected = self._expected(frame.header)
         if expected:
             self.expected.remove(expected)
-            expected.frame = frame
+            self._hand_over(frame, expected)
             return
         if frame.header.form & OUT_OF_ORDER:
             self.out_of_order[frame.header.call.sequence] = frame
@@ -177,11 +181,16 @@ class Connection(FrameReader):
             self.inbox.append(frame)
         self.inbox_bytes += len(frame.payload)
 
+    def _hand_over(self, frame: Frame, expected: ReceiveTransfer) -> None:
+        expected.frame = frame
+        self.arrived.append(expected)
+
     def _expected(self, header: Header) -> ReceiveTransfer | None:
-        """The request that this frame is the message for."""
-        if not self.expected:
+        """The request that this frame is the message for; the oldest, as both sides count alike."""
+        if not self.expected or header.kind is not Kind.DATA or header.call.operation is not Operation.SEND:
             return None
-        return next((each for each in self.expected if _is_message(header, each.call.sequence)), None)
+        number = header.call.sequence
+        return next((each for each in self.expected if each.call.sequence == number), None)
 
     # Ending
 

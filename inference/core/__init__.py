@@ -1,1 +1,4 @@
-"""What everything here is about: galaxies, sizes of the network, what is wrong with data."""
+"""What everything here is about.
+
+galaxies.py   a table of galaxies     config.py   sizes of a network     errors.py   bad data
+"""

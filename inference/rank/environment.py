@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cosmic_fmi.common.contract.keys import Results
 from cosmic_fmi.common.cores import usable_cores
 from inference.core.config import DEFAULT_BATCH_SIZE
 
@@ -63,9 +64,15 @@ class RankEnvironment:
             stored_result="STORED_RESULT" in variables,
         )
 
-    def key(self, suffix: str) -> str:
-        """S3 key of this rank's result of one kind, json or parquet."""
-        return f"{self.result_path}/{self.rank}.{suffix}"
+    @property
+    def result_key(self) -> str:
+        """S3 key of this rank's result."""
+        return Results(self.result_path).result(self.rank)
+
+    @property
+    def predictions_key(self) -> str:
+        """S3 key of this rank's predictions."""
+        return Results(self.result_path).predictions(self.rank)
 
     @property
     def described_data(self) -> str:

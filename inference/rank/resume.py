@@ -34,7 +34,7 @@ def store(s3: "CountedS3", environment: RankEnvironment, work: Work, *, whole: b
     note = {}
     if whole and environment.work_id is not None:
         note = {NOTE: json.dumps({"work_id": environment.work_id, "keys": work.keys}).encode()}
-    s3.put(environment.bucket, environment.key("parquet"), work.predictions.parquet(environment.rank, note))
+    s3.put(environment.bucket, environment.predictions_key, work.predictions.parquet(environment.rank, note))
 
 
 def recall(s3: "CountedS3", environment: RankEnvironment) -> Work | None:
@@ -44,7 +44,7 @@ def recall(s3: "CountedS3", environment: RankEnvironment) -> Work | None:
     """
     if environment.work_id is None or not environment.stored_result:
         return None
-    content = s3.get(environment.bucket, environment.key("parquet"))
+    content = s3.get(environment.bucket, environment.predictions_key)
     try:
         predictions, metadata = Predictions.from_parquet(content)
         note = json.loads(metadata[NOTE])

@@ -119,8 +119,8 @@ def work(
             "refused_partitions": [str(error) for error in source.refused],
         }
     )
-    s3.put(environment.bucket, environment.key("json"), json.dumps(result, indent=2).encode())
-    say(environment, f"wrote {environment.key('json')} and {environment.key('parquet')}")
+    s3.put(environment.bucket, environment.result_key, json.dumps(result, indent=2).encode())
+    say(environment, f"wrote {environment.result_key} and {environment.predictions_key}")
 
 
 def compute(environment: RankEnvironment, model_path: Path, source: "Source", phases: Phases) -> "Work":

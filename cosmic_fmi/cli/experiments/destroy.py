@@ -38,17 +38,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def local() -> int:
         gone = LocalTarget().destroy(reporter)
-        reporter.say(
+        reporter.message(
             "The embedded AWS is gone." if gone else "Nothing to destroy: the embedded AWS is not running."
         )
         return 0
 
     def aws() -> int:
         if not arguments.yes and not _agreed():
-            reporter.say("Nothing was destroyed. Where nobody can be asked, add --yes.")
+            reporter.message("Nothing was destroyed. Where nobody can be asked, add --yes.")
             return 1
         gone = AwsTarget().destroy(reporter)
-        reporter.say(
+        reporter.message(
             "The deployment on AWS is gone; nothing of it is billed any more."
             if gone
             else "Nothing to destroy: Terraform's state in terraform/ holds nothing. What was deployed from "

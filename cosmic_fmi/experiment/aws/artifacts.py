@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
+from cosmic_fmi.common.contract.keys import Attempt, Execution, Results, by_rank
 from cosmic_fmi.common.s3 import read_object
 from cosmic_fmi.experiment.aws.history import request_of_error
 
@@ -79,42 +79,36 @@ def read_artifacts(
 
     A result path may hold the results of an earlier execution too; those are not taken.
     """
-    state = f"executions/{execution_id}/"
-    kept = _listing(s3, state_bucket, state)
-    attempts = [_endings(s3, state_bucket, kept, folder) for folder in _attempts(kept, state)]
+    execution = Execution(execution_id)
+    kept = _listing(s3, state_bucket, f"{execution.folder}/")
+    attempts = [_endings(s3, state_bucket, kept, attempt) for attempt in execution.attempts(kept)]
     found = attempts[-1]
     found.earlier = attempts[:-1]
     found.stored_bytes = sum(kept.values())
     if not bucket or not result_path:
         return found
-    prefix = f"{result_path.strip('/')}/"
+    results = Results(result_path)
     # A script of one's own need not say whose result it is, so the time tells; S3 keeps whole seconds.
-    there = _listing(s3, bucket, prefix, started_at.replace(microsecond=0))
+    there = _listing(s3, bucket, results.prefix, started_at.replace(microsecond=0))
     found.results = {
         rank: result
-        for rank, result in _objects(s3, bucket, _by_rank(there, prefix, ".json")).items()
+        for rank, result in _objects(s3, bucket, by_rank(there, results.result)).items()
         if result.get("execution_id", execution_id) == execution_id
     }
-    tables = {rank: key for rank, key in _by_rank(there, prefix, ".parquet").items() if rank in found.results}
+    tables = {rank: key for rank, key in by_rank(there, results.predictions).items() if rank in found.results}
     found.predictions = [pq.read_table(io.BytesIO(body)) for body in _read_all(s3, bucket, tables).values()]
     found.stored_bytes += sum(size for key, size in there.items() if key not in kept)
     return found
 
 
-def _attempts(keys: Mapping[str, int], state: str) -> list[str]:
-    """The folder of each attempt, in order: the execution's own, then ``attempts/2/`` and so on."""
-    later = {int(found[1]) for key in keys if (found := re.match(rf"{re.escape(state)}attempts/(\d+)/", key))}
-    return [state, *(f"{state}attempts/{number}/" for number in sorted(later))]
-
-
-def _endings(s3: S3Client, bucket: str, keys: Mapping[str, int], folder: str) -> Artifacts:
+def _endings(s3: S3Client, bucket: str, keys: Mapping[str, int], attempt: Attempt) -> Artifacts:
     """Outcomes, failures and the number of files of one attempt."""
     found = Artifacts(
-        outcomes=_objects(s3, bucket, _by_rank(keys, f"{folder}outcomes/", ".json")),
-        failures=_objects(s3, bucket, _by_rank(keys, f"{folder}failures/", ".json")),
+        outcomes=_objects(s3, bucket, by_rank(keys, attempt.outcome)),
+        failures=_objects(s3, bucket, by_rank(keys, attempt.failure)),
     )
-    if f"{folder}ranks.json" in keys:
-        manifest = json.loads(read_object(s3, bucket, f"{folder}ranks.json"))
+    if attempt.manifest in keys:
+        manifest = json.loads(read_object(s3, bucket, attempt.manifest))
         found.files = sum(len(item.get("data_files") or ()) for item in manifest)
     return found
 
@@ -123,10 +117,9 @@ def read_endings(
     s3: S3Client, bucket: str, execution_id: str, known: Collection[int] = ()
 ) -> tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]]]:
     """Outcomes and failures, by rank, that an execution has left so far, without those of ranks ``known``."""
-    found = []
-    for kind in ("outcomes", "failures"):
-        prefix = f"executions/{execution_id}/{kind}/"
-        keys = _by_rank(_listing(s3, bucket, prefix), prefix, ".json")
+    attempt, found = Execution(execution_id).attempt(), []
+    for prefix, key_of in ((attempt.outcomes, attempt.outcome), (attempt.failures, attempt.failure)):
+        keys = by_rank(_listing(s3, bucket, f"{prefix}/"), key_of)
         found.append(_objects(s3, bucket, {rank: key for rank, key in keys.items() if rank not in known}))
     return found[0], found[1]
 
@@ -145,16 +138,6 @@ def _listing(s3: S3Client, bucket: str, prefix: str, since: datetime | None = No
         if error.response["Error"]["Code"] in _ABSENT:
             return {}
         raise
-
-
-def _by_rank(keys: Mapping[str, int], prefix: str, suffix: str) -> dict[int, str]:
-    """Keys named ``<prefix><rank><suffix>``."""
-    found = {}
-    for key in keys:
-        name = key.removeprefix(prefix).removesuffix(suffix)
-        if key == f"{prefix}{name}{suffix}" and name.isdecimal():
-            found[int(name)] = key
-    return dict(sorted(found.items()))
 
 
 def _objects(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from cosmic_fmi.common.contract.keys import Execution
 from cosmic_fmi.experiment.aws.artifacts import Artifacts, read_artifacts
 from cosmic_fmi.experiment.aws.cloudwatch import collect_invocations
 from cosmic_fmi.experiment.aws.lambda_logs import Invocation
@@ -83,7 +84,7 @@ class _Seen:
 
 def _artifacts(target: Target, deployment: Deployment, finished: Finished) -> Artifacts:
     execution = finished.execution
-    default = execution.payload.get("result_path") or f"executions/{execution.execution_id}/results"
+    default = execution.payload.get("result_path") or Execution(execution.execution_id).result_path
     return read_artifacts(
         target.clients.s3,
         deployment.bucket,

@@ -45,7 +45,7 @@ class FailureWatch:
                 self._target.clients.s3, self._deployment.bucket, self._execution_id, self._shown
             )
         except ClientError as error:
-            self._reporter.say(f"The ranks' outcomes cannot be read yet: {error}", "dim")
+            self._reporter.message(f"The ranks' outcomes cannot be read yet: {error}", "dim")
             return
         for rank, outcome in outcomes.items():
             if outcome.get("status") == "failed" and outcome.get("error_type") not in CONSEQUENCES:
@@ -64,9 +64,9 @@ class FailureWatch:
         last = [line for line in lines if line.strip()][-LINES_SHOWN:]
         self._reporter.event("rank_failed", rank=rank, error=said, lines=last)
         if self._reporter.mode != "json":
-            self._reporter.say(f"Rank {rank} failed: {said.splitlines()[0]}", "red", important=True)
+            self._reporter.message(f"Rank {rank} failed: {said.splitlines()[0]}", "red", important=True)
             for line in last:
-                self._reporter.say(f"  [{rank}] {line}", important=True)
+                self._reporter.message(f"  [{rank}] {line}", important=True)
 
     def _logged(self, failure: Mapping[str, Any]) -> list[str]:
         """What a killed rank had printed, if its log is there already."""

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from cosmic_fmi.experiment.cost.prices import Prices
 from cosmic_fmi.experiment.errors import ModelError
+from cosmic_fmi.experiment.model.goals import Goal
 from cosmic_fmi.experiment.model.prediction import Prediction, predict
 from cosmic_fmi.experiment.model.scaling import ScalingModel, Settings
 from cosmic_fmi.experiment.results.rank_row import value
-
-Goal = Literal["cost", "time", "balanced"]
-GOALS: tuple[Goal, ...] = ("cost", "time", "balanced")
 
 MEMORIES_MB = (1024, 1769, 3008, 3538, 5307, 7076, 8846, 10_240)
 """Sizes to choose from: whole numbers of processors, a common size between, and the largest."""

@@ -243,10 +243,10 @@ def compare_folders(folders: tuple[Path, Path], output: Path | None, reporter: R
     path = _write(output or Path("results") / name, folders, comparisons, notes)
     for comparison in comparisons:
         reporter.console.print(_table(comparison, reporter.console.width))
-        reporter.say(told(comparison), "bold")
+        reporter.message(told(comparison), "bold")
     for note in notes:
-        reporter.say(note, "yellow", important=True)
-    reporter.say(f"Page: {path}")
+        reporter.message(note, "yellow", important=True)
+    reporter.message(f"Page: {path}")
 
 
 def _table(comparison: Comparison, width: int) -> Table:

@@ -68,7 +68,7 @@ def proposal(task: Task, wish: Wish, reporter: Reporter) -> tuple[ScalingModel, 
         within(BATCHES, (row["batch_size"] for row in rows if row["batch_size"])),
     )
     found = propose(model, (galaxies, partitions), choices, wish, load_prices(task.region))
-    reporter.say(
+    reporter.message(
         f"{galaxies:,} galaxies in {partitions} partitions, predicted from {model.source}; {model.error}."
     )
     reporter.console.print(proposals(found))

@@ -191,7 +191,7 @@ def show(
         own = fitted(results.rows, results.ranks)
     reporter.console.print(_table(lines(_models(own), works, limits, prices)))
     for note in notes(_models(own), works[0], prices):
-        reporter.say(note, "dim")
+        reporter.message(note, "dim")
 
 
 def _table(body: Iterable[Sequence[Cell]]) -> Table:

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cosmic_fmi.experiment.errors import ResultsError
-from cosmic_fmi.experiment.schema import ROW_KEYS, SCHEMA_VERSION, RunRow
-from cosmic_fmi.experiment.results.record import PREDICTION_SCHEMA, RunRecord, flatten
 from cosmic_fmi.common.files import OutputError, make_writable, set_aside, write_atomically
+from cosmic_fmi.experiment.errors import ResultsError
+from cosmic_fmi.experiment.results.record import PREDICTION_SCHEMA, RunRecord, flatten
+from cosmic_fmi.experiment.schema import ROW_KEYS, SCHEMA_VERSION, RunRow
 
 T = TypeVar("T")
 _TABLES = ("runs.csv", "ranks.csv", "predictions.parquet")
@@ -31,8 +31,8 @@ class Summary:
     """``DIR/summary.json``, ``runs.csv``, ``ranks.csv``, ``predictions.parquet`` and ``logs/``.
 
     Opening a folder that holds results already is refused unless ``resume`` is given; then they are read,
-    runs that failed are forgotten when they are made again, and everything else stays. A damaged file is set
-    aside under another name, which ``say`` is told, and never overwritten; ``read_only`` refuses it instead.
+    runs that failed are forgotten when they are made again, and everything else stays. A damaged file is
+    never overwritten: it is renamed, and ``notify`` gets a line about it; ``read_only`` refuses it instead.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class Summary:
         *,
         resume: bool = False,
         read_only: bool = False,
-        say: Callable[[str], None] = _to_stderr,
+        notify: Callable[[str], None] = _to_stderr,
     ) -> None:
         self.folder = folder
-        self._say = say
+        self._notify = notify
         self._read_only = read_only
         self.rows: list[RunRow] = []
         self.ranks: list[dict[str, Any]] = []
@@ -68,7 +68,7 @@ class Summary:
                 "another --output, or set them aside with `cosmic-fmi run --resume`"
             )
         for path in found:
-            self._say(f"{path} belongs to no run that is known here, and is kept as {set_aside(path).name}.")
+            self._notify(f"{path} belongs to no known run, and is kept as {set_aside(path).name}.")
 
     @property
     def predictions(self) -> pa.Table:
@@ -148,7 +148,7 @@ class Summary:
             if self._read_only:
                 raise ResultsError(f"{path} is damaged ({error}): move it away first") from error
             aside = set_aside(path)
-            self._say(
+            self._notify(
                 f"{path} is damaged ({error}) and kept as {aside.name}; what comes goes into a new one."
             )
             return None

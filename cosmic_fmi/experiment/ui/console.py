@@ -48,7 +48,7 @@ class Reporter:
         """Whether somebody is there who sees live progress and can answer a question."""
         return self.mode == "people" and self.console.is_terminal
 
-    def say(self, message: str, style: str | None = None, *, important: bool = False) -> None:
+    def message(self, message: str, style: str | None = None, *, important: bool = False) -> None:
         """One line, printed above whatever is live; ``important`` ones also where it is to be quiet."""
         if self.mode == "json":
             self.event("message", text=message)
@@ -85,7 +85,7 @@ class Reporter:
                 yield step
         else:
             if self.mode == "people":
-                self.say(f"{title} ...")
+                self.message(f"{title} ...")
             step = Step(title, total, None)
             yield step
         seconds = time.monotonic() - started
@@ -93,4 +93,4 @@ class Reporter:
             self.event("step", title=title, seconds=round(seconds, 3), note=step.note)
         else:
             note = f" ({step.note})" if step.note else ""
-            self.say(f"{title}: {seconds:.1f} s{note}")
+            self.message(f"{title}: {seconds:.1f} s{note}")

@@ -25,8 +25,8 @@ from cosmic_fmi.localcloud.moto.ecs import (
     task_detail,
     update_counts,
 )
-from cosmic_fmi.localcloud.sandbox._task import ContainerSpec
 from cosmic_fmi.localcloud.sandbox.base import CannotStartError, Host, Task
+from cosmic_fmi.localcloud.sandbox.spec import ContainerSpec
 
 _LOG = logging.getLogger(__name__)
 _CHECK_SECONDS = 1.0

@@ -1,6 +1,6 @@
 """Recursive halving and doubling made again and again, with arrays of one type and size.
 
-What `fmi.collectives._halving` finds out for every message, its header and its part of the arrays, is kept;
+What `fmi.collectives.allreduce` finds out for every message, its header and its part of the arrays, is kept;
 the frames are the same, so that it does not matter whether the other ranks know the call, too.
 """
 
@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fmi._dtype_codes import dtype_of
+from fmi._datatypes import dtype_of
 from fmi.channels.direct._persistent import PersistentCall
-from fmi.collectives._context import as_bytes
-from fmi.collectives._halving import Round
-from fmi.collectives._segments import SEGMENT_BYTES
+from fmi.collectives.allreduce import Round
+from fmi.collectives.context import as_bytes
 from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, Call, Envelope, call_of
 
 if TYPE_CHECKING:
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from fmi._ops import Combine
     from fmi.channels.direct._large_frames import LargeFrames
     from fmi.transport.connection import Connection
-
-# Up to here a message of a round is one frame, as `fmi.collectives._halving` sends it.
-KEPT_BYTES = 2 * SEGMENT_BYTES
 
 
 class _Part(NamedTuple):

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmi._datatypes import Array, Form
-from fmi._dtype_codes import dtype_of
+from fmi._datatypes import Array, Form, dtype_of
 from fmi._ops import Combine
 from fmi.channels.direct._persistent import PersistentCall
 from fmi.collectives.schedule import Act, Schedule

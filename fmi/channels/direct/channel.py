@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import socket
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,13 +33,14 @@ class BackgroundDirect(Direct):
 
     def __init__(self, rank: int, world_size: int, comm_name: str, config: Config) -> None:
         super().__init__(rank, world_size, comm_name, config)
-        self._transfers: list[SendTransfer | ReceiveTransfer] = []
+        self._under_way = 0
+        self._departing: defaultdict[int, deque[SendTransfer]] = defaultdict(deque)
         self._early: defaultdict[int, list[tuple[SendTransfer, memoryview, int]]] = defaultdict(list)
 
     @property
     def outstanding(self) -> bool:
         """Whether requests are under way."""
-        return bool(self._transfers) and not self._closed
+        return self._under_way > 0 and not self._closed
 
     def start(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> Transfer:
         """Start sending, whether or not the peer is there; later collective calls may overtake it."""
@@ -51,13 +52,14 @@ class BackgroundDirect(Direct):
             self._early[peer].append((departing, payload, form))
             self._connector.connect([peer])
         if not departing.done:
-            self._transfers.append(departing)
+            self._under_way += 1
+            self._departing[peer].append(departing)
         return departing
 
     def expect(self, peer: int, call: Call, into: memoryview | None) -> ReceiveTransfer:
         """Ask for a message that need not be there yet. `into` is filled, None asks for a fresh buffer."""
         expected = ReceiveTransfer(peer, call, into)
-        self._transfers.append(expected)
+        self._under_way += 1
         connection = self._connections.get(peer)
         if connection:
             connection.expect(expected)
@@ -133,28 +135,32 @@ class BackgroundDirect(Direct):
             raise self._mismatches.mismatch(expected.call, connection.peer, connection.inbox[0].header.call)
 
     def _settle(self) -> None:
-        """Note which transfers are done."""
-        if not self._transfers:
+        """Note which transfers are done; what this costs does not grow with how many are not."""
+        if not self._under_way:
             return
-        for transfer in self._transfers:
-            if isinstance(transfer, SendTransfer):
-                self._settle_departing(transfer)
-            else:
-                self._settle_expected(transfer)
-        self._transfers = [transfer for transfer in self._transfers if not transfer.done]
+        for peer, connection in self._connections.items():
+            if connection.arrived:
+                self._settle_arrived(connection)
+            if peer in self._departing:
+                self._settle_departing(connection, self._departing[peer])
+            if connection.left and connection.expected:
+                reason = (
+                    f"it closed its communicator while rank {self._rank} was in {connection.expected[0].call}"
+                )
+                raise PeerFailure(peer, reason)
 
-    def _settle_departing(self, departing: SendTransfer) -> None:
-        connection = self._connections.get(departing.peer)
-        if connection and connection.gone >= departing.mark:
-            departing.done = True
+    def _settle_departing(self, connection: Connection, departing: deque[SendTransfer]) -> None:
+        """They leave in order."""
+        while departing and connection.gone >= departing[0].mark:
+            departing.popleft().done = True
+            self._under_way -= 1
 
-    def _settle_expected(self, expected: ReceiveTransfer) -> None:
-        if expected.frame:
+    def _settle_arrived(self, connection: Connection) -> None:
+        arrived = connection.arrived.copy()
+        connection.arrived.clear()
+        for expected in arrived:
+            assert expected.frame is not None  # noqa: S101 - it has arrived
             self._accept(expected.frame, expected.peer, expected.call, expected.into)
             self.bytes_received += HEADER_BYTES + expected.frame.header.length
             expected.done = True
-            return
-        connection = self._connections.get(expected.peer)
-        if connection and connection.left:
-            reason = f"it closed its communicator while rank {self._rank} was in {expected.call}"
-            raise PeerFailure(expected.peer, reason)
+            self._under_way -= 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fmi
-from fmi.collectives.allreduce import LARGE_OVERSUBSCRIBED_BYTES
+from fmi.collectives.select import LARGE_OVERSUBSCRIBED_BYTES
 from fmi.protocol.tcpunch import Address
 from tests.fmi.support.worlds import World
 

@@ -14,7 +14,7 @@ import fmi
 from containers.executor import outcomes
 from containers.executor.handlers import execute
 from containers.executor.handlers.execute import ScriptError
-from tests.containers.executor.conftest import BUCKET
+from tests.containers.executor.conftest import ATTEMPT, BUCKET
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -55,7 +55,7 @@ def upload(s3: S3Client, source: str) -> None:
 
 
 def outcome(rank: int = 0) -> outcomes.Outcome:
-    return outcomes.read(BUCKET, "executions/run-7", rank)
+    return outcomes.read(BUCKET, ATTEMPT, rank)
 
 
 @pytest.fixture

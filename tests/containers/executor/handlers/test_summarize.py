@@ -23,7 +23,7 @@ from containers.executor.handlers.summarize import (
     WorldLost,
 )
 from containers.executor.outcomes import Outcome
-from tests.containers.executor.conftest import BUCKET
+from tests.containers.executor.conftest import ATTEMPT, BUCKET
 from tests.support.breaking_s3 import breaking_s3
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def event(world_size: int = 2, required: bool = True, started_s_ago: float = 5) 
 
 def write_outcome(rank: int, **changes: Any) -> None:  # noqa: ANN401
     written = Outcome(rank=rank, status="failed" if changes else "succeeded", **changes)
-    outcomes.write(BUCKET, outcomes.outcome_key("executions/run-7", rank), written)
+    outcomes.write(BUCKET, ATTEMPT.outcome(rank), written)
 
 
 def write_result(s3: S3Client, rank: int, body: object) -> None:
@@ -276,7 +276,7 @@ def test_a_killed_rank_is_named_with_what_the_state_machine_recorded(
     write_outcome(0, error_type="PeerFailure", error_message="rank 1 left", ended_at=1.0)
     recorded = json.dumps({"Error": "Sandbox.Timedout", "Cause": cause})
     body = json.dumps(recorded) if quoted else recorded
-    s3.put_object(Bucket=BUCKET, Key=outcomes.failure_key("executions/run-7", 1), Body=body)
+    s3.put_object(Bucket=BUCKET, Key=ATTEMPT.failure(1), Body=body)
     with pytest.raises(RankFailure, match=f"^rank 1 failed: Sandbox.Timedout: {message} "):
         summarize.handler(event(2), context)
 
@@ -302,6 +302,6 @@ def test_an_outcome_whose_connection_breaks_is_asked_for_again(monkeypatch: pyte
         clients.forget()
         try:
             server.breaks = 1
-            assert outcomes.read(BUCKET, "executions/run-7", 3) == written
+            assert outcomes.read(BUCKET, ATTEMPT, 3) == written
         finally:
             clients.forget()

@@ -19,14 +19,13 @@ from cosmic_fmi.cli.experiments import tune
 from cosmic_fmi.experiment.cost.prices import load_prices
 from cosmic_fmi.experiment.cost.published import WHOLE_SET
 from cosmic_fmi.experiment.errors import ModelError
+from cosmic_fmi.experiment.model.goals import GOALS, Goal
 from cosmic_fmi.experiment.model.observations import fitted, published
 from cosmic_fmi.experiment.model.prediction import TIME_LIMIT_S, predict
 from cosmic_fmi.experiment.model.scaling import Settings
 from cosmic_fmi.experiment.model.tuned import outcome, write_outcome
 from cosmic_fmi.experiment.model.tuning import (
-    GOALS,
     Choices,
-    Goal,
     Wish,
     memory_needed,
     propose,

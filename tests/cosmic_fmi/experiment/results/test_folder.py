@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cosmic_fmi.experiment.errors import ResultsError
-from cosmic_fmi.experiment.schema import ROW_KEYS
 from cosmic_fmi.experiment.results.folder import Summary
+from cosmic_fmi.experiment.schema import ROW_KEYS
 from tests.cosmic_fmi.experiment.support import rows
 
 
@@ -110,7 +110,7 @@ def test_files_without_a_summary_are_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="--resume"):
         Summary(tmp_path)
     said: list[str] = []
-    Summary(tmp_path, resume=True, say=said.append).add(rows.record("w9-1"))
+    Summary(tmp_path, resume=True, notify=said.append).add(rows.record("w9-1"))
     for name, content in before.items():
         assert (tmp_path / f"{name}.damaged-1").read_bytes() == content
         assert any(name in text for text in said)
@@ -122,7 +122,7 @@ def test_a_damaged_file_is_set_aside_and_the_others_go_on(tmp_path: Path, name: 
     cut = (tmp_path / name).read_bytes()[:-9]
     (tmp_path / name).write_bytes(cut)
     said: list[str] = []
-    again = Summary(tmp_path, resume=True, say=said.append)
+    again = Summary(tmp_path, resume=True, notify=said.append)
     [text] = said
     assert f"{name}.damaged-1" in text
     again.add(rows.record("b"))

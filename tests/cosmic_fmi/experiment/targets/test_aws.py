@@ -1,3 +1,5 @@
+"""The deployment in an AWS account as a target, with a stand-in for terraform."""
+
 from __future__ import annotations
 
 import io
@@ -11,43 +13,17 @@ from moto import mock_aws
 from rich.console import Console
 
 from cosmic_fmi.cli.experiments import destroy
-from cosmic_fmi.common.fingerprint import fingerprint
 from cosmic_fmi.experiment.errors import PreflightError, TargetError
 from cosmic_fmi.experiment.targets import aws
 from cosmic_fmi.experiment.targets.aws import AwsTarget
-from cosmic_fmi.experiment.targets.deployment import Deployment
 from cosmic_fmi.experiment.targets.local import LocalTarget
 from cosmic_fmi.experiment.ui.console import Reporter
 from cosmic_fmi.localcloud.client import EmbeddedAWS
-from tests.cosmic_fmi.experiment.targets.test_terraform import stand_in
-
-OUTPUTS = {
-    "bucket": "b",
-    "state_machine_arn": "arn:aws:states:us-east-1:1:stateMachine:m",
-    "functions": {"initialize": "i", "execute": "e", "summarize": "s"},
-    "log_groups": {"initialize": "/aws/lambda/i", "execute": "/aws/lambda/e", "summarize": "/aws/lambda/s"},
-    "region": "us-east-1",
-    "architecture": "x86_64",
-    "executor_memory_mb": 3008,
-    "images": {"executor": "registry/executor@sha256:1"},
-    "rendezvous": {"mode": "on-demand"},
-    "more": "is ignored",
-}
+from tests.cosmic_fmi.experiment.support.terraform import stand_in
 
 
 def quiet() -> Reporter:
     return Reporter(Console(file=io.StringIO()))
-
-
-def test_a_deployment_is_read_from_terraforms_outputs() -> None:
-    deployment = Deployment.from_outputs(OUTPUTS)
-    assert deployment.functions["execute"] == "e"
-    assert deployment.executor_memory_mb == 3008
-
-
-def test_an_older_deployment_is_named_as_such() -> None:
-    with pytest.raises(TargetError, match="'functions'"):
-        Deployment.from_outputs({key: value for key, value in OUTPUTS.items() if key != "functions"})
 
 
 def test_nothing_deployed_on_aws_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,25 +136,3 @@ def test_clients_are_for_prepared_targets(tmp_path: Path) -> None:
         with pytest.raises(TargetError):
             _ = target.clients
         target.release(abandoned=True)
-
-
-def test_destroying_where_nothing_runs(tmp_path: Path) -> None:
-    assert LocalTarget(tmp_path, tmp_path / "state").destroy(quiet()) is False
-
-
-def test_a_fingerprint_sees_content_and_names_but_not_what_tools_leave_behind(tmp_path: Path) -> None:
-    source = tmp_path / "code"
-    source.mkdir()
-    (source / "a.py").write_text("1")
-    seen = {fingerprint(tmp_path, ["code"])}
-    for tool in ("__pycache__", ".terraform"):
-        (source / tool).mkdir()
-        (source / tool / "x").write_text("x")
-    (source / "terraform.tfstate").write_text("{}")
-    assert fingerprint(tmp_path, ["code"]) in seen
-    (source / "a.py").write_text("2")
-    seen.add(fingerprint(tmp_path, ["code"]))
-    (source / "a.py").rename(source / "b.py")
-    seen.add(fingerprint(tmp_path, ["code"]))
-    seen.add(fingerprint(tmp_path, ["code/b.py"]))
-    assert len(seen) == 3

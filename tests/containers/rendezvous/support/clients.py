@@ -31,7 +31,7 @@ def run(body: Body, limits: Limits | None = None) -> None:
     asyncio.run(main())
 
 
-class Visitor:
+class Client:
     """A client."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -39,7 +39,7 @@ class Visitor:
         self.writer = writer
         self.address = Address(*writer.get_extra_info("sockname"))
 
-    def say(self, data: bytes) -> None:
+    def send(self, data: bytes) -> None:
         self.writer.write(data)
 
     async def v1(self) -> Address:
@@ -54,10 +54,10 @@ class Visitor:
 
 
 @asynccontextmanager
-async def visit(server: RendezvousServer) -> AsyncIterator[Visitor]:
+async def connect(server: RendezvousServer) -> AsyncIterator[Client]:
     reader, writer = await asyncio.open_connection(*server.address)
     try:
-        yield Visitor(reader, writer)
+        yield Client(reader, writer)
     finally:
         writer.close()
 

@@ -10,7 +10,7 @@ import pytest
 
 from containers.rendezvous.server import RendezvousServer
 from fmi.protocol.tcpunch import NOWHERE, Address, Status
-from tests.containers.rendezvous.support.visitors import Visitor, run, until, visit
+from tests.containers.rendezvous.support.clients import Client, connect, run, until
 
 TOKEN = b"0f8fad5b-d9cb-469f-a165-70867728950e"
 NO_ADDRESS = b"\x00\x00\x00\x00\x00\x00"
@@ -26,20 +26,20 @@ def on_the_wire(address: Address) -> bytes:
     return socket.inet_aton(address.host) + bytes([address.port >> 8, address.port & 255])
 
 
-async def say_slowly(visitor: Visitor, request: bytes, size: int) -> None:
-    visitor.writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+async def send_slowly(client: Client, request: bytes, size: int) -> None:
+    client.writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for at in range(0, len(request), size):
-        visitor.say(request[at : at + size])
+        client.send(request[at : at + size])
         await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("size", [1, 5, 1000])
 def test_version_1(size: int) -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as one, visit(server) as two:
-            await say_slowly(one, b"fmi_pair0_1", size)
+        async with connect(server) as one, connect(server) as two:
+            await send_slowly(one, b"fmi_pair0_1", size)
             assert await one.reader.readexactly(8) == on_the_wire(one.address) + b"\x00\x00"
-            await say_slowly(two, b"fmi_pair0_1", size)
+            await send_slowly(two, b"fmi_pair0_1", size)
             both = on_the_wire(two.address) + b"\x00\x00" + on_the_wire(one.address) + b"\x00\x00"
             assert await two.reader.read(-1) == both
             assert await one.reader.read(-1) == on_the_wire(two.address) + b"\x00\x00"
@@ -50,11 +50,11 @@ def test_version_1(size: int) -> None:
 @pytest.mark.parametrize("size", [1, 5, 1000])
 def test_version_2(size: int) -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as one, visit(server) as two:
-            await say_slowly(one, v2(b"fmi_pair0_1", TOKEN), size)
+        async with connect(server) as one, connect(server) as two:
+            await send_slowly(one, v2(b"fmi_pair0_1", TOKEN), size)
             waiting = b"\x00" + on_the_wire(one.address) + NO_ADDRESS + TOKEN + b"\x00"
             assert await one.reader.readexactly(50) == waiting
-            await say_slowly(two, v2(b"fmi_pair0_1", b"t"), size)
+            await send_slowly(two, v2(b"fmi_pair0_1", b"t"), size)
             paired = b"\x01" + on_the_wire(one.address) + on_the_wire(two.address) + TOKEN + b"\x00"
             assert await one.reader.read(-1) == paired
 
@@ -63,16 +63,16 @@ def test_version_2(size: int) -> None:
 
 def test_a_version_2_client_without_a_token_gets_one_to_come_back_with() -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as before, visit(server) as again, visit(server) as other:
-            before.say(v2(b"pair"))
+        async with connect(server) as before, connect(server) as again, connect(server) as other:
+            before.send(v2(b"pair"))
             answer = await before.reader.readexactly(50)
             token = answer[13:49]
             assert len(token.replace(b"-", b"")) == 32
             assert answer[49:] == b"\x00"
-            again.say(v2(b"pair", token))
+            again.send(v2(b"pair", token))
             assert (await again.v2()).status is Status.WAITING
             assert await before.v2() == (Status.TIMEOUT, before.address, NOWHERE, token)
-            other.say(v2(b"pair"))
+            other.send(v2(b"pair"))
             assert await again.v2() == (Status.PAIRED, again.address, other.address, token)
             given = [(await other.v2()).token, (await other.v2()).token]
             assert given[0] == given[1] != token
@@ -82,16 +82,16 @@ def test_a_version_2_client_without_a_token_gets_one_to_come_back_with() -> None
 
 def test_a_client_that_was_paired_and_comes_back_waits_for_its_peer_and_not_for_itself() -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as one, visit(server) as two:
-            one.say(v2(b"pair", b"one"))
+        async with connect(server) as one, connect(server) as two:
+            one.send(v2(b"pair", b"one"))
             await one.v2()
-            two.say(v2(b"pair", b"two"))
+            two.send(v2(b"pair", b"two"))
             assert await one.v2()
-        async with visit(server) as one, visit(server) as twice, visit(server) as two:
-            for visitor in (one, twice):
-                visitor.say(v2(b"pair", b"one"))
-                assert (await visitor.v2()).status is Status.WAITING
-            two.say(v2(b"pair", b"two"))
+        async with connect(server) as one, connect(server) as twice, connect(server) as two:
+            for client in (one, twice):
+                client.send(v2(b"pair", b"one"))
+                assert (await client.v2()).status is Status.WAITING
+            two.send(v2(b"pair", b"two"))
             assert (await twice.v2()).peer == two.address
 
     run(body)
@@ -100,8 +100,8 @@ def test_a_client_that_was_paired_and_comes_back_waits_for_its_peer_and_not_for_
 @pytest.mark.parametrize("request_", [v2(b""), v2(b"pair", b"t" * 37)[:4] + b"\x00junk" + bytes(132)])
 def test_a_version_2_request_that_is_none_is_an_error(request_: bytes) -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as one:
-            one.say(request_)
+        async with connect(server) as one:
+            one.send(request_)
             error = b"\x03" + on_the_wire(one.address) + NO_ADDRESS + b"malformed request" + b"\x00" * 20
             assert await one.reader.read(-1) == error
 
@@ -110,8 +110,8 @@ def test_a_version_2_request_that_is_none_is_an_error(request_: bytes) -> None:
 
 def test_tokens_need_not_be_uuids() -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as one:
-            one.say(v2(b"pair", b"\xff" * 37))
+        async with connect(server) as one:
+            one.send(v2(b"pair", b"\xff" * 37))
             assert (await one.reader.readexactly(50))[13:] == b"\xff" * 37
 
     run(body)
@@ -119,9 +119,9 @@ def test_tokens_need_not_be_uuids() -> None:
 
 def test_flags_that_mean_nothing_here_are_a_pairing() -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as one, visit(server) as two:
-            one.say(v2(b"pair", flags=b"\x00\x00\x00\x01"))
-            two.say(v2(b"pair", flags=b"\x01\x00\x00\x00"))
+        async with connect(server) as one, connect(server) as two:
+            one.send(v2(b"pair", flags=b"\x00\x00\x00\x01"))
+            two.send(v2(b"pair", flags=b"\x01\x00\x00\x00"))
             assert (await two.v2()).status is Status.WAITING
             assert (await two.v2()).peer == one.address
 
@@ -133,10 +133,10 @@ def test_of_a_version_1_name_that_is_too_long_100_bytes_count(
     length: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as long, visit(server) as short:
-            long.say(b"n" * length)
+        async with connect(server) as long, connect(server) as short:
+            long.send(b"n" * length)
             assert await long.v1() == long.address
-            short.say(b"n" * 100)
+            short.send(b"n" * 100)
             assert await long.v1() == short.address
 
     with caplog.at_level(logging.WARNING, "rendezvous"):
@@ -146,10 +146,10 @@ def test_of_a_version_1_name_that_is_too_long_100_bytes_count(
 
 def test_a_name_of_100_bytes_is_one_of_either_version() -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as one, visit(server) as two:
-            one.say(b"n" * 100)
+        async with connect(server) as one, connect(server) as two:
+            one.send(b"n" * 100)
             await one.v1()
-            two.say(v2(b"n" * 100, TOKEN))
+            two.send(v2(b"n" * 100, TOKEN))
             assert await one.v1() == two.address
 
     run(body)
@@ -157,13 +157,18 @@ def test_a_name_of_100_bytes_is_one_of_either_version() -> None:
 
 def test_a_third_client_of_a_name_waits_for_a_fourth() -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as one, visit(server) as two, visit(server) as three, visit(server) as four:
-            for visitor in (one, two, three):
-                visitor.say(b"pair")
-                assert await visitor.v1() == visitor.address
+        async with (
+            connect(server) as one,
+            connect(server) as two,
+            connect(server) as three,
+            connect(server) as four,
+        ):
+            for client in (one, two, three):
+                client.send(b"pair")
+                assert await client.v1() == client.address
             assert await one.v1() == two.address
             await until(lambda: len(server.waiting) == 1)
-            four.say(b"pair")
+            four.send(b"pair")
             assert await three.v1() == four.address
 
     run(body)
