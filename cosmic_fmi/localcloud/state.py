@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from cosmic_fmi.localcloud.locks import taken
+from cosmic_fmi.localcloud.locks import try_lock
 
 STATE_FILE = "localcloud.json"
 LOG_FILE = "localcloud.log"
@@ -87,7 +87,7 @@ def lock_holder(state_dir: Path) -> psutil.Process | None:
     """The daemon that holds the folder's lock, whether it answers or not, whatever its state file says."""
     try:
         with (state_dir / LOCK_FILE).open() as lock:
-            if not taken(lock, fcntl.LOCK_SH):
+            if not try_lock(lock, fcntl.LOCK_SH):
                 return psutil.Process(int(lock.read()))
     except (OSError, ValueError, psutil.Error):
         pass

@@ -40,7 +40,7 @@ class Tail:
             return [*self._lines, self._open][-TAIL_LINES:] if self._open else list(self._lines)
 
 
-class _Passing(io.BufferedIOBase):
+class _Tee(io.BufferedIOBase):
     """Bytes (UTF-8) that become text of another stream, and are shown to a tail.
 
     The other stream is the process' own, which has to survive whatever the script does with its `sys.stdout`,
@@ -91,6 +91,4 @@ def capture() -> Iterator[Tail]:
 
 
 def _stream(stream: TextIO, tail: Tail) -> TextIO:
-    return io.TextIOWrapper(
-        _Passing(stream, tail), "utf-8", "backslashreplace", newline="", write_through=True
-    )
+    return io.TextIOWrapper(_Tee(stream, tail), "utf-8", "backslashreplace", newline="", write_through=True)

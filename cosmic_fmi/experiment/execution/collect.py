@@ -47,7 +47,7 @@ def collect(
     wait_s = target.log_wait_s if log_wait_s is None else log_wait_s
     found = _invocations(target, finished, left, wanted, wait_s)
     met = _rendezvous(target, deployment, finished, left, wait_s)
-    seen = _Seen(finished, left, wanted, found, met)
+    seen = _Collected(finished, left, wanted, found, met)
     bill = cost.lines(usage(finished, left, seen.found), prices)
     ranks = sorted({*left.outcomes, *left.results, *left.failures})
     return RunRecord(
@@ -59,7 +59,7 @@ def collect(
 
 
 @dataclass
-class _Seen:
+class _Collected:
     """A finished execution and everything that it left."""
 
     finished: Finished
@@ -150,7 +150,7 @@ def _rendezvous(
 # --- rows -----------------------------------------------------------------------------------------
 
 
-def _row(target: str, seen: _Seen, bill: Sequence[cost.Line], prices: Prices, order: int) -> RunRow:
+def _row(target: str, seen: _Collected, bill: Sequence[cost.Line], prices: Prices, order: int) -> RunRow:
     finished, left = seen.finished, seen.left
     execution, spec, times = finished.execution, finished.execution.spec, finished.timings
     results = list(left.results.values())
@@ -208,7 +208,7 @@ def _partition_mb(data_bytes: int, files: int | None) -> float | None:
     return data_bytes / files / _MEGABYTE if data_bytes and files else None
 
 
-def _rank_row(seen: _Seen, rank: int) -> dict[str, Any]:
+def _rank_row(seen: _Collected, rank: int) -> dict[str, Any]:
     finished, left, invocation = seen.finished, seen.left, seen.invocation(rank)
     outcome = left.outcomes.get(rank) or _killed(left.failures.get(rank, {}))
     kept = {key: value for key, value in outcome.items() if key not in _NOT_IN_CSV}

@@ -92,8 +92,8 @@ def outcome_table(found: Outcome) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for index, name in enumerate(HEAD):
         table.add_column(name, justify="right" if index else "left")
-    for name, told, measured, off in found.lines():
-        table.add_row(name, shown(told), shown(measured), f"{off:+.0%}")
+    for name, predicted, measured, off in found.lines():
+        table.add_row(name, shown(predicted), shown(measured), f"{off:+.0%}")
     return table
 
 

@@ -121,12 +121,12 @@ def lines(models: Iterable[tuple[str, ScalingModel]], works: Sequence[Work], lim
         for name, model in models:
             for limit in limits:
                 found = simulate(for_aws(model), work, limit, prices)
-                told: list[Cell] = [str(work), f"predicted: {name}", found.one.settings.world_size]
+                cells: list[Cell] = [str(work), f"predicted: {name}", found.one.settings.world_size]
                 if found.one.possible:
-                    told += [found.executions, duration(found.seconds), found.seconds, found.cost_usd]
+                    cells += [found.executions, duration(found.seconds), found.seconds, found.cost_usd]
                 else:
-                    told += [None, IMPOSSIBLE, None, None]
-                body.append(told)
+                    cells += [None, IMPOSSIBLE, None, None]
+                body.append(cells)
     return body
 
 

@@ -39,7 +39,7 @@ _LONGEST_BACKOFF_SECONDS = 30.0
 _STABLE_SECONDS = 30.0
 # Whoever hears that a task has ended may want no other one, as publish_address does. On AWS a successor takes
 # 20 to 60 s to run, so there it is too late only for the slowest.
-_NEWS_SECONDS = 20.0
+_EVENT_SECONDS = 20.0
 
 
 @dataclass
@@ -175,7 +175,7 @@ class Fargate:
         except CannotStartError as error:
             _LOG.error("task %s: %s", arn, error)
             mark_stopped(task, region, f"CannotStartContainerError: {error}", None, "TaskFailedToStart")
-            self._tell_of_end(task, region)
+            self._report_end(task, region)
             self._delay(_service_key(task), stable=False)
             return
         self._running[arn] = _Running(task, region, process)
@@ -213,12 +213,12 @@ class Fargate:
         del self._running[arn]
         one.task.desired_status = "STOPPED"
         mark_stopped(one.task, one.region, reason, status, code)
-        self._tell_of_end(one.task, one.region)
+        self._report_end(one.task, one.region)
 
-    def _tell_of_end(self, task: MotoObject, region: str) -> None:
+    def _report_end(self, task: MotoObject, region: str) -> None:
         backoff = self._backoff[_service_key(task)]
         backoff.news = events.deliver(_event(task, region), self._runtime, set())
-        backoff.news_until = time.monotonic() + _NEWS_SECONDS
+        backoff.news_until = time.monotonic() + _EVENT_SECONDS
 
     def _delay(self, service_key: str, *, stable: bool) -> None:
         """Start the next task of a service that keeps failing later and later."""

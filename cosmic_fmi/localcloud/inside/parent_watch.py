@@ -7,7 +7,7 @@ import signal
 import threading
 
 
-def end_with_parent(descriptor: int) -> None:
+def exit_with_parent(descriptor: int) -> None:
     """Kill this process's group once `descriptor`, a pipe whose other end only the daemon holds, reads EOF.
 
     A SIGKILL gives the daemon no chance to clean up, but the system closes its descriptors for it.

@@ -27,7 +27,7 @@ from cosmic_fmi.experiment.model.tuning import (
     GOALS,
     Choices,
     Goal,
-    Wish,
+    Objective,
     memory_needed,
     propose,
     within,
@@ -58,7 +58,7 @@ def kept(folder: Path) -> Path:
 def test_a_proposal_keeps_to_the_limits_and_nothing_allowed_is_better(
     goal: Goal, deadline: float, budget: float
 ) -> None:
-    wish = Wish(goal, deadline, budget)
+    objective = Objective(goal, deadline, budget)
     every = [
         predict(SYSTEM, Settings(world, memory, batch, *DATA), PRICES)
         for world in CHOICES.worlds
@@ -67,7 +67,7 @@ def test_a_proposal_keeps_to_the_limits_and_nothing_allowed_is_better(
     ]
     allowed = [one for one in every if one.seconds <= deadline and one.cost_usd <= budget and one.possible]
     try:
-        best = propose(SYSTEM, DATA, CHOICES, wish, PRICES)[0]
+        best = propose(SYSTEM, DATA, CHOICES, objective, PRICES)[0]
     except ModelError as error:
         assert not allowed
         assert "the fastest takes" in str(error)
@@ -79,7 +79,7 @@ def test_a_proposal_keeps_to_the_limits_and_nothing_allowed_is_better(
 
 def test_goals_pull_in_different_directions() -> None:
     cheap, fast, between = (
-        propose(SYSTEM, DATA, CHOICES, Wish(goal), PRICES)[0] for goal in ("cost", "time", "balanced")
+        propose(SYSTEM, DATA, CHOICES, Objective(goal), PRICES)[0] for goal in ("cost", "time", "balanced")
     )
     assert cheap.cost_usd <= between.cost_usd <= fast.cost_usd
     assert fast.seconds <= between.seconds <= cheap.seconds
