@@ -1,4 +1,4 @@
-"""Files into a bucket, several at a time, skipping what is there already."""
+"""Uploads files into a bucket, several at a time, skipping those that are there already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ends a process when the daemon that started it is gone, however that came."""
+"""Ends a process when the daemon that started it has ended, for whatever reason."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def _mount(folder: Path, kept: list[Path]) -> None:
 
 
 def _enter_namespace() -> None:
-    """A mount namespace; who is not root gets it inside a user namespace, where the own ids stay the same."""
+    """Enter a mount namespace; for others than root inside a user namespace that keeps the ids."""
     if os.geteuid() == 0:
         try:
             _call("unshare", _CLONE_NEWNS)

@@ -134,7 +134,7 @@ class FunctionProcess:
         return memory.peak_mb(self._process.pid)
 
     def out_of_memory(self) -> bool:
-        """Never: nobody but the daemon watches over a process's memory."""
+        """Never: only the daemon checks a process's memory."""
         return False
 
     def wait(self) -> int:

@@ -73,7 +73,7 @@ class Containers:
         return ""
 
     def close(self) -> None:
-        """Remove what is left and close the connections."""
+        """Remove the remaining containers and close the connections."""
         self._engine.remove_all()
         self._engine.close()
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cosmic_fmi.localcloud.server.gateway import Gateway
 
 
-# A daemon whose folder was moved or removed notices it within a second, and ends within a few.
+# A daemon notices within a second that its folder was moved or removed, and ends within a few.
 _LOOK_SECONDS = 1.0
 _LOCK_SECONDS = 8.0
 
