@@ -19,6 +19,7 @@ from containers.executor.script import bundle, packages
 from containers.executor.script import run as script
 from containers.executor.script.bundle import local_path
 from containers.executor.script.hints import with_hint
+from cosmic_fmi.common.contract.outcome import CONSEQUENCES, Outcome
 from cosmic_fmi.common.digests import digest
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     rank = RankEvent.from_json(event)
     if "failure" in event:
         return abort_notice.leave(rank, event["failure"])
-    outcome = outcomes.Outcome(
+    outcome = Outcome(
         rank=rank.rank,
         status="failed",
         request_id=context.aws_request_id,
@@ -75,7 +76,7 @@ def _is_cold_start() -> bool:
     return not was_warm
 
 
-def _run(rank: RankEvent, outcome: outcomes.Outcome) -> None:
+def _run(rank: RankEvent, outcome: Outcome) -> None:
     brought = packages.bring(rank.bucket, rank.requirements, rank.requirements_etag)
     download = bundle.download(rank.bucket, rank.object_type, rank.S3_object_name)
     outcome.download_seconds = download.seconds + (brought.seconds if brought else 0.0)
@@ -128,7 +129,7 @@ def _write_fmi_config(rank: RankEvent) -> Path:
     return path
 
 
-def _finish_fmi(rank: RankEvent, outcome: outcomes.Outcome) -> None:
+def _finish_fmi(rank: RankEvent, outcome: Outcome) -> None:
     """Close what the script left open; after an error, make sure that no other rank waits for this one."""
     failed = outcome.status == "failed" and rank.fmi.rendezvous_host is not None
     if not failed and "fmi" not in sys.modules:
@@ -139,7 +140,7 @@ def _finish_fmi(rank: RankEvent, outcome: outcomes.Outcome) -> None:
         fmi.finalize(outcome.error if failed else None)
         # A communicator has told the others itself, but there may have been none yet. An error of FMI's own
         # shows that there was one, and a large world need not hear it from every rank.
-        if failed and outcome.error_type not in outcomes.CONSEQUENCES:
+        if failed and outcome.error_type not in CONSEQUENCES:
             fmi.abort_world(outcome.error)
     except Exception:  # whatever goes wrong at the end must not hide how the script itself ended
         log.exception("rank %d could not close its communicators", rank.rank)

@@ -15,10 +15,10 @@ from botocore.exceptions import ClientError
 from containers.executor import outcomes
 from containers.executor.clients import PARALLEL_REQUESTS, s3
 from containers.executor.inputs.course_payload import replaced_by_another
-from containers.executor.outcomes import Outcome
 from containers.executor.retry_policy import is_worth_retrying, looks_like_memory
 from cosmic_fmi.common.contract.keys import COURSE_PAYLOAD, Execution, Results
-from cosmic_fmi.common.s3 import read_again
+from cosmic_fmi.common.contract.outcome import Outcome
+from cosmic_fmi.common.s3 import is_absent, read_again
 
 if TYPE_CHECKING:
     from awslambdaric.lambda_context import LambdaContext
@@ -159,7 +159,7 @@ def _fresh_object(bucket: str, key: str, earliest: datetime) -> bytes | None:
     try:
         return read_again(f"s3://{bucket}/{key}", get)
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+        if is_absent(error):
             return None
         raise
 

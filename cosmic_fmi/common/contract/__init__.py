@@ -2,7 +2,7 @@
 
     keys.py        where an execution keeps what in S3
     variables.py   the environment variables of a rank
-    outcome.py     how a rank ended                        failure.py   what the service says of one it lost
+    outcome.py     how a rank ended
     result.py      what a rank found: <rank>.json
 
 Nothing is imported here: a rank's cold start pays for what it uses.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,21 +15,21 @@ import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
 from cosmic_fmi.common.contract.keys import Attempt, Execution, Results, by_rank
-from cosmic_fmi.common.s3 import read_object
+from cosmic_fmi.common.contract.outcome import Outcome, parse
+from cosmic_fmi.common.s3 import is_absent, is_no_bucket, list_objects, read_object
 from cosmic_fmi.experiment.aws.history import request_of_error
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 _THREADS = 16
-_ABSENT = ("NoSuchKey", "NoSuchBucket", "404")
 
 
 @dataclass
 class Artifacts:
     """Everything by rank; ``files`` is None when Initialize refused the input and left no manifest."""
 
-    outcomes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
     """What the executor wrote: status, request id, times, the end of the output."""
     failures: dict[int, dict[str, Any]] = field(default_factory=dict)
     """What the state machine recorded of ranks that were killed: ``Error`` and ``Cause``."""
@@ -44,9 +44,7 @@ class Artifacts:
 
     def request_ids(self) -> dict[int, str]:
         """Lambda's request id of each rank that is known to have run, killed ones included."""
-        found = {
-            rank: str(item["request_id"]) for rank, item in self.outcomes.items() if item.get("request_id")
-        }
+        found = {rank: outcome.request_id for rank, outcome in self.outcomes.items() if outcome.request_id}
         for rank, failure in self.failures.items():
             for request in request_of_error(failure.get("Cause")):
                 found.setdefault(rank, request)
@@ -59,10 +57,10 @@ class Artifacts:
     def log_streams(self) -> dict[str, str]:
         """The log stream of each request, where the rank could say so."""
         return {
-            str(item["request_id"]): str(item["log_stream"])
+            outcome.request_id: outcome.log_stream
             for one in (self, *self.earlier)
-            for item in one.outcomes.values()
-            if item.get("request_id") and item.get("log_stream")
+            for outcome in one.outcomes.values()
+            if outcome.request_id and outcome.log_stream
         }
 
 
@@ -104,7 +102,7 @@ def read_artifacts(
 def _endings(s3: S3Client, bucket: str, keys: Mapping[str, int], attempt: Attempt) -> Artifacts:
     """Outcomes, failures and the number of files of one attempt."""
     found = Artifacts(
-        outcomes=_objects(s3, bucket, by_rank(keys, attempt.outcome)),
+        outcomes=_outcomes(s3, bucket, by_rank(keys, attempt.outcome)),
         failures=_objects(s3, bucket, by_rank(keys, attempt.failure)),
     )
     if attempt.manifest in keys:
@@ -115,29 +113,35 @@ def _endings(s3: S3Client, bucket: str, keys: Mapping[str, int], attempt: Attemp
 
 def read_endings(
     s3: S3Client, bucket: str, execution_id: str, known: Collection[int] = ()
-) -> tuple[dict[int, dict[str, Any]], dict[int, dict[str, Any]]]:
+) -> tuple[dict[int, Outcome], dict[int, dict[str, Any]]]:
     """Outcomes and failures, by rank, that an execution has left so far, without those of ranks ``known``."""
-    attempt, found = Execution(execution_id).attempt(), []
-    for prefix, key_of in ((attempt.outcomes, attempt.outcome), (attempt.failures, attempt.failure)):
+    attempt = Execution(execution_id).attempt()
+
+    def unknown(prefix: str, key_of: Callable[[int], str]) -> dict[int, str]:
         keys = by_rank(_listing(s3, bucket, f"{prefix}/"), key_of)
-        found.append(_objects(s3, bucket, {rank: key for rank, key in keys.items() if rank not in known}))
-    return found[0], found[1]
+        return {rank: key for rank, key in keys.items() if rank not in known}
+
+    outcomes = _outcomes(s3, bucket, unknown(attempt.outcomes, attempt.outcome))
+    return outcomes, _objects(s3, bucket, unknown(attempt.failures, attempt.failure))
 
 
 def _listing(s3: S3Client, bucket: str, prefix: str, since: datetime | None = None) -> dict[str, int]:
     """Size of every object below a prefix; none when there is no such bucket (a failure said so already)."""
     try:
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return {
             item["Key"]: item.get("Size", 0)
-            for page in pages
-            for item in page.get("Contents", [])
+            for item in list_objects(s3, bucket, prefix)
             if since is None or item["LastModified"] >= since
         }
     except ClientError as error:
-        if error.response["Error"]["Code"] in _ABSENT:
+        if is_absent(error) or is_no_bucket(error):
             return {}
         raise
+
+
+def _outcomes(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, Outcome]:
+    written = _objects(s3, bucket, keys)
+    return {rank: Outcome.from_json(rank, value) for rank, value in written.items()}
 
 
 def _objects(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, dict[str, Any]]:
@@ -147,9 +151,7 @@ def _objects(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, di
 
 def _parsed(body: bytes) -> object:
     try:
-        value = json.loads(body)
-        # AWS quotes the string that the state machine puts as an object's body, the emulator does not.
-        return json.loads(value) if isinstance(value, str) else value
+        return parse(body)
     except ValueError:  # of a script of one's own; Summarize has said so
         return None
 

@@ -211,7 +211,8 @@ def _partition_mb(data_bytes: int, files: int | None) -> float | None:
 
 def _rank_row(seen: _Seen, rank: int) -> dict[str, Any]:
     finished, left, invocation = seen.finished, seen.left, seen.invocation(rank)
-    outcome = left.outcomes.get(rank) or _killed(left.failures.get(rank, {}))
+    left_none = rank not in left.outcomes
+    outcome = _killed(left.failures.get(rank, {})) if left_none else left.outcomes[rank].to_json()
     kept = {key: value for key, value in outcome.items() if key not in _NOT_IN_CSV}
     spec = finished.execution.spec
     row = {"run_id": spec.run_id, "warm_up": spec.warm_up, "rank": rank, **kept}

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cosmic_fmi.common.contract.outcome import Outcome
 from cosmic_fmi.experiment.aws.lambda_logs import Report
 from cosmic_fmi.experiment.cost import bill as cost
 from cosmic_fmi.experiment.cost.prices import Prices
@@ -68,7 +69,7 @@ def _usage(settings: Settings, total_s: float, rank_s: float, start_s: float) ->
     files = math.ceil((settings.partitions or world) / world) if settings.galaxies else 0
     gets, puts = cost.s3_requests(
         world,
-        [{"objects_downloaded": _BUNDLE_OBJECTS if settings.cold else 0}] * world,
+        [Outcome(0, "succeeded", objects_downloaded=_BUNDLE_OBJECTS if settings.cold else 0)] * world,
         [{"s3_num_requests": files}] * world,
     )
     sizes = (_INITIALIZE_MB, *((_FIND_MB,) if meet else ()), _SUMMARIZE_MB)

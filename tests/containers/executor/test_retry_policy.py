@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from containers.executor.outcomes import Outcome
 from containers.executor.retry_policy import is_worth_retrying
+from cosmic_fmi.common.contract.outcome import Outcome
 
 KILLED = "RequestId: 1 Error: Runtime exited with error: signal: killed"
 

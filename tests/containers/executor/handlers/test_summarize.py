@@ -22,7 +22,7 @@ from containers.executor.handlers.summarize import (
     ResultMissing,
     WorldLost,
 )
-from containers.executor.outcomes import Outcome
+from cosmic_fmi.common.contract.outcome import Outcome
 from tests.containers.executor.conftest import ATTEMPT, BUCKET
 from tests.support.breaking_s3 import breaking_s3
 
