@@ -20,6 +20,7 @@ from containers.executor.script import run as script
 from containers.executor.script.bundle import local_path
 from containers.executor.script.hints import with_hint
 from cosmic_fmi.common.contract.outcome import CONSEQUENCES, Outcome
+from cosmic_fmi.common.contract.variables import Value, Variable, encode
 from cosmic_fmi.common.digests import digest
 
 if TYPE_CHECKING:
@@ -83,11 +84,13 @@ def _run(rank: RankEvent, outcome: Outcome) -> None:
     outcome.download_bytes = download.bytes + (brought.bytes if brought else 0)
     outcome.objects_downloaded = download.objects_downloaded
     outcome.objects_cached = download.objects_cached
-    variables = {
-        "DOWNLOAD_SECONDS": f"{outcome.download_seconds:.6f}",
-        "FMI_CONFIG": str(_write_fmi_config(rank)),
-        **_work_id(rank, download.version),
-    }
+    variables = encode(
+        {
+            Variable.DOWNLOAD_SECONDS: outcome.download_seconds,
+            Variable.FMI_CONFIG: _write_fmi_config(rank),
+            Variable.WORK_ID: _work_id(rank, download.version),
+        }
+    )
     variables |= rank.variables
     with packages.importable(brought, variables) as found, script.variables(found):
         result = script.run(local_path(rank.script), download.root, rank.arguments)
@@ -100,21 +103,20 @@ def _run(rank: RankEvent, outcome: Outcome) -> None:
     outcome.traceback = result.traceback
 
 
-def _work_id(rank: RankEvent, bundle_version: str) -> dict[str, str]:
+def _work_id(rank: RankEvent, bundle_version: str) -> str | None:
     """What tells a rank whether stored work is its own; without partitions there is nothing to tell by."""
     if rank.data_version is None:
-        return {}
+        return None
     made_from = [os.environ.get("IMAGE"), bundle_version, rank.script, rank.data_version, rank.batch_size]
     given = [sorted(rank.variables.items()), rank.arguments, rank.requirements_etag]
-    return {"WORK_ID": digest([*made_from, *given])}
+    return digest([*made_from, *given])
 
 
 def _environment(rank: RankEvent) -> dict[str, str]:
-    variables = rank.environment()
-    variables["SCRIPT"] = str(local_path(rank.script))
+    here: dict[Variable, Value] = {Variable.SCRIPT: local_path(rank.script)}
     if rank.data_path is not None:
-        variables["DATA_PATH"] = str(local_path(rank.data_path))
-    return variables
+        here[Variable.DATA_PATH] = local_path(rank.data_path)
+    return rank.environment() | encode(here)
 
 
 def _write_fmi_config(rank: RankEvent) -> Path:
