@@ -9,10 +9,8 @@ from urllib.parse import urlsplit
 from cosmic_fmi.common.contract.keys import Results
 from cosmic_fmi.common.contract.variables import Variable, VariablesError, keys, number, text
 from cosmic_fmi.common.cores import usable_cores
+from cosmic_fmi.common.lambda_limits import MB_PER_CPU
 from inference.core.config import DEFAULT_BATCH_SIZE
-
-MEMORY_OF_ONE_CPU_MB = 1769
-"""Memory at which Lambda gives a function one whole virtual CPU (AWS Lambda developer guide)."""
 
 
 @dataclass(frozen=True)
@@ -91,5 +89,5 @@ def threads(world_size: int, variables: Mapping[str, str] = os.environ, cores: i
         return max(1, cores // world_size)
     memory = variables.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
     if memory.isdigit():
-        return max(1, min(cores, -(-int(memory) // MEMORY_OF_ONE_CPU_MB)))
+        return max(1, min(cores, -(-int(memory) // MB_PER_CPU)))
     return cores
