@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
+from cosmic_fmi.common.contract import reading
 from cosmic_fmi.common.s3 import read_object
 from cosmic_fmi.experiment.aws.history import request_of_error
 
@@ -35,7 +35,9 @@ class Artifacts:
     """What the state machine recorded of ranks that were killed: ``Error`` and ``Cause``."""
     results: dict[int, dict[str, Any]] = field(default_factory=dict)
     """What the script wrote."""
-    predictions: list[pa.Table] = field(default_factory=list)
+    predictions: dict[int, pa.Table] = field(default_factory=dict)
+    left_out: dict[int, list[str]] = field(default_factory=dict)
+    """What of results and predictions did not fit the contract; the objects in S3 have it all."""
     files: int | None = None
     stored_bytes: int = 0
     """Size of all of these together."""
@@ -92,13 +94,30 @@ def read_artifacts(
     there = _listing(s3, bucket, prefix, started_at.replace(microsecond=0))
     found.results = {
         rank: result
-        for rank, result in _objects(s3, bucket, _by_rank(there, prefix, ".json")).items()
+        for rank, result in _results(s3, bucket, _by_rank(there, prefix, ".json")).items()
         if result.get("execution_id", execution_id) == execution_id
     }
     tables = {rank: key for rank, key in _by_rank(there, prefix, ".parquet").items() if rank in found.results}
-    found.predictions = [pq.read_table(io.BytesIO(body)) for body in _read_all(s3, bucket, tables).values()]
+    _fit_results(found)
+    _read_predictions(found, _read_all(s3, bucket, tables))
     found.stored_bytes += sum(size for key, size in there.items() if key not in kept)
     return found
+
+
+def _fit_results(found: Artifacts) -> None:
+    for rank, written in found.results.items():
+        result = reading.fit(written)
+        found.results[rank] = result.values
+        if result.left_out:
+            found.left_out[rank] = [f"in its result {what}" for what in result.left_out]
+
+
+def _read_predictions(found: Artifacts, bodies: Mapping[int, bytes]) -> None:
+    for rank, body in bodies.items():
+        try:
+            found.predictions[rank] = reading.read_table(body)
+        except reading.NotATableError as error:
+            found.left_out.setdefault(rank, []).append(f"its predictions file {error}")
 
 
 def _attempts(keys: Mapping[str, int], state: str) -> list[str]:
@@ -162,12 +181,21 @@ def _objects(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, di
     return {rank: value for rank, value in parsed.items() if isinstance(value, dict)}
 
 
+def _results(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, dict[str, Any]]:
+    """The results that can be read; Summarize has said so of the others."""
+    found = {}
+    for rank, body in _read_all(s3, bucket, keys).items():
+        with suppress(reading.NotAResultError):
+            found[rank] = reading.parse(body)
+    return found
+
+
 def _parsed(body: bytes) -> object:
     try:
         value = json.loads(body)
         # AWS quotes the string that the state machine puts as an object's body, the emulator does not.
         return json.loads(value) if isinstance(value, str) else value
-    except ValueError:  # of a script of one's own; Summarize has said so
+    except ValueError:
         return None
 
 
