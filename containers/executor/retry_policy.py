@@ -24,6 +24,9 @@ _LOST = (
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.CodeArtifactUserPendingException",
+    "Lambda.ResourceConflictException",
     "Sandbox.Failure",
 )
 """Errors of the service with which an invocation ends, or never begins, through no fault of the script.

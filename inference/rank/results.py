@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
+from cosmic_fmi.common.contract.reading import read_table
 from cosmic_fmi.common.memory import peak_memory
 from inference.core.galaxies import Galaxies
 from inference.engines.base import Engine, Run
@@ -77,16 +78,16 @@ class Predictions:
             metadata=dict(metadata or {}),
         )
         buffer = io.BytesIO()
-        pq.write_table(table, buffer)
+        pq.write_table(table, buffer, write_page_checksum=True)
         return buffer.getvalue()
 
     @classmethod
     def from_parquet(cls, content: bytes | bytearray) -> tuple["Predictions", Mapping[bytes, bytes]]:
-        """Read what `parquet` wrote: the predictions, with NaN for null, and the metadata."""
-        import pyarrow as pa  # noqa: PLC0415
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        """Read what `parquet` wrote: the predictions, with NaN for null, and the metadata.
 
-        table = pq.read_table(pa.BufferReader(content))
+        Raises ValueError for a damaged file, and KeyError for one without these columns.
+        """
+        table = read_table(bytes(content))
         columns = (table[name].to_numpy() for name in ("object_id", "z_true", "z_pred"))
         return cls(*columns), table.schema.metadata or {}
 

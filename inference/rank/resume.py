@@ -48,11 +48,8 @@ def recall(s3: "CountedS3", environment: RankEnvironment) -> Work | None:
     try:
         predictions, metadata = Predictions.from_parquet(content)
         note = json.loads(metadata[NOTE])
-        return (
-            Work(predictions, note["keys"], reused=True) if note["work_id"] == environment.work_id else None
-        )
-    except (
-        ValueError,
-        KeyError,
-    ):  # not Parquet, or not one of ours: whoever wrote it, it is no work of this rank
-        return None
+        if note["work_id"] == environment.work_id:
+            return Work(predictions, dict(note["keys"]), reused=True)
+    except (ValueError, KeyError, TypeError):
+        pass  # damaged, or not one of ours: whoever wrote it, it is no work of this rank
+    return None

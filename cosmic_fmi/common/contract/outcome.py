@@ -88,7 +88,7 @@ class Outcome:
 
 
 def parse(body: bytes) -> object:
-    """The JSON of an outcome, a failure or a result. Raises ValueError when it is none.
+    """The JSON of an outcome or a failure. Raises ValueError when it is none.
 
     AWS quotes the string that the state machine puts as an object's body, the embedded AWS does not.
     """

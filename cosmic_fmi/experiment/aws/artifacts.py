@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
+from cosmic_fmi.common.contract import reading
 from cosmic_fmi.common.contract.keys import Attempt, Execution, Results, by_rank
 from cosmic_fmi.common.contract.outcome import Outcome, parse
 from cosmic_fmi.common.s3 import is_absent, is_no_bucket, list_objects, read_object
@@ -35,7 +35,9 @@ class Artifacts:
     """What the state machine recorded of ranks that were killed: ``Error`` and ``Cause``."""
     results: dict[int, dict[str, Any]] = field(default_factory=dict)
     """What the script wrote."""
-    predictions: list[pa.Table] = field(default_factory=list)
+    predictions: dict[int, pa.Table] = field(default_factory=dict)
+    left_out: dict[int, list[str]] = field(default_factory=dict)
+    """What of results and predictions did not fit the contract; the objects in S3 have it all."""
     files: int | None = None
     stored_bytes: int = 0
     """Size of all of these together."""
@@ -90,13 +92,30 @@ def read_artifacts(
     there = _listing(s3, bucket, results.prefix, started_at.replace(microsecond=0))
     found.results = {
         rank: result
-        for rank, result in _objects(s3, bucket, by_rank(there, results.result)).items()
+        for rank, result in _results(s3, bucket, by_rank(there, results.result)).items()
         if result.get("execution_id", execution_id) == execution_id
     }
     tables = {rank: key for rank, key in by_rank(there, results.predictions).items() if rank in found.results}
-    found.predictions = [pq.read_table(io.BytesIO(body)) for body in _read_all(s3, bucket, tables).values()]
+    _fit_results(found)
+    _read_predictions(found, _read_all(s3, bucket, tables))
     found.stored_bytes += sum(size for key, size in there.items() if key not in kept)
     return found
+
+
+def _fit_results(found: Artifacts) -> None:
+    for rank, written in found.results.items():
+        result = reading.fit(written)
+        found.results[rank] = result.values
+        if result.left_out:
+            found.left_out[rank] = [f"in its result {what}" for what in result.left_out]
+
+
+def _read_predictions(found: Artifacts, bodies: Mapping[int, bytes]) -> None:
+    for rank, body in bodies.items():
+        try:
+            found.predictions[rank] = reading.read_table(body)
+        except reading.NotATableError as error:
+            found.left_out.setdefault(rank, []).append(f"its predictions file {error}")
 
 
 def _endings(s3: S3Client, bucket: str, keys: Mapping[str, int], attempt: Attempt) -> Artifacts:
@@ -149,10 +168,19 @@ def _objects(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, di
     return {rank: value for rank, value in parsed.items() if isinstance(value, dict)}
 
 
+def _results(s3: S3Client, bucket: str, keys: Mapping[int, str]) -> dict[int, dict[str, Any]]:
+    """The results that can be read; Summarize has said so of the others."""
+    found = {}
+    for rank, body in _read_all(s3, bucket, keys).items():
+        with suppress(reading.NotAResultError):
+            found[rank] = reading.parse(body)
+    return found
+
+
 def _parsed(body: bytes) -> object:
     try:
         return parse(body)
-    except ValueError:  # of a script of one's own; Summarize has said so
+    except ValueError:
         return None
 
 

@@ -218,6 +218,7 @@ class _Session:
         self.summary.add(record)
         row = record.row
         progress.finished(execution.spec, row["status"], row["duration_s"], row["cost_usd"])
+        self._say_what_was_left_out(record)
         self._check_logs(record)
         self._check_memory(record, execution.memory_mb)
         if execution.mode == "script" and not finished.failure:
@@ -234,6 +235,12 @@ class _Session:
                 "yellow",
                 important=True,
             )
+
+    def _say_what_was_left_out(self, record: RunRecord) -> None:
+        for what in record.left_out[:_RANKS_SHOWN]:
+            self.reporter.say(f"  Left out, {what}", "yellow", important=True)
+        if more := len(record.left_out[_RANKS_SHOWN:]):
+            self.reporter.say(f"  ... and {more} more: see left_out in ranks.csv", "yellow", important=True)
 
     def _check_memory(self, record: RunRecord, wanted_mb: int) -> None:
         found_mb = record.row["memory_mb"]

@@ -14,6 +14,7 @@ from cosmic_fmi.localcloud.sandbox._process import ProcessSettings, aws_environm
 from cosmic_fmi.localcloud.sandbox._task import ContainerSpec, awslogs_sink
 from cosmic_fmi.localcloud.sandbox.base import Sandbox, Sink, Task
 from cosmic_fmi.localcloud.sandbox.docker_engine import Engine
+from cosmic_fmi.localcloud.sandbox.runtime_address import RuntimeAddress
 from cosmic_fmi.localcloud.sandbox.spec import FunctionSpec
 
 # Lambda gives one vCPU per 1,769 MB, and these limits to an environment.
@@ -36,7 +37,9 @@ class Containers:
         self._engine = engine
         engine.remove_all()
 
-    def start_function(self, spec: FunctionSpec, runtime_api: str, log: LogStream, sink: Sink) -> Sandbox:
+    def start_function(
+        self, spec: FunctionSpec, runtime_api: RuntimeAddress, log: LogStream, sink: Sink
+    ) -> Sandbox:
         """A container whose /tmp has the function's size; EngineError when its image is not here.
 
         The engine counts what is in /tmp as memory, and Lambda does not: so the container may have both, and
@@ -47,9 +50,10 @@ class Containers:
             [spec.handler] if spec.handler else [],
             {
                 **aws_environment(self._settings, spec.region),
-                **function_variables(spec, runtime_api, log),
+                **function_variables(spec, runtime_api.by_name, log),
                 "LAMBDA_TASK_ROOT": _TASK_ROOT,
             },
+            extra_hosts={runtime_api.host: "127.0.0.1"},
             tmpfs={"/tmp": f"size={spec.ephemeral_storage_mb}m,mode=1777,exec"},  # noqa: S108 - Lambda's
             mem_limit=f"{spec.memory_mb + spec.ephemeral_storage_mb}m",
             memswap_limit=f"{spec.memory_mb + spec.ephemeral_storage_mb}m",

@@ -24,6 +24,9 @@ def own(error: str) -> Outcome:
         [lost("Runtime.ExitError", KILLED)],
         [lost("Runtime.ExitError", KILLED), own("PeerFailure")],
         [lost("Lambda.TooManyRequestsException"), own("Timeout")],
+        [lost("Lambda.CodeArtifactUserPendingException"), own("Timeout")],
+        [lost("Lambda.ResourceConflictException"), own("PeerFailure")],
+        [lost("Lambda.ClientExecutionTimeoutException")],
         [lost("NoOutcome")],
         [own("Timeout"), own("PeerFailure")],
         [own("RendezvousError"), own("Timeout")],  # the server had answered some before it went away
