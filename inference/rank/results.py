@@ -4,7 +4,7 @@ import io
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from cosmic_fmi.common.contract.reading import read_table
 from cosmic_fmi.common.memory import peak_memory
 from inference.core.galaxies import Galaxies
 from inference.engines.base import Engine, Run
+
+if TYPE_CHECKING:
+    from cosmic_fmi.common.contract.result import CourseKeys, FailedKeys
 
 MEGABYTE = 1e6
 FAILED_LISTED = 1000
@@ -54,7 +57,7 @@ class Predictions:
         found: list[int] = self.object_id[~np.isfinite(self.z_pred)].tolist()
         return found
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> "FailedKeys":
         """How many objects have no prediction, and which (the first ones, if there are very many)."""
         return {"num_failed": len(self.failed), "failed_object_ids": self.failed[:FAILED_LISTED]}
 
@@ -92,7 +95,7 @@ class Predictions:
         return cls(*columns), table.schema.metadata or {}
 
 
-def course_keys(run: Run, batch_size: int, engine: Engine) -> dict[str, Any]:
+def course_keys(run: Run, batch_size: int, engine: Engine) -> "CourseKeys":
     """The part of a result that the course's scripts read, under its names, and what computed it.
 
     Rates are by the wall clock. `total_cpu_time (seconds)` is processor time over all threads and

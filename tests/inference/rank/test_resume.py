@@ -1,12 +1,14 @@
 """Work of an earlier attempt is taken only when it is whole and this rank's."""
 
 import io
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cosmic_fmi.common.contract.result import CourseKeys
 from inference.data.sources import CountedS3
 from inference.rank import resume
 from inference.rank.environment import RankEnvironment
@@ -35,7 +37,9 @@ def test_no_flipped_bit_is_believed() -> None:
     client = OneObject()
     values = np.linspace(0.0, 1.0, 50)
     made = Predictions(np.arange(50), values, values)
-    resume.store(CountedS3(client), ORDERS, resume.Work(made, {"num_samples": 50}), whole=True)
+    resume.store(
+        CountedS3(client), ORDERS, resume.Work(made, cast(CourseKeys, {"num_samples": 50})), whole=True
+    )
     whole = client.body
     for position in range(0, len(whole) * 8, 29):
         damaged = bytearray(whole)
