@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 BUNDLE = REPOSITORY / "inference" / "bundle"
-_SAMPLE_SOURCES = ("inference/survey", "inference/core/galaxies.py", "inference/data/partitions.py")
+_SAMPLE_SOURCES = ("inference/core", "inference/data", "inference/survey")
 
 
 def partitions_for(world_size: int) -> int:

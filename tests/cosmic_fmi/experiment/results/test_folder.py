@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cosmic_fmi.experiment.errors import ResultsError
-from cosmic_fmi.experiment.schema import ROW_KEYS
 from cosmic_fmi.experiment.results.folder import Summary
+from cosmic_fmi.experiment.schema import ROW_KEYS
 from tests.cosmic_fmi.experiment.support import rows
 
 
