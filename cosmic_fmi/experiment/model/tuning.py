@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from cosmic_fmi.common.lambda_limits import LARGEST_MB, MB_PER_CPU
 from cosmic_fmi.experiment.cost.prices import Prices
 from cosmic_fmi.experiment.errors import ModelError
 from cosmic_fmi.experiment.model.prediction import Prediction, predict
@@ -15,7 +16,7 @@ from cosmic_fmi.experiment.results.rank_row import value
 Goal = Literal["cost", "time", "balanced"]
 GOALS: tuple[Goal, ...] = ("cost", "time", "balanced")
 
-MEMORIES_MB = (1024, 1769, 3008, 3538, 5307, 7076, 8846, 10_240)
+MEMORIES_MB = (1024, MB_PER_CPU, 3008, *(round(MB_PER_CPU * n) for n in (2, 3, 4)), 8846, LARGEST_MB)
 """Sizes to choose from: whole numbers of processors, a common size between, and the largest."""
 BATCHES = (32, 64, 128, 256, 512, 1024)
 SAFE_MEMORY_MB = 2048

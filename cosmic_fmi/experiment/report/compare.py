@@ -18,6 +18,7 @@ from rich import box
 from rich.table import Table
 from scipy.stats import mannwhitneyu
 
+from cosmic_fmi.common.files import write_atomically
 from cosmic_fmi.experiment.errors import ResultsError
 from cosmic_fmi.experiment.report.html import Page, picture
 from cosmic_fmi.experiment.report.pictures import save
@@ -223,7 +224,7 @@ def _write(
         lead=[*map(headline, comparisons), *missing, *notes],
         sections=[picture(one, images[one.name].read_bytes()) for one in drawn],
     )
-    path.write_text(page.html(), encoding="utf-8")
+    write_atomically(path, page.html().encode())
     with (folder / "compare.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["measure", *HEAD])

@@ -221,6 +221,7 @@ class _Session:
         self.summary.add(record)
         row = record.row
         progress.finished(execution.spec, row["status"], row["duration_s"], row["cost_usd"])
+        self._say_what_was_left_out(record)
         self._check_logs(record)
         self._check_memory(record, execution.memory_mb)
         if execution.mode == "script" and not finished.failure:
@@ -236,6 +237,14 @@ class _Session:
                 f"{record.row['execution_id']}` looks again.",
                 "yellow",
                 important=True,
+            )
+
+    def _say_what_was_left_out(self, record: RunRecord) -> None:
+        for what in record.left_out[:_RANKS_SHOWN]:
+            self.reporter.message(f"  Left out, {what}", "yellow", important=True)
+        if more := len(record.left_out[_RANKS_SHOWN:]):
+            self.reporter.message(
+                f"  ... and {more} more: see left_out in ranks.csv", "yellow", important=True
             )
 
     def _check_memory(self, record: RunRecord, wanted_mb: int) -> None:

@@ -12,6 +12,7 @@ import os
 import sys
 from pathlib import Path
 
+from cosmic_fmi.localcloud.inside import runtime_client
 from cosmic_fmi.localcloud.inside.image_modules import hide
 from cosmic_fmi.localcloud.inside.parent_watch import exit_with_parent
 from cosmic_fmi.localcloud.inside.private_tmp import mount_private_tmp
@@ -26,14 +27,16 @@ def main(handler: str) -> None:
     # Before the first thread: a new user namespace wants a process with a single one.
     mount_private_tmp(folder, visible)
     exit_with_parent(watched)
-    if importlib.util.find_spec("runtime_client") is None:
-        from cosmic_fmi.localcloud.inside import runtime_client  # noqa: PLC0415 - awslambdaric's C client exists for Linux only
-
+    if importlib.util.find_spec("runtime_client") is None:  # awslambdaric's C client exists for Linux only
         sys.modules["runtime_client"] = runtime_client
-    from awslambdaric.__main__ import main as serve  # noqa: PLC0415 - picks the client up when it is imported
+    from awslambdaric import bootstrap  # noqa: PLC0415 - picks the client up when it is imported
+    from awslambdaric.lambda_runtime_client import LambdaRuntimeClient  # noqa: PLC0415
 
+    client = LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    # Its own way to report a failed import takes no path in the address.
+    client.post_init_error = runtime_client.post_init_error
     sys.argv = ["bootstrap", handler]
-    serve(sys.argv)
+    bootstrap.run(handler, client)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from cosmic_fmi.localcloud.moto.logs import LogStream
+    from cosmic_fmi.localcloud.sandbox.runtime_address import RuntimeAddress
     from cosmic_fmi.localcloud.sandbox.spec import ContainerSpec, FunctionSpec
 
 Sink = Callable[[Sequence[str]], None]
@@ -71,8 +72,10 @@ class Task(Protocol):
 class Host(Protocol):
     """Starts functions and tasks."""
 
-    def start_function(self, spec: FunctionSpec, runtime_api: str, log: LogStream, sink: Sink) -> Sandbox:
-        """A new environment, whose runtime asks `runtime_api` (host:port) for work; or CannotStartError."""
+    def start_function(
+        self, spec: FunctionSpec, runtime_api: RuntimeAddress, log: LogStream, sink: Sink
+    ) -> Sandbox:
+        """A new environment, whose runtime asks `runtime_api` for work; or CannotStartError."""
 
     def start_task(self, spec: ContainerSpec, task_id: str, region: str) -> Task:
         """A new task; or CannotStartError."""
