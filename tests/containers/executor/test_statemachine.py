@@ -205,7 +205,8 @@ def test_a_state_whose_function_wakes_up_waits(machine: Machine, name: str, code
         left[0] -= 1
         if left[0] >= 0:
             raise refused(code)
-        return own(event, context)
+        result: dict[str, Any] = own(event, context)
+        return result
 
     machine.functions[name] = waking
     assert machine.run(world_size=2)["status"] == "SUCCEEDED"
