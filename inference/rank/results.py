@@ -4,15 +4,19 @@ import io
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import psutil
 
+from cosmic_fmi.common.contract.reading import read_table
 from cosmic_fmi.common.memory import peak_memory
 from inference.core.galaxies import Galaxies
 from inference.engines.base import Engine, Run
+
+if TYPE_CHECKING:
+    from cosmic_fmi.common.contract.result import CourseKeys, FailedKeys
 
 MEGABYTE = 1e6
 FAILED_LISTED = 1000
@@ -53,7 +57,7 @@ class Predictions:
         found: list[int] = self.object_id[~np.isfinite(self.z_pred)].tolist()
         return found
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> "FailedKeys":
         """How many objects have no prediction, and which (the first ones, if there are very many)."""
         return {"num_failed": len(self.failed), "failed_object_ids": self.failed[:FAILED_LISTED]}
 
@@ -77,21 +81,21 @@ class Predictions:
             metadata=dict(metadata or {}),
         )
         buffer = io.BytesIO()
-        pq.write_table(table, buffer)
+        pq.write_table(table, buffer, write_page_checksum=True)
         return buffer.getvalue()
 
     @classmethod
     def from_parquet(cls, content: bytes | bytearray) -> tuple["Predictions", Mapping[bytes, bytes]]:
-        """Read what `parquet` wrote: the predictions, with NaN for null, and the metadata."""
-        import pyarrow as pa  # noqa: PLC0415
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        """Read what `parquet` wrote: the predictions, with NaN for null, and the metadata.
 
-        table = pq.read_table(pa.BufferReader(content))
+        Raises ValueError for a damaged file, and KeyError for one without these columns.
+        """
+        table = read_table(bytes(content))
         columns = (table[name].to_numpy() for name in ("object_id", "z_true", "z_pred"))
         return cls(*columns), table.schema.metadata or {}
 
 
-def course_keys(run: Run, batch_size: int, engine: Engine) -> dict[str, Any]:
+def course_keys(run: Run, batch_size: int, engine: Engine) -> "CourseKeys":
     """The part of a result that the course's scripts read, under its names, and what computed it.
 
     Rates are by the wall clock. `total_cpu_time (seconds)` is processor time over all threads and

@@ -21,6 +21,7 @@ from containers.executor.script import check_bundle
 from containers.executor.script.archive import Archive, look_into
 from cosmic_fmi.common.contract.keys import Execution, Results, by_rank
 from cosmic_fmi.common.digests import digest
+from cosmic_fmi.common.lambda_limits import PAYLOAD_BYTES
 from cosmic_fmi.common.natural_order import natural_key
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_ITEM_BYTES = 240 * 1024
-"""Step Functions passes 256 KiB to a rank, and what the Map adds to its item has to fit in, too."""
+MOST_ITEM_BYTES = PAYLOAD_BYTES - 16 * 1024
+"""What the Map adds to an item has to fit in, too."""
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from botocore.exceptions import ClientError
 from containers.executor import outcomes
 from containers.executor.clients import PARALLEL_REQUESTS, s3
 from containers.executor.inputs.course_payload import replaced_by_another
-from containers.executor.outcomes import Outcome
 from containers.executor.retry_policy import is_worth_retrying, looks_like_memory
+from cosmic_fmi.common.contract import reading
 from cosmic_fmi.common.contract.keys import COURSE_PAYLOAD, Execution, Results
-from cosmic_fmi.common.s3 import read_again
+from cosmic_fmi.common.contract.outcome import Outcome
+from cosmic_fmi.common.s3 import is_absent, read_again
 
 if TYPE_CHECKING:
     from awslambdaric.lambda_context import LambdaContext
@@ -67,6 +68,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     parsed = [
         _parse(results.result(rank), rank, body) for rank, body in enumerate(bodies) if body is not None
     ]
+    fitted = [reading.fit(result).values for result in parsed]
+    predictions_key, left_out = _combine_predictions(event)
     summary = {
         "execution_id": event["execution_id"],
         "status": "succeeded",
@@ -76,13 +79,13 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         "attempt": event["attempt"],
         "outcome_prefix": event["outcome_prefix"],
         "combined_key": _put(event, results.combined, json.dumps(parsed).encode()) if parsed else None,
-        "predictions_key": _combine_predictions(event),
-        "samples": sum(_whole(result.get("num_samples")) for result in parsed),
-        "metrics": (parsed[0].get("world_metrics") or {}) if parsed else {},
-        "warnings": event["warnings"],
+        "predictions_key": predictions_key,
+        "samples": sum(result.get("num_samples") or 0 for result in fitted),
+        "metrics": (fitted[0].get("world_metrics") or {}) if fitted else {},
+        "warnings": [*event["warnings"], *left_out],
         "request_ids": {**event["request_ids"], "summarize": context.aws_request_id},
     }
-    if refused := [str(reason) for result in parsed for reason in _listed(result.get("refused_partitions"))]:
+    if refused := [reason for result in fitted for reason in result.get("refused_partitions", ())]:
         raise PartitionsRefused(_without(refused, summary))
     return summary
 
@@ -159,59 +162,54 @@ def _fresh_object(bucket: str, key: str, earliest: datetime) -> bytes | None:
     try:
         return read_again(f"s3://{bucket}/{key}", get)
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+        if is_absent(error):
             return None
         raise
 
 
 def _parse(key: str, rank: int, body: bytes) -> dict[str, Any]:
     try:
-        # JSON knows no NaN: the summary would not be valid, nor the combined results outside Python.
-        parsed = json.loads(body, parse_constant=lambda _: None)
-    except ValueError as error:
-        raise ResultMissing(f"The result of rank {rank}, {key}, is not JSON: {error}.") from None
-    if not isinstance(parsed, dict):
-        raise ResultMissing(f"The result of rank {rank}, {key}, is not a JSON object.")
-    return parsed
+        return reading.parse(body)
+    except reading.NotAResultError as error:
+        raise ResultMissing(f"The result of rank {rank}, {key}, {error}.") from None
 
 
-def _whole(number: object) -> int:
-    """A number of samples, which a script may have written in any form; 0 for what is none."""
-    try:
-        return int(number) if isinstance(number, int | float | str) else 0
-    except (ValueError, OverflowError):  # no number, or an infinite one
-        return 0
-
-
-def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value] if value else []
-
-
-def _combine_predictions(event: Mapping[str, Any]) -> str | None:
+def _combine_predictions(event: Mapping[str, Any]) -> tuple[str | None, list[str]]:
     """Concatenate the ranks' predictions in rank order; scripts without any are fine.
 
-    Numbers of different types become one that holds both, and a rank may lack columns.
+    Numbers of different types become one that holds both, and a rank may lack columns. The key, and a warning
+    for every file that does not fit and is left out: a script's own files may hold anything.
     """
     results = Results(event["result_path"])
     bodies = _fresh_objects(event, results.predictions)
     parts = {rank: body for rank, body in enumerate(bodies) if body is not None}
     if not parts:
-        return None
+        return None, []
     import pyarrow as pa  # noqa: PLC0415  a third of a second that executions without predictions need not wait
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    combined, tables = io.BytesIO(), []
+    tables: list[pa.Table] = []
+    schema, left_out = pa.schema([]), []
     for rank, part in parts.items():
         try:
-            tables.append(pq.read_table(io.BytesIO(part)))
-            pa.unify_schemas([tables[0].schema, tables[-1].schema], promote_options="permissive")
-        except pa.ArrowException as error:
-            raise ResultMissing(
-                f"The predictions of rank {rank}, {results.predictions(rank)}, cannot be combined "
-                f"with the others: {error}"
-            ) from None
-    pq.write_table(pa.concat_tables(tables, promote_options="permissive"), combined)
-    return _put(event, results.combined_predictions, combined.getvalue())
+            table = reading.read_table(part)
+            schema = pa.unify_schemas([schema, table.schema], promote_options="permissive")
+            tables.append(table)
+        except (reading.NotATableError, pa.ArrowException) as error:
+            left_out.append(_left_out(results.predictions(rank), rank, error))
+    if not tables:
+        return None, left_out
+    combined = io.BytesIO()
+    pq.write_table(pa.concat_tables(tables, promote_options="permissive"), combined, write_page_checksum=True)
+    return _put(event, results.combined_predictions, combined.getvalue()), left_out
+
+
+def _left_out(key: str, rank: int, error: Exception) -> str:
+    reason = reading.printable(str(error), 300)
+    return (
+        f"The predictions of rank {rank}, {key}, are not among the combined "
+        f"ones and stay where they are: the file {reason}"
+    )
 
 
 def _put(event: Mapping[str, Any], key: str, body: bytes) -> str:

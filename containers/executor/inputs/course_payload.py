@@ -18,8 +18,9 @@ from containers.executor.clients import s3
 from containers.executor.deal import course_form
 from containers.executor.inputs.listing import list_objects
 from cosmic_fmi.common.contract.keys import COURSE_PAYLOAD, Execution, Results
+from cosmic_fmi.common.lambda_limits import LONGEST_RUN_S
 
-LONGEST_RUN = timedelta(minutes=15)
+LONGEST_RUN = timedelta(seconds=LONGEST_RUN_S)
 """How long a rank may live on AWS Lambda, and thus need its payload."""
 
 

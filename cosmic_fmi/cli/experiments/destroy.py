@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
     def aws() -> int:
-        if not arguments.yes and not _agreed():
+        if not arguments.yes and not _confirmed():
             reporter.message("Nothing was destroyed. Where nobody can be asked, add --yes.")
             return 1
         gone = AwsTarget().destroy(reporter)
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded(local if arguments.target == "local" else aws, reporter)
 
 
-def _agreed() -> bool:
+def _confirmed() -> bool:
     try:
         return input("Destroy everything deployed on AWS, results in S3 included? [yes/no] ") == "yes"
     except EOFError:

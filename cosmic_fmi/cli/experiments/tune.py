@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         made.error("--payload, --galaxies and --partitions belong together: the model has to know the data")
     with loading():
         from cosmic_fmi.experiment.model.tuned import outcome, outcome_table, write_outcome
-        from cosmic_fmi.experiment.model.tuning import Wish
+        from cosmic_fmi.experiment.model.tuning import Objective
         from cosmic_fmi.experiment.report.proposal import Task, proposal
         from cosmic_fmi.experiment.results.reading import open_results
         from cosmic_fmi.experiment.ui.command import guarded
@@ -93,8 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
     def work() -> int:
-        wish = Wish(arguments.goal, arguments.deadline, arguments.budget)
-        model, best = proposal(task, wish, reporter)
+        objective = Objective(arguments.goal, arguments.deadline, arguments.budget)
+        model, best = proposal(task, objective, reporter)
         if arguments.dry_run:
             return 0
         output = arguments.output or Path("results") / f"tune-{datetime.now():%Y%m%d-%H%M%S}"

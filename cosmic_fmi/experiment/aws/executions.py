@@ -1,4 +1,4 @@
-"""Executions that run on a deployment, whoever started them."""
+"""Running executions of a deployment, whoever started them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def running(client: SFNClient, state_machine: str) -> list[str]:
-    """The ARNs of the executions of this state machine that run; none where it is gone."""
+    """ARNs of the running executions of this state machine; none where it no longer exists."""
     pages = client.get_paginator("list_executions").paginate(
         stateMachineArn=state_machine, statusFilter="RUNNING"
     )

@@ -1,4 +1,4 @@
-"""A preparation with everything around it: progress, the summary for people, delivery."""
+"""Prepares a user's galaxies: progress, a summary for people, delivery."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from cosmic_fmi.common.contract.outcome import OF_ANOTHER_RANK
 from cosmic_fmi.experiment.aws.artifacts import read_endings
 from cosmic_fmi.experiment.aws.cloudwatch import collect_invocations
 from cosmic_fmi.experiment.aws.failure import parse_failure
@@ -15,12 +16,9 @@ from cosmic_fmi.experiment.aws.history import request_of_error
 from cosmic_fmi.experiment.targets.base import Target
 from cosmic_fmi.experiment.targets.deployment import Deployment
 from cosmic_fmi.experiment.ui.console import Reporter
-from fmi import MismatchError, PeerFailure, Timeout
 
 RANKS_SHOWN = 3
 LINES_SHOWN = 15
-CONSEQUENCES = tuple(error.__name__ for error in (MismatchError, PeerFailure, Timeout))
-"""What the other ranks raise when one has failed."""
 
 
 class FailureWatch:
@@ -48,10 +46,9 @@ class FailureWatch:
             self._reporter.message(f"The ranks' outcomes cannot be read yet: {error}", "dim")
             return
         for rank, outcome in outcomes.items():
-            if outcome.get("status") == "failed" and outcome.get("error_type") not in CONSEQUENCES:
-                said = f"{outcome.get('error_type')}: {outcome.get('error_message')}"
-                lines = [*outcome.get("output_tail", ()), *str(outcome.get("traceback") or "").splitlines()]
-                self._show(rank, said, lines)
+            if outcome.status == "failed" and outcome.error_type not in OF_ANOTHER_RANK:
+                lines = [*outcome.output_tail, *(outcome.traceback or "").splitlines()]
+                self._show(rank, outcome.error, lines)
         for rank in sorted(failures.keys() - outcomes.keys()):
             killed = failures[rank]
             failure = parse_failure("FAILED", killed.get("Error"), killed.get("Cause"))

@@ -22,7 +22,7 @@ from cosmic_fmi.experiment.plan.plan import RunSpec, number
 from cosmic_fmi.experiment.targets.base import Target
 from cosmic_fmi.experiment.targets.deployment import Deployment
 from cosmic_fmi.experiment.ui.console import Reporter
-from cosmic_fmi.experiment.ui.signals import undisturbed
+from cosmic_fmi.experiment.ui.signals import shielded
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Runner:
                 try:
                     self._reporter.message(f"Stopping the execution {name} ...", "yellow", important=True)
                 finally:  # also where the terminal is gone
-                    with undisturbed(self._reporter.message):
+                    with shielded(self._reporter.message):
                         self._stop(arn)
             raise
 

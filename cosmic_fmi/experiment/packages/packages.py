@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from cosmic_fmi.common.contract.keys import REQUIREMENTS
+from cosmic_fmi.common.s3 import is_absent
 from cosmic_fmi.experiment.aws.s3_sync import Upload, put_all
 from cosmic_fmi.experiment.packages.pip import PROVIDED, Pip
 from cosmic_fmi.experiment.packages.platform import FunctionPlatform
@@ -148,7 +149,7 @@ def _is_there(s3: S3Client, bucket: str, key: str) -> bool:
     try:
         s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+        if is_absent(error):
             return False
         raise
     return True

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from cosmic_fmi.common.contract.reading import fit_table, read_table
 from cosmic_fmi.common.files import OutputError, make_writable, set_aside, write_atomically
+from cosmic_fmi.common.foreign_text import cell
 from cosmic_fmi.experiment.errors import ResultsError
 from cosmic_fmi.experiment.results.record import PREDICTION_SCHEMA, RunRecord, flatten
 from cosmic_fmi.experiment.schema import ROW_KEYS, SCHEMA_VERSION, RunRow
@@ -114,7 +116,7 @@ class Summary:
         write_atomically(self.folder / "runs.csv", _csv(_flat(row) for row in self.rows))
         write_atomically(self.folder / "ranks.csv", _csv(self.ranks))
         sink = io.BytesIO()
-        pq.write_table(self._predictions, sink)
+        pq.write_table(self._predictions, sink, write_page_checksum=True)
         write_atomically(self.folder / "predictions.parquet", sink.getvalue())
         write_atomically(self.folder / "summary.json", (json.dumps(self.rows, indent=2) + "\n").encode())
 
@@ -144,7 +146,7 @@ class Summary:
             return None
         try:
             return read(path)
-        except (ValueError, pa.ArrowException, csv.Error) as error:
+        except (ValueError, csv.Error) as error:
             if self._read_only:
                 raise ResultsError(f"{path} is damaged ({error}): move it away first") from error
             aside = set_aside(path)
@@ -177,7 +179,7 @@ def _read_csv(path: Path) -> list[dict[str, Any]]:
 
 
 def _read_predictions(path: Path) -> pa.Table:
-    return pq.read_table(path, schema=PREDICTION_SCHEMA)
+    return fit_table(read_table(path.read_bytes()), PREDICTION_SCHEMA)
 
 
 def _flat(row: RunRow) -> dict[str, Any]:
@@ -190,7 +192,7 @@ def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
     rows = list(rows)
     columns = list(dict.fromkeys(key for row in rows for key in row))
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(cell, columns))
+    writer.writerows([cell(row.get(column)) for column in columns] for row in rows)
     return text.getvalue().encode()

@@ -32,6 +32,8 @@ class RunRecord:
     ranks: list[dict[str, Any]] = field(default_factory=list)
     predictions: pa.Table | None = None
     output: dict[int, list[str]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    """What of the ranks' results and predictions did not fit, each in a few words; their files have it."""
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -22,13 +22,13 @@ from cosmic_fmi.experiment.report.report import write_report
 from cosmic_fmi.experiment.results.folder import Summary
 from cosmic_fmi.experiment.results.record import RunRecord
 from cosmic_fmi.experiment.schema import RunRow
-from cosmic_fmi.experiment.sweep.budget import Spending, agree, plan_line, plan_table
+from cosmic_fmi.experiment.sweep.budget import Spending, confirm, plan_line, plan_table
 from cosmic_fmi.experiment.sweep.forecast import Forecast, forecast, model_of
 from cosmic_fmi.experiment.sweep.progress import SweepProgress
 from cosmic_fmi.experiment.targets.base import Target
 from cosmic_fmi.experiment.targets.deployment import Deployment
 from cosmic_fmi.experiment.ui.console import Reporter
-from cosmic_fmi.experiment.ui.signals import undisturbed
+from cosmic_fmi.experiment.ui.signals import shielded
 from cosmic_fmi.experiment.ui.tables import runs_table
 
 _RANKS_SHOWN = 8
@@ -95,7 +95,7 @@ def run(target: Target, options: Options, reporter: Reporter) -> bool:
             _conclude(summary, prices, reporter)
         succeeded = all(summary.succeeded(spec.run_id) for spec in measured)
     finally:
-        with undisturbed(reporter.message):
+        with shielded(reporter.message):
             target.release(abandoned=not succeeded)
     return succeeded
 
@@ -156,7 +156,7 @@ class _Session:
         predicted = self._predicted(specs, options)
         free = self.target.name == "local"
         if not free:
-            agree(
+            confirm(
                 predicted, options.budget_usd, self.reporter, assume_yes=options.assume_yes, ask=options.ask
             )
         spending = Spending(None if free or options.assume_yes else _limit(options.budget_usd, predicted))
@@ -221,6 +221,7 @@ class _Session:
         self.summary.add(record)
         row = record.row
         progress.finished(execution.spec, row["status"], row["duration_s"], row["cost_usd"])
+        self._say_what_was_left_out(record)
         self._check_logs(record)
         self._check_memory(record, execution.memory_mb)
         if execution.mode == "script" and not finished.failure:
@@ -236,6 +237,14 @@ class _Session:
                 f"{record.row['execution_id']}` looks again.",
                 "yellow",
                 important=True,
+            )
+
+    def _say_what_was_left_out(self, record: RunRecord) -> None:
+        for what in record.left_out[:_RANKS_SHOWN]:
+            self.reporter.message(f"  Left out, {what}", "yellow", important=True)
+        if more := len(record.left_out[_RANKS_SHOWN:]):
+            self.reporter.message(
+                f"  ... and {more} more: see left_out in ranks.csv", "yellow", important=True
             )
 
     def _check_memory(self, record: RunRecord, wanted_mb: int) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from cosmic_fmi.localcloud.locks import taken
+from cosmic_fmi.localcloud.locks import try_lock
 
 
 class LocalLock:
@@ -22,7 +22,7 @@ class LocalLock:
     def preparing(self, notify: Callable[[str], None]) -> Iterator[None]:
         """Nobody else prepares or destroys it meanwhile; ``notify`` gets a line if this has to wait."""
         with self._open("prepare.lock") as lock:
-            if not taken(lock, fcntl.LOCK_EX):
+            if not try_lock(lock, fcntl.LOCK_EX):
                 notify("Waiting for another command, which prepares the embedded AWS or takes it down ...")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -35,7 +35,7 @@ class LocalLock:
 
     def alone(self) -> bool:
         """Whether there is no other user; then nobody else can become one before :meth:`leave`."""
-        return self._users is not None and taken(self._users, fcntl.LOCK_EX)
+        return self._users is not None and try_lock(self._users, fcntl.LOCK_EX)
 
     def leave(self) -> None:
         """Stop counting as a user."""

@@ -68,7 +68,7 @@ class AwsTarget:
     def preflight(self, deployment: Deployment, reporter: Reporter) -> None:
         """Make every check and show them all; raises :class:`PreflightError` when one is not met."""
         failed = 0
-        for check in Preflight(self.clients, deployment, self.world_size).checks():
+        for check in Preflight(self.clients, deployment, self.world_size, reporter.message).checks():
             mark, style = ("ok", None) if check.ok else ("FAILED", "red")
             reporter.message(f"  {mark:6} {check.name}: {check.detail}", style, important=not check.ok)
             failed += not check.ok

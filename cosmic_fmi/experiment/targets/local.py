@@ -22,7 +22,7 @@ from cosmic_fmi.experiment.targets._local_lock import LocalLock
 from cosmic_fmi.experiment.targets._local_stack import LocalStack, forget_stacks
 from cosmic_fmi.experiment.targets.deployment import Deployment
 from cosmic_fmi.experiment.ui.console import Reporter
-from cosmic_fmi.experiment.ui.signals import undisturbed
+from cosmic_fmi.experiment.ui.signals import shielded
 from cosmic_fmi.localcloud.client import EmbeddedAWS, StartError
 
 _NO_PROFILE = {
@@ -83,7 +83,7 @@ class LocalTarget:
                 return self._stack(cloud).apply(reporter)
             except BaseException:
                 # A half-made stack is no use to the next run, which starts from a clean one.
-                with undisturbed(reporter.message):
+                with shielded(reporter.message):
                     self.release(abandoned=True)
                 raise
 

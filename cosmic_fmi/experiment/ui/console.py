@@ -13,6 +13,8 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from cosmic_fmi.common.foreign_text import shown
+
 Mode = Literal["people", "quiet", "json"]
 """``people``: everything, live on a terminal and as plain lines elsewhere; ``quiet``: what failed and where
 the results are; ``json``: one JSON object a line, with the keys ``time`` and ``event``.
@@ -33,7 +35,7 @@ class Step:
         if note is not None:
             self.note = note
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=done, total=total, note=escape(self.note))
+            self._progress.update(self._task, completed=done, total=total, note=escape(shown(self.note)))
 
 
 class Reporter:
@@ -53,7 +55,7 @@ class Reporter:
         if self.mode == "json":
             self.event("message", text=message)
         elif important or self.mode == "people":
-            self.console.print(escape(message), style=style, soft_wrap=True)
+            self.console.print(escape(shown(message)), style=style, soft_wrap=True)
 
     def show(self, what: RenderableType) -> None:
         """A table or the like, for people only."""

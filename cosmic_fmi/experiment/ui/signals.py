@@ -24,7 +24,7 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed(notify: Callable[[str], None]) -> Iterator[None]:
+def shielded(notify: Callable[[str], None]) -> Iterator[None]:
     """Let the block finish at the first Ctrl-C, which ``notify`` gets a line about; the second one ends it.
 
     The second one raises a KeyboardInterrupt with a sentence. Other threads get no signals.

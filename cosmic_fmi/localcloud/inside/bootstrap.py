@@ -14,8 +14,8 @@ from pathlib import Path
 
 from cosmic_fmi.localcloud.inside import runtime_client
 from cosmic_fmi.localcloud.inside.image_modules import hide
-from cosmic_fmi.localcloud.inside.parent_watch import end_with_parent
-from cosmic_fmi.localcloud.inside.private_tmp import give_private_tmp
+from cosmic_fmi.localcloud.inside.parent_watch import exit_with_parent
+from cosmic_fmi.localcloud.inside.private_tmp import mount_private_tmp
 
 
 def main(handler: str) -> None:
@@ -25,8 +25,8 @@ def main(handler: str) -> None:
     visible = [Path(path) for path in json.loads(os.environ.pop("LOCALCLOUD_VISIBLE"))]
     hide(json.loads(os.environ.pop("LOCALCLOUD_HIDDEN")))
     # Before the first thread: a new user namespace wants a process with a single one.
-    give_private_tmp(folder, visible)
-    end_with_parent(watched)
+    mount_private_tmp(folder, visible)
+    exit_with_parent(watched)
     if importlib.util.find_spec("runtime_client") is None:  # awslambdaric's C client exists for Linux only
         sys.modules["runtime_client"] = runtime_client
     from awslambdaric import bootstrap  # noqa: PLC0415 - picks the client up when it is imported

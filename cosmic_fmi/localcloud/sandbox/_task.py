@@ -91,7 +91,7 @@ class TaskProcess:
             self.close()
 
     def close(self) -> None:
-        """End what is left of the group and give the descriptors back."""
+        """End the rest of the process group and close the descriptors."""
         # Nothing may be left of the group; macOS answers EPERM where only a zombie is.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from docker.errors import APIError
 from docker.types import Ulimit
 
+from cosmic_fmi.common.lambda_limits import MB_PER_CPU
 from cosmic_fmi.localcloud.moto.logs import LogStream
 from cosmic_fmi.localcloud.sandbox._container import Container
 from cosmic_fmi.localcloud.sandbox._process import ProcessSettings, aws_environment, function_variables
@@ -18,7 +19,6 @@ from cosmic_fmi.localcloud.sandbox.spec import ContainerSpec, FunctionSpec
 
 # Lambda gives one vCPU per 1,769 MB, and these limits to an environment.
 # Sources: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html, gettingstarted-limits.html
-_MB_PER_CPU = 1769
 _PROCESSES = 1024
 _OPEN_FILES = 1024
 _PERIOD_US = 100_000
@@ -77,7 +77,7 @@ class Containers:
         return ""
 
     def close(self) -> None:
-        """Remove what is left and close the connections."""
+        """Remove the remaining containers and close the connections."""
         self._engine.remove_all()
         self._engine.close()
 
@@ -88,7 +88,7 @@ class FunctionContainer(Container):
     def loaded(self) -> None:
         """Limit the processors to the share that the memory size buys; loading has them all, as on AWS."""
         if self._engine.cpus:
-            cpus = min(self._limit_mb / _MB_PER_CPU, self._engine.cpus)
+            cpus = min(self._limit_mb / MB_PER_CPU, self._engine.cpus)
             with suppress(APIError):  # it has ended meanwhile
                 self._engine.api.update_container(
                     self.id,

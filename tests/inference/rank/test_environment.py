@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.rank.environment import RankEnvironment, VariablesError, threads
+from cosmic_fmi.common.contract.variables import VariablesError
+from inference.rank.environment import RankEnvironment, threads
 
 MINIMAL = {"RANK": "1", "WORLD_SIZE": "4", "S3_BUCKET": "b", "RESULT_PATH": "results/x/"}
 

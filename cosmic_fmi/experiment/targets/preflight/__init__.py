@@ -1,5 +1,7 @@
 """What is checked before the first run on AWS.
 
 checks.py       everything, in order: account, state machine, bucket, functions, quotas
-images.py       the images in the registry     rendezvous.py   the rendezvous server
+images.py       the images in the registry
+functions.py    the functions, which may be asleep
+rendezvous.py   the rendezvous server
 """

@@ -14,6 +14,7 @@ import fmi
 from containers.executor import outcomes
 from containers.executor.handlers import execute
 from containers.executor.handlers.execute import ScriptError
+from cosmic_fmi.common.contract.outcome import Outcome
 from tests.containers.executor.conftest import ATTEMPT, BUCKET
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def upload(s3: S3Client, source: str) -> None:
     s3.put_object(Bucket=BUCKET, Key="my bundle/main.py", Body=source.encode())
 
 
-def outcome(rank: int = 0) -> outcomes.Outcome:
+def outcome(rank: int = 0) -> Outcome:
     return outcomes.read(BUCKET, ATTEMPT, rank)
 
 

@@ -136,3 +136,35 @@ def test_an_output_that_cannot_be_made_is_an_error_before_any_run(tmp_path: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultsError, match="cannot write"):
         Summary(tmp_path / "file" / "out").prepare()
+
+
+def test_no_flipped_bit_of_the_predictions_keeps_a_folder_from_going_on(tmp_path: Path) -> None:
+    """81 of 600 such flips raised OSError, which was not caught."""
+    Summary(tmp_path).add(rows.record())
+    path = tmp_path / "predictions.parquet"
+    whole = path.read_bytes()
+    set_aside = 0
+    for position in range(0, len(whole) * 8, 61):
+        damaged = bytearray(whole)
+        damaged[position // 8] ^= 1 << position % 8
+        path.write_bytes(damaged)
+        try:
+            Summary(tmp_path, resume=True, read_only=True)
+        except ResultsError as error:
+            set_aside += 1
+            assert "predictions.parquet is damaged" in str(error)
+    assert set_aside > 0
+
+
+def test_texts_of_a_rank_are_no_formulas_and_survive_being_written_twice(tmp_path: Path) -> None:
+    record = rows.record()
+    wild = '=HYPERLINK("http://example.org","a")'
+    record.ranks[0] |= {"error_message": wild, "@SUM(1)": "+1-1", "text": "a\rb\x00\x1b[2J\ud800", "n": -1.5}
+    Summary(tmp_path).add(record)
+    Summary(tmp_path, resume=True).add(rows.record("b"))
+    with (tmp_path / "ranks.csv").open(newline="") as file:
+        row = next(csv.DictReader(file))
+    assert row["error_message"] == f"'{wild}"
+    assert row["'@SUM(1)"] == "'+1-1"
+    assert row["text"] == "a\\x0db\\x00\\x1b[2J\\ud800"
+    assert row["n"] == "-1.5"

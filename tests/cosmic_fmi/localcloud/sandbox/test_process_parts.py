@@ -36,9 +36,9 @@ def test_tmp_without_namespaces_is_named_by_tmpdir(tmp_path: Path) -> None:
     code = """
 import sys
 from pathlib import Path
-from cosmic_fmi.localcloud.inside.private_tmp import give_private_tmp
+from cosmic_fmi.localcloud.inside.private_tmp import mount_private_tmp
 sys.platform = "darwin"
-give_private_tmp(Path(sys.argv[1]), [])
+mount_private_tmp(Path(sys.argv[1]), [])
 import tempfile
 print(tempfile.gettempdir())
 """
@@ -50,10 +50,10 @@ def test_code_below_tmp_stays_visible_beside_a_private_tmp() -> None:
     code = """
 import os, sys
 from pathlib import Path
-from cosmic_fmi.localcloud.inside.private_tmp import give_private_tmp
+from cosmic_fmi.localcloud.inside.private_tmp import mount_private_tmp
 folder, clone = map(Path, sys.argv[1:])
 os.chdir(clone)
-give_private_tmp(folder, [clone])
+mount_private_tmp(folder, [clone])
 Path("/tmp/mine").touch()
 beside = os.listdir(clone.parent)
 print(os.environ.get("TMPDIR"), (clone / "code.py").read_text(), Path.cwd() == clone, beside)
