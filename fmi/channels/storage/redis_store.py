@@ -39,7 +39,7 @@ READ_BYTES = 1 << 20
 
 def open_channel(world: World, settings: Mapping[str, Any]) -> Channel:
     """The channel that the configuration calls Redis."""
-    return Storage(world, RedisStore(settings, world.config.stall_s), settings)
+    return Storage(world, RedisStore(settings, world.config.setup_s), settings)
 
 
 class RedisStore(Store):
