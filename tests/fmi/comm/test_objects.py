@@ -112,11 +112,12 @@ def test_long_tables_come_out_as_they_went_in(row: list[Any], inner: type, outer
 @pytest.mark.parametrize("kind", ["floats", "integers", "tuples"])
 def test_lists_of_numbers_cost_little_more_than_their_pickle(kind: str) -> None:
     values = np.random.default_rng(0).random((3, 50_000))
-    obj: list[Any] = {
+    lists: dict[str, list[Any]] = {
         "floats": values.ravel().tolist(),
         "integers": list(range(150_000)),
         "tuples": list(zip(*values.tolist(), strict=True)),
-    }[kind]
+    }
+    obj = lists[kind]
 
     def seconds(way: Callable[[Any], Any]) -> float:
         started = time.thread_time()
