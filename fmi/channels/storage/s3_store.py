@@ -54,7 +54,7 @@ Item = TypeVar("Item")
 
 def open_channel(world: World, settings: Mapping[str, Any]) -> Channel:
     """The channel that the configuration calls S3."""
-    return Storage(world, S3Store(settings, world.config.stall_s), settings)
+    return Storage(world, S3Store(settings, world.config.setup_s), settings)
 
 
 class S3Store(Store):

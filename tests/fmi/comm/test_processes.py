@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from subprocess import Popen
 from typing import TypeVar
 
+import numpy as np
 import pytest
 
 import fmi
 from fmi.protocol.tcpunch import Address
-from tests.fmi.support.process_life import CALLS
+from tests.fmi.support.process_life import CALLS, HELD_S
 from tests.fmi.support.ranks import line, rank_process
-from tests.fmi.support.worlds import PATIENCE_S, World
+from tests.fmi.support.worlds import BIG, PATIENCE_S, World
 
 T = TypeVar("T")
 
@@ -38,7 +39,10 @@ def test_sys_exit_without_an_error_is_a_goodbye(
     def body(comm: fmi.Communicator) -> object:
         comm.barrier()
         process.wait(PATIENCE_S)
-        return comm.send("still here", 1) if comm.rank == 0 else comm.recv(0)
+        if comm.rank:
+            return comm.recv(0)
+        comm.send("still here", 1)
+        return None
 
     with beside(address, world(3), body, "exit", status) as (process, futures):
         assert [future.result(PATIENCE_S) for future in futures] == [None, "still here"]
@@ -67,7 +71,7 @@ def test_sys_exit_with_an_error_aborts_with_its_status(
 
 
 def test_a_generator_that_is_closed_says_goodbye(world: Callable[..., World]) -> None:
-    def batches(comm: fmi.Communicator) -> Iterator[int]:
+    def batches(comm: fmi.Communicator) -> Generator[int, None, None]:
         with comm:
             comm.barrier()
             yield 1
@@ -137,3 +141,20 @@ def test_a_call_in_a_child_is_an_error_before_a_byte_is_sent(
         )
         assert line(process) == "an answer"
         assert futures[0].result(PATIENCE_S) == "the parent's"
+
+
+def test_a_rank_that_keeps_the_lock_in_the_middle_of_a_message_is_not_dead(
+    address: Address, world: Callable[..., World]
+) -> None:
+    """For longer than a connection may take to be set up, and shorter than a rank is waited for."""
+
+    def body(comm: fmi.Communicator) -> float:
+        comm.barrier()
+        assert line(process) == "held"
+        received = np.zeros(4 * BIG // 8)
+        comm.Recv(received, 1)
+        return float(received.min())
+
+    everyone = world(2, max_timeout=1000 * HELD_S // 3)
+    with beside(address, everyone, body, "lock") as (process, futures):
+        assert futures[0].result(PATIENCE_S) == 1.0

@@ -211,12 +211,13 @@ def test_a_request_that_its_caller_was_told_of_is_inactive(
             comm.recv(0)
             return comm.send("the second", 0)
         first, second = comm.isend("go", 1), comm.irecv(1)
-        if told_by == "test":
-            assert compute_until(first.test) >= 0
-        else:
-            {"wait": first.wait, "waitall": lambda: fmi.waitall([first])}.get(
-                told_by, lambda: fmi.waitany([first])
-            )()
+        tell: dict[str, Callable[[], object]] = {
+            "wait": first.wait,
+            "test": lambda: compute_until(first.test),
+            "waitall": lambda: fmi.waitall([first]),
+            "waitany": lambda: fmi.waitany([first]),
+        }
+        tell[told_by]()
         names = [fmi.waitany([first, second]), fmi.waitany([first, second])]
         assert first.test()
         return names, fmi.waitall([first, second])

@@ -42,7 +42,7 @@ def test_waitany_names_one_that_comes_while_it_waits(
 ) -> None:
     asked = threading.Event()
 
-    def body(comm: fmi.Communicator) -> tuple[int, object] | None:
+    def body(comm: fmi.Communicator) -> tuple[int | None, list[object]] | None:
         comm.barrier()
         if comm.rank == 0:
             requests = [comm.irecv(1), comm.irecv(2)]
