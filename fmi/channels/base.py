@@ -1,6 +1,6 @@
 """What a communicator needs from the thing that carries its messages: the seam for further channels.
 
-`fmi.channels.direct._messages` implements it over TCP, `fmi.channels.storage.channel` over anything that
+`fmi.channels.direct.channel` implements it over TCP, `fmi.channels.storage.channel` over anything that
 keeps named bytes, and `fmi.channels.multi` over several channels at once. `fmi.channels.registry` is where
 channels are known by name.
 """
@@ -8,6 +8,7 @@ channels are known by name.
 from __future__ import annotations
 
 import abc
+import enum
 import math
 import time
 from collections import deque
@@ -20,14 +21,20 @@ from fmi.config import Config
 from fmi.protocol.frames import Abort, Call, Frame, Header, Kind
 from fmi.protocol.transfer import ReceiveTransfer, Transfer
 
-if TYPE_CHECKING:  # these build upon this module
-    from fmi.channels.direct._large_frames import LargeFrames
-    from fmi.channels.policy import hints
+if TYPE_CHECKING:  # it builds upon this module
+    from fmi.channels.direct.frames import FramedConnections
 
 # Between two looks for messages that nobody tells of each pause is longer than the one before.
 FIRST_PAUSE_S = 0.002
 LAST_PAUSE_S = 0.5
 PAUSE_GROWTH = 1.5
+
+
+class hints(enum.Enum):  # noqa: N801 - the original interface's name
+    """What to prefer where there is a choice of channels."""
+
+    fast = 1
+    cheap = 2
 
 
 @dataclass(frozen=True)
@@ -156,8 +163,8 @@ class Channel(abc.ABC):
         expected.frame = Frame(Header(Kind.DATA, call, form, len(payload)), payload)
         expected.done = True
 
-    def connections(self) -> LargeFrames | None:
-        """The connections that messages go over, if over nothing else: `fmi.channels.direct._persistent`."""
+    def connections(self) -> FramedConnections | None:
+        """The connections that messages go over, if over nothing else: `fmi.channels.direct.persistent`."""
         return None
 
     def prefer(self, hint: hints) -> None:  # noqa: B027 - where there is a choice

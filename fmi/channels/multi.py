@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from weakref import WeakKeyDictionary
 
 from fmi._tasks import Wait
-from fmi.channels.base import Channel, World
-from fmi.channels.policy import ChannelPolicy, hints
+from fmi.channels.base import Channel, World, hints
+from fmi.channels.policy import ChannelPolicy
 from fmi.errors import FMIError, MismatchError
 from fmi.protocol.frames import HEADER_BYTES, Abort, Call, Operation
 from fmi.protocol.transfer import ReceiveTransfer, Transfer

@@ -6,22 +6,15 @@ elements, the size of the world, the hint and the configuration. So all ranks ma
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fmi._datatypes import NO_DTYPE, OBJECT, dtype_of
+from fmi.channels.base import hints
 from fmi.channels.cost_model import constants, functions_price
 from fmi.collectives.traffic import traffic
 from fmi.protocol.frames import Call, Operation
-
-
-class hints(enum.Enum):  # noqa: N801 - the original interface's name
-    """What to prefer where there is a choice of channels."""
-
-    fast = 1
-    cheap = 2
 
 
 class Estimate(NamedTuple):

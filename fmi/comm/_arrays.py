@@ -3,11 +3,14 @@
 Taken are NumPy arrays, whatever has the buffer protocol (bytes, bytearray, memoryview, array.array, mmap …)
 or the array protocol, and PyTorch tensors on the CPU; PyTorch itself is not imported. Elements go in C order,
 however they lie in memory. An array that is not contiguous is sent from a copy, and filled through one.
+
+The operations ending in `v` take and give arrays in blocks of different sizes, see `blocks`.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -30,6 +33,7 @@ class HasArray(Protocol):
 
 
 Buffer = HasBuffer | HasArray
+Counts = Sequence[int]
 
 
 class InPlace(enum.Enum):
@@ -111,6 +115,49 @@ def of_size(array: Array, size: int, name: str) -> Array:
     if array.size != size:
         raise ValueError(f"{name} has {array.size} elements where {size} are needed")
     return array
+
+
+def even_counts(total: int, size: int) -> list[int]:
+    """Shares that differ by at most one element, the larger ones first."""
+    share, extra = divmod(total, size)
+    return [share + (rank < extra) for rank in range(size)]
+
+
+def check_counts(counts: Counts, size: int, name: str = "counts") -> list[int]:
+    """The counts as a list, or a ValueError unless there is one for every rank and none is negative."""
+    numbers = [int(count) for count in counts]
+    if len(numbers) != size or min(numbers) < 0:
+        raise ValueError(f"{name} has one number of at least 0 for each of {size} ranks, not {numbers}")
+    return numbers
+
+
+def blocks(flat: Array, counts: Counts | None, displs: Counts | None, size: int, name: str) -> list[Array]:
+    """Every rank's share of a flat array.
+
+    Args:
+        flat: the array.
+        counts: number of elements of every rank's share; None cuts the array as evenly as it goes.
+        displs: where every share begins; None lays them side by side, and they have to fill the array.
+        size: number of ranks.
+        name: the array's name, for messages.
+
+    Raises:
+        ValueError: the shares do not fit into the array, or overlap.
+    """
+    numbers = even_counts(flat.size, size) if counts is None else check_counts(counts, size)
+    if displs is None:
+        of_size(flat, sum(numbers), name)
+        starts = [sum(numbers[:rank]) for rank in range(size)]
+    else:
+        starts = check_counts(displs, size, "displs")
+    end = 0
+    for start, count in sorted(zip(starts, numbers, strict=True)):
+        if count and start < end:
+            raise ValueError(f"the shares of {name} overlap: counts {numbers}, displs {starts}")
+        end = max(end, start + count)
+    if end > flat.size:
+        raise ValueError(f"the shares of {name} go up to element {end}, but it has {flat.size}")
+    return [flat[start : start + count] for start, count in zip(starts, numbers, strict=True)]
 
 
 def _view(buffer: object, name: str) -> Array:

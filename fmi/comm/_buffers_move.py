@@ -5,8 +5,19 @@ from __future__ import annotations
 from fmi._datatypes import Array, dtype_code
 from fmi.collectives import allgather, alltoall, bcast, gather, scatter, topology
 from fmi.collectives.context import equal_blocks
-from fmi.comm._arrays import IN_PLACE, Buffer, Incoming, InPlace, apart, of_size, outgoing, same_type
-from fmi.comm._blocks import Counts, blocks, check_counts
+from fmi.comm._arrays import (
+    IN_PLACE,
+    Buffer,
+    Counts,
+    Incoming,
+    InPlace,
+    apart,
+    blocks,
+    check_counts,
+    of_size,
+    outgoing,
+    same_type,
+)
 from fmi.comm._session import Session
 from fmi.protocol.frames import Operation
 

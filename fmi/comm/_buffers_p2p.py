@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fmi._datatypes import Array, Form, dtype_code
-from fmi.channels.direct._persistent_steps import PersistentReceive, PersistentSend
+from fmi.channels.direct.persistent import PersistentReceive, PersistentSend
 from fmi.collectives.context import as_bytes
 from fmi.comm._arrays import Buffer, Incoming, apart, outgoing
 from fmi.comm._messages import Messages

@@ -9,10 +9,9 @@ import numpy as np
 
 from fmi._datatypes import Array, dtype_code
 from fmi._ops import SUM, Combine, as_func, combiner, elementwise_combiner, func, op
-from fmi.channels.direct._large_frames import LargeFrames
-from fmi.channels.direct._persistent import PersistentCall
-from fmi.channels.direct._persistent_halving import PersistentHalving
-from fmi.channels.direct._persistent_steps import PersistentSteps
+from fmi.channels.direct.frames import FramedConnections
+from fmi.channels.direct.persistent import PersistentCall, PersistentSteps
+from fmi.channels.direct.persistent_halving import PersistentHalving
 from fmi.collectives import allreduce, reduce, scan
 from fmi.collectives.select import (
     LARGE_REDUCTION_BYTES,
@@ -24,15 +23,16 @@ from fmi.collectives.select import (
 from fmi.comm._arrays import (
     IN_PLACE,
     Buffer,
+    Counts,
     Incoming,
     InPlace,
     apart,
+    blocks,
     of_size,
     outgoing,
     same_type,
     shape_of,
 )
-from fmi.comm._blocks import Counts, blocks
 from fmi.comm._persistent import PersistentCalls
 from fmi.protocol.frames import Call, Operation
 
@@ -105,7 +105,7 @@ class ArrayReductions(PersistentCalls):
         rank, size = self.rank, self.world_size
         _, _, shape = kind
 
-        def make(channel: LargeFrames) -> PersistentCall | None:
+        def make(channel: FramedConnections) -> PersistentCall | None:
             if not is_large_allreduce(size, channel.oversubscribed, array.nbytes, array.size, function):
                 steps = allreduce.allreduce_steps(rank, size, channel.oversubscribed)
                 return PersistentSteps(channel, call, shape, steps, combine)

@@ -7,14 +7,14 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from fmi.comm._session import Session, as_abort, next_number
-from fmi.transport._frame_reader import SMALL_BYTES
+from fmi.transport.frame_reader import SMALL_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fmi._datatypes import Array
-    from fmi.channels.direct._large_frames import LargeFrames
-    from fmi.channels.direct._persistent import PersistentCall
+    from fmi.channels.direct.frames import FramedConnections
+    from fmi.channels.direct.persistent import PersistentCall
     from fmi.config import Config
 
 # So much is kept for all kinds of calls together; with more, the oldest are forgotten.
@@ -35,7 +35,7 @@ class PersistentCalls(Session):
         self,
         kind: Hashable,
         nbytes: int,
-        make: Callable[[LargeFrames], PersistentCall | None],
+        make: Callable[[FramedConnections], PersistentCall | None],
         limit: int = SMALL_BYTES,
     ) -> None:
         """A call was made that may be made again; `_replay` will do it faster.

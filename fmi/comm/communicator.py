@@ -7,8 +7,9 @@ from typing import overload
 
 from fmi._datatypes import OBJECT, Value, types
 from fmi._ops import as_func, func, op
-from fmi.channels.direct._persistent_steps import PersistentSteps
-from fmi.channels.policy import ChannelPolicy, Explanation, hints
+from fmi.channels.base import hints
+from fmi.channels.direct.persistent import PersistentSteps
+from fmi.channels.policy import ChannelPolicy, Explanation
 from fmi.collectives import barrier, objects, topology
 from fmi.collectives.schedule import peers_of
 from fmi.comm._buffers_move import ArrayMoves

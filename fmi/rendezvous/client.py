@@ -32,7 +32,7 @@ from fmi.protocol.tcpunch import (
     encode_v2_request,
 )
 from fmi.rendezvous.handshake import AttemptFailed, Pair
-from fmi.rendezvous.patience import Patience, Stranger, Unreachable
+from fmi.rendezvous.retry_limit import Patience, Stranger, Unreachable
 
 log = logging.getLogger("fmi")
 

@@ -21,7 +21,7 @@ from fmi.config import Config
 from fmi.protocol.tcpunch import Address
 from fmi.rendezvous.client import Meeting, Rendezvous, bound_socket
 from fmi.rendezvous.handshake import AttemptFailed, AuthenticationFailed, Pair, handshake
-from fmi.rendezvous.patience import Unreachable
+from fmi.rendezvous.retry_limit import Unreachable
 
 log = logging.getLogger("fmi")
 

@@ -13,12 +13,12 @@ from collections import deque
 
 from fmi.protocol.frames import Abort, Call, Frame, Header, Kind, Operation, Waiting
 from fmi.protocol.transfer import OUT_OF_ORDER, ReceiveTransfer
-from fmi.transport._frame_reader import READ_BYTES, SMALL_BYTES, FrameReader
-from fmi.transport._send_queue import BLOCKING, ConnectionLost
-from fmi.transport.socket_options import tune
+from fmi.transport.frame_reader import READ_BYTES, SMALL_BYTES, FrameReader
+from fmi.transport.send_queue import BLOCKING, ConnectionLost
 
 # A rank that waits for one peer in the kernel looks after everything else this often, at least.
 SLICE_MS = 5
+CONGESTION_CONTROL = b"cubic"
 _SO_NWRITE = 0x1024  # macOS: bytes not yet acknowledged
 
 
@@ -53,7 +53,7 @@ class Connection(FrameReader):
         self.at_frame_boundary = not expected
         self._offer: memoryview | None = None
         self._offered_for: Call | None = None
-        tune(sock)
+        set_options(sock)
         sock.setblocking(BLOCKING)
         if BLOCKING:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, SLICE_MS * 1000))
@@ -223,3 +223,21 @@ def _waiting(header: Header, payload: memoryview) -> Waiting:
         return Waiting.of(header, payload)
     except ValueError as error:
         raise ConnectionLost(f"it sent something that is no frame: {error}") from error
+
+
+def set_options(sock: socket.socket) -> None:
+    """Send small frames without delay, and have keep-alives notice within seconds that a host has vanished.
+
+    Keep-alives also keep a NAT's mapping from expiring while the ranks compute.
+    """
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    idle = getattr(socket, "TCP_KEEPIDLE", None) or getattr(socket, "TCP_KEEPALIVE", None)
+    if idle is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, idle, 5)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+    if hasattr(socket, "TCP_CONGESTION"):
+        # bbr paces what would better go at once; where cubic is not allowed the default stays.
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONGESTION_CONTROL)

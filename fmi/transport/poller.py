@@ -12,10 +12,10 @@ from typing import NoReturn
 from fmi._tasks import READ, WRITE, milliseconds_until
 from fmi.errors import MismatchError, PeerFailure
 from fmi.protocol.frames import Abort
-from fmi.transport._send_queue import ConnectionLost
 from fmi.transport.connection import Connection
 from fmi.transport.liveness import SILENCE_S, Liveness
 from fmi.transport.mismatch import MismatchDetector
+from fmi.transport.send_queue import ConnectionLost
 from fmi.transport.spin import Spin
 
 # A receiver takes in this much from ranks it is not waiting for; a sender takes in all, or two could block

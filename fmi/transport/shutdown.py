@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from fmi._tasks import READ, WRITE, Wait, poll
 from fmi.protocol.frames import Header
-from fmi.transport._send_queue import ConnectionLost
 from fmi.transport.connection import Connection
+from fmi.transport.send_queue import ConnectionLost
 
 # Acknowledgements raise no event, so they are looked for at growing intervals.
 FIRST_LOOK_S = 0.0002

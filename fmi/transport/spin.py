@@ -10,6 +10,7 @@ the moment does not count.
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import os
 import time
@@ -25,6 +26,25 @@ LATE_S = 1e-3
 ENOUGH = 4
 FIRST_PAUSE = 16
 LAST_PAUSE = 64
+
+
+def ranks_per_core(world_size: int, rendezvous_host: str) -> float:
+    """How many ranks share a core, as far as every rank knows: 1 unless all are on this machine.
+
+    Where ranks outnumber cores, what counts is how many messages there are in all, and elsewhere how many
+    follow one another. So this decides between algorithms, and every rank must come to the same answer. All
+    know the rendezvous server's address and the world size: ranks that meet over loopback are on one machine.
+    """
+    if not _is_loopback(rendezvous_host):
+        return 1.0
+    return max(1.0, world_size / (os.cpu_count() or 1))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Spin:

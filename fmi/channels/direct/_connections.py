@@ -20,10 +20,9 @@ from fmi.rendezvous.connector import Connector
 from fmi.rendezvous.handshake import derive
 from fmi.transport.connection import Connection
 from fmi.transport.mismatch import MismatchDetector
-from fmi.transport.oversubscription import ranks_per_core
 from fmi.transport.poller import Poller
 from fmi.transport.shutdown import drain_and_close
-from fmi.transport.spin import Spin
+from fmi.transport.spin import Spin, ranks_per_core
 
 SHUTDOWN_S = 30.0
 ABORT_SHUTDOWN_S = 1.0

@@ -14,8 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from fmi.channels.base import World
 from fmi.channels.storage._heartbeat import Heartbeat
-from fmi.channels.storage._hello import Hello, new_nonce
-from fmi.channels.storage._mailbox import Mailbox, doorbell_key
+from fmi.channels.storage._mailbox import Hello, Mailbox, doorbell_key, new_nonce
 from fmi.channels.storage._signing import Signer
 from fmi.channels.storage.store import Store
 from fmi.errors import MismatchError

@@ -8,8 +8,7 @@ import sys
 import time
 
 from fmi.protocol.tcpunch import Address
-from fmi.transport.oversubscription import ranks_per_core
-from fmi.transport.spin import ENOUGH, LAST_PAUSE, LATE_S, LONGEST_S, Spin
+from fmi.transport.spin import ENOUGH, LAST_PAUSE, LATE_S, LONGEST_S, Spin, ranks_per_core
 from tests.fmi.support.worlds import PATIENCE_S, SECRET
 
 

@@ -1,27 +1,68 @@
-"""Calls that are made again and again, each message one frame: all that does not change is made once.
+"""Persistent calls: whatever does not change between calls of one kind is made once.
 
-What is kept of a kind is the frame that goes out and the one that comes in as buffers, arrays over their
-payloads, and the connections of every step.
-Making such a call is: put its number into the header, copy the payload, one system call for each message,
-and one comparison of what came with what should come. Whatever is not as expected is left to the channel,
-which finds out what it means.
+A kind is an operation with a function, element type and shape. Where each message is one frame, what is kept
+is the frame that goes out and the one that comes in as buffers, arrays over their payloads, and the
+connections of every step. To make such a call is then: put its number into the header, copy the payload, one
+system call for each message, and one comparison of what came with what should come. Whatever is not as
+expected is left to the channel, which finds out what it means. The frames are those of the ordinary call.
 """
 
 from __future__ import annotations
 
+import abc
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fmi._datatypes import Array, Form, dtype_of
 from fmi._ops import Combine
-from fmi.channels.direct._persistent import PersistentCall
 from fmi.collectives.schedule import Act, Schedule
 from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, Call, Envelope, call_of
 from fmi.transport.connection import Connection
 
 if TYPE_CHECKING:
-    from fmi.channels.direct._large_frames import LargeFrames
+    from fmi.channels.direct.frames import FramedConnections
+
+
+class PersistentCall(abc.ABC):
+    """One kind of call (operation, function, element type, shape) on one rank.
+
+    Attributes:
+        name: of the operation.
+        moved: bytes sent and received in each call.
+        kept: bytes of the buffers.
+
+    Args:
+        channel: the connections; this rank is connected with everyone that it talks to.
+        name: see above.
+    """
+
+    def __init__(self, channel: FramedConnections, name: str) -> None:
+        self._channel = channel
+        self._was_slow = False
+        self.name = name
+        self.moved = 0
+        self.kept = 0
+
+    @abc.abstractmethod
+    def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:
+        """Make the call. Raises what the operation raises.
+
+        Args:
+            sequence: the call's number.
+            operand: what this rank passes; None where it passes nothing.
+            result: is filled with what it gets; None where it gets nothing.
+        """
+
+    def _finish(self) -> None:
+        """The call is over."""
+        channel = self._channel
+        if channel.urgent:
+            channel.flush()
+            self._was_slow = True
+        if self._was_slow:  # others may have begun to pair with this rank meanwhile
+            self._was_slow = False
+            channel.rest()
 
 
 class OneFrame(PersistentCall):
@@ -32,10 +73,11 @@ class OneFrame(PersistentCall):
         call: one call of this kind; only its number changes.
         form: of the frames.
         shape: of the arrays that are passed; None where nothing is.
-
     """
 
-    def __init__(self, channel: LargeFrames, call: Call, form: int, shape: tuple[int, ...] | None) -> None:
+    def __init__(
+        self, channel: FramedConnections, call: Call, form: int, shape: tuple[int, ...] | None
+    ) -> None:
         super().__init__(channel, call.operation.name.lower())
         self._dtype = np.dtype(np.uint8) if shape is None else dtype_of(call.dtype)
         self._shape = (0,) if shape is None else shape
@@ -78,7 +120,7 @@ class PersistentSteps(OneFrame):
 
     def __init__(
         self,
-        channel: LargeFrames,
+        channel: FramedConnections,
         call: Call,
         shape: tuple[int, ...] | None,
         steps: Schedule,
@@ -124,7 +166,7 @@ class PersistentSteps(OneFrame):
 class PersistentSend(OneFrame):
     """A message of one kind to one peer."""
 
-    def __init__(self, channel: LargeFrames, call: Call, shape: tuple[int, ...], peer: int) -> None:
+    def __init__(self, channel: FramedConnections, call: Call, shape: tuple[int, ...], peer: int) -> None:
         super().__init__(channel, call, Form.ARRAY, shape)
         self.name = "send"
         self._connection = channel.connection(peer)
@@ -143,7 +185,7 @@ class PersistentSend(OneFrame):
 class PersistentReceive(OneFrame):
     """A message of one kind from one peer, whose sender chooses the form."""
 
-    def __init__(self, channel: LargeFrames, call: Call, shape: tuple[int, ...], peer: int) -> None:
+    def __init__(self, channel: FramedConnections, call: Call, shape: tuple[int, ...], peer: int) -> None:
         super().__init__(channel, call, 0, shape)
         self.name = "recv"
         self._connection = channel.connection(peer)

@@ -1,7 +1,9 @@
-"""Whole frames on connections: out in one call, in with another one if they come soon.
+"""Whole frames on connections: sent with one system call, received with another one if they come soon.
 
-Nothing is copied, counted or looked up here that a small message can do without. Whatever is not as usual
-goes the way of `fmi.channels.direct._messages`, which has time for it.
+Nothing is copied, counted or looked up for a small frame that it can do without. A large one is sent from
+where it is and read to where it belongs, as long as it comes without a break. Whatever is not as usual, and
+whatever takes long, is left to `fmi.channels.direct.channel`, which looks after all other connections
+meanwhile.
 """
 
 from __future__ import annotations
@@ -15,17 +17,18 @@ from typing import NoReturn
 from fmi.channels.direct._connections import Connections
 from fmi.config import Config
 from fmi.errors import PeerFailure
-from fmi.protocol.frames import HEADER_BYTES, LENGTH_AT, Call, call_of
-from fmi.transport._send_queue import AT_ONCE, BLOCKING, ConnectionLost
+from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, Call, call_of, pack_rest
 from fmi.transport.connection import Connection
+from fmi.transport.frame_reader import READ_BYTES
+from fmi.transport.send_queue import AT_ONCE, BLOCKING, ConnectionLost
 
 LOOK_UP_EVERY_S = 0.1
 # For longer a rank does not turn to one connection alone: other peers may have failed.
 AT_MOST_S = 0.02
 
 
-class FrameCalls(Connections):
-    """Small frames to and from connected peers.
+class FramedConnections(Connections):
+    """Frames to and from connected peers.
 
     Attributes:
         urgent: connections that `flush` waits for, and for how many of their queued bytes.
@@ -37,6 +40,8 @@ class FrameCalls(Connections):
         self.urgent: dict[Connection, int] = {}
         self.remember = self._mismatches.heads.append
         self._look_up_at = 0.0
+
+    # Small frames
 
     def send_frame(self, connection: Connection, frame: bytearray) -> None:
         """Send a small data frame, which may change at once."""
@@ -95,6 +100,51 @@ class FrameCalls(Connections):
                 return True
         self._poller.guarded(connection, lambda: connection.take_in(frame, count))
         return False
+
+    # Large frames
+
+    def send_large(self, connection: Connection, header: bytes, payload: memoryview) -> None:
+        """Start sending a data frame; the payload must not change until `flush` returns."""
+        if connection.abort or connection.left:
+            self._refuse(connection, call_of(header))
+        connection.sent += 1
+        self.bytes_sent += len(header) + len(payload)
+        if not self._poller.push(connection, header, payload):
+            self.urgent[connection] = connection.queued
+
+    def receive_large(self, connection: Connection, prefix: bytes, into: memoryview) -> int | None:
+        """Fill a large buffer with the next frame of a connection, if that comes soon and as a whole.
+
+        Args:
+            connection: where it comes from.
+            prefix: how the header of the awaited call begins.
+            into: as long as the payload.
+
+        Returns:
+            The byte of the header that has the form; None when nothing came, something else or not all: that
+            is then on its way to the connection's inbox.
+        """
+        if not connection.at_frame_boundary or len(into) > READ_BYTES:
+            return None
+        pieces = connection.lone_header, into
+        until = time.monotonic() + AT_MOST_S
+        count = self._some(connection, lambda flags: connection.recvmsg_into(pieces, 0, flags)[0], until)
+        if count is None:
+            return None
+        header, whole = bytes(connection.lone_header), HEADER_BYTES + len(into)
+        length = pack_rest(0, len(into))[LENGTH_AT - CALL_BYTES :]
+        if header.startswith(prefix) and header.endswith(length):
+            if HEADER_BYTES <= count < whole:
+                count += self._read_on(connection, into[count - HEADER_BYTES :], until)
+            if count == whole:
+                connection.retract()
+                connection.received += 1
+                self.bytes_received += whole
+                return header[CALL_BYTES]
+        self._poller.guarded(connection, lambda: connection.take_apart(call_of(prefix), into, count))
+        return None
+
+    # What both need
 
     def _read_on(self, connection: Connection, rest: memoryview, until: float) -> int:
         """Fill the rest of a frame, as far as it comes without a break; how many bytes came."""
@@ -170,3 +220,7 @@ class FrameCalls(Connections):
     def _refuse(self, connection: Connection, call: Call) -> NoReturn:
         self._poller.check(connection)
         raise PeerFailure(connection.peer, f"it closed its communicator before {call} of rank {self._rank}")
+
+    def connections(self) -> FramedConnections:
+        """This channel."""
+        return self

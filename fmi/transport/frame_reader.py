@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, Header, unpack_header, unpack_rest
-from fmi.transport._send_queue import AT_ONCE, PIECE_BYTES, ConnectionLost, SendQueue
+from fmi.transport.send_queue import AT_ONCE, PIECE_BYTES, ConnectionLost, SendQueue
 
 STAGE_BYTES = 16 * 1024
 SMALL_BYTES = STAGE_BYTES - HEADER_BYTES
