@@ -45,15 +45,15 @@ class InPlace(enum.Enum):
         return self.value
 
 
-# Passed in the place of a buffer: the data is in the other one already, and the result replaces it.
+# Passed in place of a buffer: the data is in the other one already, and the result replaces it.
 IN_PLACE: Final = InPlace.IN_PLACE
 
 
 def outgoing(buffer: Buffer | InPlace, name: str) -> Array:
-    """What is to be sent; the buffer's own memory if that is contiguous, else a copy.
+    """The flat array to send: the buffer's own memory if that is contiguous, else a copy.
 
     Raises:
-        TypeError: not an array, or its elements are none that can be sent.
+        TypeError: not an array, or its elements cannot be sent.
     """
     return np.ascontiguousarray(_view(buffer, name)).reshape(-1)
 
@@ -67,7 +67,7 @@ class Incoming:
     """A buffer to be filled.
 
     Attributes:
-        flat: fill this, then call `settle`. The buffer's own memory, or scratch if that is not contiguous.
+        flat: fill this, then call `settle`: the buffer's own memory, or scratch if that is not contiguous.
         shape: the buffer's.
 
     Raises:
@@ -94,33 +94,33 @@ class Incoming:
         return self.flat
 
     def settle(self) -> None:
-        """See that the buffer holds what `flat` does."""
+        """Copy `flat` into the buffer, if it is not the buffer's own memory."""
         if not self._direct:
             self._array[...] = self.flat.reshape(self.shape)
 
 
 def apart(sent: Array, filled: Array) -> Array:
-    """What is sent, copied if it shares memory with what is filled meanwhile."""
+    """The array that is sent, copied if it shares memory with the one that is filled meanwhile."""
     return sent.copy() if np.may_share_memory(sent, filled) else sent
 
 
 def same_type(sent: Array, filled: Array) -> None:
-    """Raise TypeError unless what is sent and what is filled have one element type."""
+    """Raise TypeError unless both arrays have the same element type."""
     if sent.dtype != filled.dtype:
         raise TypeError(f"sendbuf has elements of {sent.dtype}, recvbuf of {filled.dtype}")
 
 
 def of_size(array: Array, size: int, name: str) -> Array:
-    """The array, or a ValueError unless it has so many elements."""
+    """The array, or a ValueError unless it has this many elements."""
     if array.size != size:
         raise ValueError(f"{name} has {array.size} elements where {size} are needed")
     return array
 
 
 def even_counts(total: int, size: int) -> list[int]:
-    """Shares that differ by at most one element, the larger ones first."""
-    share, extra = divmod(total, size)
-    return [share + (rank < extra) for rank in range(size)]
+    """Sizes of blocks that differ by at most one element, the larger ones first."""
+    each, extra = divmod(total, size)
+    return [each + (rank < extra) for rank in range(size)]
 
 
 def check_counts(counts: Counts, size: int, name: str = "counts") -> list[int]:
@@ -132,17 +132,17 @@ def check_counts(counts: Counts, size: int, name: str = "counts") -> list[int]:
 
 
 def blocks(flat: Array, counts: Counts | None, displs: Counts | None, size: int, name: str) -> list[Array]:
-    """Every rank's share of a flat array.
+    """Cut a flat array into one block for each rank.
 
     Args:
         flat: the array.
-        counts: number of elements of every rank's share; None cuts the array as evenly as it goes.
-        displs: where every share begins; None lays them side by side, and they have to fill the array.
+        counts: number of elements of every rank's block; None cuts the array as evenly as possible.
+        displs: where every block begins; None means side by side, and they have to fill the array.
         size: number of ranks.
         name: the array's name, for messages.
 
     Raises:
-        ValueError: the shares do not fit into the array, or overlap.
+        ValueError: the blocks do not fit into the array, or overlap.
     """
     numbers = even_counts(flat.size, size) if counts is None else check_counts(counts, size)
     if displs is None:
@@ -201,7 +201,7 @@ def _from_tensor(tensor: Any, name: str) -> Array:  # noqa: ANN401 - without imp
 
 
 def _shares_memory(buffer: object) -> bool:
-    """Whether the array made of it is its own memory, so that writing there is writing to it."""
+    """Whether an array made of the buffer shares its memory, so that writing to it fills the buffer."""
     if hasattr(buffer, "__array_interface__") or hasattr(buffer, "detach"):
         return not isinstance(buffer, np.generic)
     try:

@@ -1,4 +1,4 @@
-"""Messages between two ranks: their numbers, and requests that are under way while the caller computes."""
+"""Messages between two ranks: their numbers, requests, and messages of a rank to itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Begun = TypeVar("Begun", bound=Transfer)
 
 
 class Messages(PersistentCalls):
-    """What the operations between two ranks are made of."""
+    """The parts of the operations between two ranks."""
 
     def __init__(self, rank: int, world_size: int, config: Config, name: str) -> None:
         super().__init__(rank, world_size, config, name)
@@ -82,7 +82,7 @@ class Messages(PersistentCalls):
             self._progress.wake()
 
     def advance_requests(self) -> None:
-        """Move on, without waiting, what requests of this communicator have under way."""
+        """Move the requests of this communicator on, without waiting."""
         self._attend("test", self._channel.advance)
 
     def complete_request(self, transfer: Transfer, timeout: float | None) -> None:
@@ -96,13 +96,13 @@ class Messages(PersistentCalls):
             raise Timeout(f"{transfer.call} was not over within {timeout:g} s", [transfer.peer])
 
     def waiting(self) -> Wait:
-        """What has to happen before `advance_requests` is worth while."""
+        """What to wait for before `advance_requests` is worth calling."""
         with self._lock:
             return self._channel.waiting()
 
     @property
     def patience_s(self) -> float:
-        """How long a rank is waited for, in seconds."""
+        """The limit for waiting for a rank, in seconds."""
         return self._config.peer_s
 
     def _attend(self, name: str, action: Callable[[], None]) -> None:
@@ -118,7 +118,7 @@ class Messages(PersistentCalls):
 
 
 def _failer(session: Session) -> Callable[[BaseException], None]:
-    """What the thread calls, which must not keep a forgotten communicator alive."""
+    """What the thread calls about an error; it does not keep an unused communicator alive."""
     reference = weakref.ref(session)
 
     def fail(error: BaseException) -> None:
@@ -145,7 +145,7 @@ class Loopback:
         return Transfer(self._rank, call, done=True)
 
     def expect(self, call: Call, into: memoryview | None) -> ReceiveTransfer:
-        """Ask for the next message."""
+        """Start receiving the next message."""
         expected = ReceiveTransfer(self._rank, call, into)
         self._expected.append(expected)
         self._match()

@@ -1,4 +1,4 @@
-"""Calls that were made before: all there is to check is that it is the same again."""
+"""Persistent calls: a call that was made before is checked only for being the same again."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from fmi.channels.direct.persistent import PersistentCall
     from fmi.config import Config
 
-# So much is kept for all kinds of calls together; with more, the oldest are forgotten.
+# The limit for all kinds of calls together; with more, the oldest are forgotten.
 MOST_BYTES = 16 << 20
-# What a kind costs besides its buffers, and more.
+# At most this much is kept for a kind besides its buffers.
 EACH_BYTES = 4096
 
 
@@ -38,13 +38,13 @@ class PersistentCalls(Session):
         make: Callable[[FramedConnections], PersistentCall | None],
         limit: int = SMALL_BYTES,
     ) -> None:
-        """A call was made that may be made again; `_replay` will do it faster.
+        """Remember a call that may be made again; `_replay` makes it faster.
 
         Args:
-            kind: by which it is known.
-            nbytes: of its arrays.
-            make: is called where there are connections; None from it says that there is no faster way.
-            limit: for more bytes there is none either.
+            kind: whatever makes two calls alike in all but the data.
+            nbytes: size of its arrays.
+            make: is called where the channel has connections; returns None if there is no faster way.
+            limit: larger arrays are not remembered.
         """
         connections = self._channel.connections()
         if connections is None or nbytes > limit or kind in self._kinds:
@@ -66,13 +66,13 @@ class PersistentCalls(Session):
         operand: Array | None = None,
         result: Array | None = None,
     ) -> None:
-        """Make a call of a known kind; as `_run`.
+        """Make a call of a remembered kind; as `_run`.
 
         Args:
-            known: what was made for this kind.
+            known: the remembered call.
             numbers, place: where the number of the next call is.
-            operand: what is sent, if anything is.
-            result: what is filled, if anything is.
+            operand: the array to send, if there is one.
+            result: the array to fill, if there is one.
         """
         self._enter(known.name)
         started = time.monotonic()

@@ -25,9 +25,9 @@ from fmi.transport.connection import Connection
 from fmi.transport.frame_reader import SMALL_BYTES
 from fmi.transport.poller import INBOX_LIMIT
 
-# Who waits for a connected rank may really be waiting for one that never came. Whoever waits for that one
-# itself gives up first, and its abort names the right one.
-HEARSAY_S = 1.0
+# A rank that waits for a connected one may really be waiting for a third that never came. The rank that waits
+# for the third one itself has to give up first, so that its abort names the right one.
+BLAME_AFTER_S = 1.0
 
 
 def open_channel(world: World, settings: Mapping[str, Any]) -> Channel:  # noqa: ARG001 - read by `config`
@@ -53,13 +53,13 @@ class DirectChannel(FramedConnections):
         self.send_large(self._connections[peer], call.prefix + pack_rest(form, len(payload)), payload)
 
     def flush(self) -> None:
-        """Wait until everything posted is on its way, and take in what others send meanwhile."""
+        """Wait until everything posted is on its way, and receive what others send meanwhile."""
         if self.urgent:
             self._send_out(self.urgent)
             self.urgent.clear()
 
     def _send_out(self, marks: dict[Connection, int], deadline: float = math.inf) -> None:
-        """Wait until so many of each connection's queued bytes are sent, or until the deadline."""
+        """Wait until this many of each connection's queued bytes are sent, or until the deadline."""
         self._poller.inbox_limit = math.inf
         self._poller.resume_reading()
         started = time.monotonic()
@@ -77,7 +77,7 @@ class DirectChannel(FramedConnections):
     # Receiving
 
     def receive(self, peer: int, call: Call, into: memoryview) -> int:
-        """Wait for the peer's next message; returns its form.
+        """Wait for the peer's next message; return its form.
 
         Raises:
             Timeout: the peer did not send in time, or stopped in the middle of the message.
@@ -85,7 +85,7 @@ class DirectChannel(FramedConnections):
         """
         connection = self._connections[peer]
         self._mismatches.enter(call)
-        into = self._prepared.pop(peer, into)  # the same memory, but what `_accept` can tell
+        into = self._prepared.pop(peer, into)  # the same memory, in the object that `_accept` compares with
         if len(into) <= SMALL_BYTES:
             form = self._receive_small(connection, call, into)
         else:
@@ -95,14 +95,14 @@ class DirectChannel(FramedConnections):
         if not connection.has(call):
             connection.post(call, into)
             self._poller.guarded(connection, connection.read_frames)
-            self._await_frame(connection, call, lambda: connection.has(call), look=len(into) > SMALL_BYTES)
+            self._await_frame(connection, call, lambda: connection.has(call), spin=len(into) > SMALL_BYTES)
             connection.retract()
         frame = self._taken(connection, call)
         self._accept(frame, peer, call, into)
         return frame.header.form & FORM_MASK
 
     def take(self, peer: int, call: Call) -> tuple[int, memoryview]:
-        """Wait for the peer's next message, however long; its form and its payload. Raises as `receive`."""
+        """Wait for a message of any length; return its form and payload. Raises as `receive`."""
         connection = self._connections[peer]
         self._mismatches.enter(call)
         if not connection.has(call):
@@ -113,7 +113,7 @@ class DirectChannel(FramedConnections):
         return frame.header.form & FORM_MASK, frame.payload
 
     def _receive_small(self, connection: Connection, call: Call, into: memoryview) -> int | None:
-        """The form of a message that comes as a whole and soon; None to wait for it in earnest."""
+        """Receive a message that comes as a whole and soon; return its form, or None if it does not."""
         frame = bytearray(HEADER_BYTES + len(into))
         length = pack_rest(0, len(into))[LENGTH_AT - CALL_BYTES :]
         if not self.receive_frame(connection, frame, call.prefix, length):
@@ -123,7 +123,7 @@ class DirectChannel(FramedConnections):
         return frame[CALL_BYTES]
 
     def prepare(self, peer: int, call: Call, into: memoryview) -> None:
-        """Have a large message come straight into its buffer, also while this rank waits for another one."""
+        """Have a large message read straight into its buffer, also while this rank waits for another one."""
         connection = self._connections.get(peer)
         if connection and connection.at_frame_boundary and len(into) > SMALL_BYTES:
             connection.post(call, into)
@@ -136,7 +136,7 @@ class DirectChannel(FramedConnections):
         return frame
 
     def _accept(self, frame: Frame, peer: int, call: Call, into: memoryview | None) -> None:
-        """See that this is the message that was waited for, and that it is where it belongs."""
+        """Check that this is the awaited message, and copy it into the buffer if it is not there yet."""
         if frame.header.call != call:
             raise self._mismatches.mismatch(call, peer, frame.header.call)
         if into is None or frame.payload is into:
@@ -153,15 +153,15 @@ class DirectChannel(FramedConnections):
         connection: Connection,
         call: Call,
         is_here: Callable[[], bool],
-        look: bool = True,
+        spin: bool = True,
         deadline: float = math.inf,
     ) -> None:
-        """Wait until a frame is here, or the deadline; without one a wait that cannot end is an error."""
+        """Wait for a frame, at most until the deadline; without one a wait that cannot end is an error."""
         for other in self._connections.values():
             self._mismatches.check(other)
-        self._heed(connection)
+        self._read_wanted(connection)
         started = time.monotonic()
-        said_so = deadline < math.inf
+        told_peer = deadline < math.inf
         while not is_here():
             self._poller.check(connection)
             if deadline == math.inf:
@@ -171,7 +171,7 @@ class DirectChannel(FramedConnections):
                     connection.peer, f"it closed its communicator while rank {self._rank} was in {call}"
                 )
             limit = self._config.stall_s if connection.midway else self._config.peer_s
-            begun = max(started, connection.last_progress) if connection.midway else started + HEARSAY_S
+            begun = max(started, connection.last_progress) if connection.midway else started + BLAME_AFTER_S
             until = begun + limit
             if time.monotonic() >= until and not self._has_more(connection):
                 what = "stopped in the middle of a message" if connection.midway else "sent nothing"
@@ -179,23 +179,23 @@ class DirectChannel(FramedConnections):
                     f"rank {self._rank} in {call}: rank {connection.peer} {what} for {limit:g} s",
                     [connection.peer],
                 )
-            if not said_so and time.monotonic() >= started + LISTEN_AFTER_S:
-                said_so = True
+            if not told_peer and time.monotonic() >= started + LISTEN_AFTER_S:
+                told_peer = True
                 header, payload = Waiting(call, connection.received).frame()
                 self._poller.push(connection, header.pack(), payload)
             if time.monotonic() >= deadline:
                 break
-            self._wait(self._listen_in_time(started, min(until, deadline)), look)
+            self._wait(self._listen_in_time(started, min(until, deadline)), spin)
         self._poller.awaited = None
 
     def _has_more(self, connection: Connection) -> bool:
-        """Whether something came that was too little to be told of."""
+        """Whether bytes have come that were too few for poll to report."""
         before = connection.last_progress
         self._poller.guarded(connection, connection.read_frames)
         return connection.last_progress > before
 
-    def _heed(self, connection: Connection) -> None:
-        """Read from this connection what nobody has asked for: what is wanted lies behind it."""
+    def _read_wanted(self, connection: Connection) -> None:
+        """Read from this connection whatever comes first: the awaited frame is behind it."""
         self._poller.awaited = connection
         self._poller.read_on(connection)
 
@@ -207,42 +207,42 @@ class DirectChannel(FramedConnections):
         return bool(self._transfers) and not self._closed
 
     def start(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> Transfer:
-        """Start sending, whether or not the peer is there; later collective calls may overtake it."""
-        departing = SendTransfer(peer, call)
+        """Start sending, whether or not the peer is connected; later collective calls may overtake it."""
+        transfer = SendTransfer(peer, call)
         connection = self._connections.get(peer)
         if connection:
-            self._depart(connection, departing, payload, form)
+            self._send(connection, transfer, payload, form)
         else:
-            self._early[peer].append((departing, payload, form))
+            self._early[peer].append((transfer, payload, form))
             self._connector.connect([peer])
-        if not departing.done:
-            self._transfers.append(departing)
-        return departing
+        if not transfer.done:
+            self._transfers.append(transfer)
+        return transfer
 
     def expect(self, peer: int, call: Call, into: memoryview | None) -> ReceiveTransfer:
-        """Ask for a message that need not be there yet. `into` is filled, None asks for a fresh buffer."""
-        expected = ReceiveTransfer(peer, call, into)
-        self._transfers.append(expected)
+        """Start receiving a message that need not be there yet, into `into`, or a new buffer for None."""
+        transfer = ReceiveTransfer(peer, call, into)
+        self._transfers.append(transfer)
         connection = self._connections.get(peer)
         if connection:
-            connection.expect(expected)
+            connection.expect(transfer)
             self._poller.read_on(connection)
         else:
-            self._expected[peer].append(expected)
+            self._expected[peer].append(transfer)
             self._connector.connect([peer])
-        return expected
+        return transfer
 
     def advance(self) -> None:
-        """Let everything go on that can without waiting. Raises what any operation may."""
+        """Move everything on that can be moved without waiting. Raises what any operation may."""
         if self._connector.idle:
             self._poller.check_liveness()
-            self._poller.turn_at_once()
+            self._poller.poll_now()
         else:
             self._wait(0.0)
         self._settle()
 
     def waiting(self) -> Wait:
-        """What has to happen before `advance` is worth while."""
+        """What to wait for before `advance` is worth calling."""
         connections, due = self._poller.sockets(), self._poller.due
         if self._connector.idle:
             return Wait(connections, due)
@@ -259,43 +259,40 @@ class DirectChannel(FramedConnections):
             elif isinstance(transfer, SendTransfer):
                 self._send_out({connection: transfer.mark}, until)
             elif isinstance(transfer, ReceiveTransfer):
-                self._await_expected(connection, transfer, until)
+                self._await_receive(connection, transfer, until)
             self._settle()
             if time.monotonic() >= until:
                 return
 
     def rest(self) -> None:
-        """Finish pairing with ranks that rang meanwhile, unless requests go on with it anyway."""
+        """Finish pairing with ranks that notified this one, unless requests go on with it anyway."""
         if not self._connector.idle and not self.outstanding:
             super().rest()
 
     def _add_connection(self, peer: int, sock: socket.socket) -> None:
         super()._add_connection(peer, sock)
-        for departing, payload, form in self._early.pop(peer, ()):
-            self._depart(self._connections[peer], departing, payload, form)
+        for transfer, payload, form in self._early.pop(peer, ()):
+            self._send(self._connections[peer], transfer, payload, form)
 
-    def _depart(
-        self, connection: Connection, departing: SendTransfer, payload: memoryview, form: int
-    ) -> None:
+    def _send(self, connection: Connection, transfer: SendTransfer, payload: memoryview, form: int) -> None:
         if connection.abort or connection.left:
-            self._refuse(connection, departing.call)
+            self._refuse(connection, transfer.call)
         size = len(payload)
         connection.sent += 1
-        departing.done = self._poller.push(
-            connection, departing.call.prefix + pack_rest(form | OUT_OF_ORDER, size), payload
-        )
-        departing.mark = connection.queued
+        header = transfer.call.prefix + pack_rest(form | OUT_OF_ORDER, size)
+        transfer.done = self._poller.push(connection, header, payload)
+        transfer.mark = connection.queued
         self.bytes_sent += HEADER_BYTES + size
 
-    def _await_expected(self, connection: Connection, expected: ReceiveTransfer, until: float) -> None:
-        """Without a deadline a collective frame in the message's place means that the peer is elsewhere."""
+    def _await_receive(self, connection: Connection, transfer: ReceiveTransfer, until: float) -> None:
+        """Without a deadline, a collective frame in the message's place is a mismatch."""
 
         def is_here() -> bool:
-            return expected.frame is not None or (until == math.inf and bool(connection.inbox))
+            return transfer.frame is not None or (until == math.inf and bool(connection.inbox))
 
-        self._await_frame(connection, expected.call, is_here, deadline=until)
-        if expected.frame is None and connection.inbox and until == math.inf:
-            raise self._mismatches.mismatch(expected.call, connection.peer, connection.inbox[0].header.call)
+        self._await_frame(connection, transfer.call, is_here, deadline=until)
+        if transfer.frame is None and connection.inbox and until == math.inf:
+            raise self._mismatches.mismatch(transfer.call, connection.peer, connection.inbox[0].header.call)
 
     def _settle(self) -> None:
         """Note which transfers are done."""
@@ -303,23 +300,23 @@ class DirectChannel(FramedConnections):
             return
         for transfer in self._transfers:
             if isinstance(transfer, SendTransfer):
-                self._settle_departing(transfer)
+                self._settle_send(transfer)
             else:
-                self._settle_expected(transfer)
+                self._settle_receive(transfer)
         self._transfers = [transfer for transfer in self._transfers if not transfer.done]
 
-    def _settle_departing(self, departing: SendTransfer) -> None:
-        connection = self._connections.get(departing.peer)
-        if connection and connection.gone >= departing.mark:
-            departing.done = True
+    def _settle_send(self, transfer: SendTransfer) -> None:
+        connection = self._connections.get(transfer.peer)
+        if connection and connection.gone >= transfer.mark:
+            transfer.done = True
 
-    def _settle_expected(self, expected: ReceiveTransfer) -> None:
-        if expected.frame:
-            self._accept(expected.frame, expected.peer, expected.call, expected.into)
-            self.bytes_received += HEADER_BYTES + expected.frame.header.length
-            expected.done = True
+    def _settle_receive(self, transfer: ReceiveTransfer) -> None:
+        if transfer.frame:
+            self._accept(transfer.frame, transfer.peer, transfer.call, transfer.into)
+            self.bytes_received += HEADER_BYTES + transfer.frame.header.length
+            transfer.done = True
             return
-        connection = self._connections.get(expected.peer)
+        connection = self._connections.get(transfer.peer)
         if connection and connection.left:
-            reason = f"it closed its communicator while rank {self._rank} was in {expected.call}"
-            raise PeerFailure(expected.peer, reason)
+            reason = f"it closed its communicator while rank {self._rank} was in {transfer.call}"
+            raise PeerFailure(transfer.peer, reason)

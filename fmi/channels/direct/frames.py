@@ -23,7 +23,7 @@ from fmi.transport.frame_reader import READ_BYTES
 from fmi.transport.send_queue import AT_ONCE, BLOCKING, ConnectionLost
 
 LOOK_UP_EVERY_S = 0.1
-# For longer a rank does not turn to one connection alone: other peers may have failed.
+# A rank attends to one connection alone for no longer than this: other peers may have failed.
 AT_MOST_S = 0.02
 
 
@@ -32,7 +32,7 @@ class FramedConnections(Connections):
 
     Attributes:
         urgent: connections that `flush` waits for, and for how many of their queued bytes.
-        remember: is told how the frames of each collective call begin.
+        remember: is told the first bytes of the frames of each collective call.
     """
 
     def __init__(self, rank: int, world_size: int, comm_name: str, config: Config) -> None:
@@ -67,7 +67,7 @@ class FramedConnections(Connections):
     def receive_frame(
         self, connection: Connection, frame: bytearray, head: bytes, length: bytes = b""
     ) -> bool:
-        """Fill a small frame with the next one of a connection, if that comes soon and begins as it should.
+        """Fill a small frame with the connection's next one, if that comes soon and begins as it should.
 
         Args:
             connection: where it comes from.
@@ -76,8 +76,7 @@ class FramedConnections(Connections):
             length: the last bytes of its header, unless they are in `head`.
 
         Returns:
-            False when there is nothing yet, or something else: that is then on its way to the connection's
-            inbox.
+            False when nothing has come yet, or something else, which then goes to the connection's inbox.
         """
         if not connection.at_frame_boundary:
             return False
@@ -113,7 +112,7 @@ class FramedConnections(Connections):
             self.urgent[connection] = connection.queued
 
     def receive_large(self, connection: Connection, prefix: bytes, into: memoryview) -> int | None:
-        """Fill a large buffer with the next frame of a connection, if that comes soon and as a whole.
+        """Fill a large buffer with the connection's next frame, if that comes soon and as a whole.
 
         Args:
             connection: where it comes from.
@@ -121,8 +120,8 @@ class FramedConnections(Connections):
             into: as long as the payload.
 
         Returns:
-            The byte of the header that has the form; None when nothing came, something else or not all: that
-            is then on its way to the connection's inbox.
+            The form's byte of the header; None when nothing came, something else or not all, which then goes
+            to the connection's inbox.
         """
         if not connection.at_frame_boundary or len(into) > READ_BYTES:
             return None
@@ -147,7 +146,7 @@ class FramedConnections(Connections):
     # What both need
 
     def _read_on(self, connection: Connection, rest: memoryview, until: float) -> int:
-        """Fill the rest of a frame, as far as it comes without a break; how many bytes came."""
+        """Fill the rest of a frame, as far as it comes without a break; return how many bytes came."""
         count = 0
         while count < len(rest):
             more = self._some(connection, functools.partial(connection.recv_into, rest[count:], 0), until)
@@ -157,7 +156,7 @@ class FramedConnections(Connections):
         return count
 
     def _some(self, connection: Connection, read: Callable[[int], int], until: float) -> int | None:
-        """How many bytes come soon; None when there are none, or when it is time to look elsewhere.
+        """Read what comes soon; return how many bytes, or None when none came or the time is over.
 
         Args:
             connection: what is read from.
@@ -181,13 +180,13 @@ class FramedConnections(Connections):
         return self._connections[peer]
 
     def _may_linger(self) -> bool:
-        """Whether there is nothing else to look after for a moment."""
+        """Whether nothing else needs this rank for a moment."""
         return not (
             self._poller.unsent or self.outstanding or self.on_idle is not None or not self._connector.idle
         )
 
     def _linger(self, read: Callable[[int], int]) -> int:
-        """Look for a moment, then sleep for a little longer; how many bytes came.
+        """Poll for a moment, then sleep for a little longer; return how many bytes came.
 
         Args:
             read: reads from a connection with the given flags.
@@ -211,11 +210,11 @@ class FramedConnections(Connections):
         return count
 
     def look_up(self) -> None:
-        """Take in what has come, now and then: a rank that only sends has to hear of failures too."""
+        """Read what has come, every 0.1 s: a rank that only sends has to learn of failures too."""
         now = time.monotonic()
         if now >= self._look_up_at:
             self._look_up_at = now + LOOK_UP_EVERY_S
-            self._poller.turn_at_once()
+            self._poller.poll_now()
 
     def _refuse(self, connection: Connection, call: Call) -> NoReturn:
         self._poller.check(connection)

@@ -33,7 +33,7 @@ class PersistentCall(abc.ABC):
         kept: bytes of the buffers.
 
     Args:
-        channel: the connections; this rank is connected with everyone that it talks to.
+        channel: the connections; this rank is connected with every peer of the call.
         name: see above.
     """
 
@@ -55,7 +55,7 @@ class PersistentCall(abc.ABC):
         """
 
     def _finish(self) -> None:
-        """The call is over."""
+        """End the call."""
         channel = self._channel
         if channel.urgent:
             channel.flush()
@@ -66,7 +66,7 @@ class PersistentCall(abc.ABC):
 
 
 class OneFrame(PersistentCall):
-    """The frame that goes out, the one that comes in, and arrays over their payloads.
+    """A call whose messages are one frame each: two frames as buffers, and arrays over their payloads.
 
     Args:
         channel: the connections.
@@ -96,12 +96,12 @@ class OneFrame(PersistentCall):
         return np.frombuffer(frame, self._dtype, count, HEADER_BYTES).reshape(self._shape)
 
     def _receive(self, connection: Connection, head: bytes, start: bytes, length: bytes) -> None:
-        """Fill the frame that comes in, however long that takes; or find out why it does not come."""
+        """Fill the incoming frame, however long that takes, or raise why it does not come."""
         channel = self._channel
         if not channel.receive_frame(connection, self._in, start, length):
             into = memoryview(self._in)[HEADER_BYTES:]
             channel.receive(connection.peer, call_of(head), into)
-            channel.bytes_received -= len(self._in)  # it is counted with the others of the call
+            channel.bytes_received -= len(self._in)  # `_count` counts it with the others of the call
             self._was_slow = True
 
     def _count(self, sent: int, received: int) -> None:
@@ -114,7 +114,7 @@ class PersistentSteps(OneFrame):
 
     Args:
         channel, call, shape: see `OneFrame`.
-        steps: what this rank does; it is connected with everyone there.
+        steps: this rank's schedule.
         combine: puts two payloads together; None where there are none.
     """
 
@@ -129,7 +129,8 @@ class PersistentSteps(OneFrame):
         super().__init__(channel, call, 0, shape)
         self._steps = [(act, channel.connection(peer)) for act, peer in steps]
         self._combine = combine
-        # What is taken last and passed on to nobody need not be copied to where it would be sent from.
+        # A message that is taken last is not passed on, and need not be copied to where it would be sent
+        # from.
         self._taken = steps[-1].act is Act.TAKE if steps else False
         self._sends = sum(act is Act.SEND for act, _ in steps) * len(self._out)
         self._receives = len(steps) * len(self._out) - self._sends

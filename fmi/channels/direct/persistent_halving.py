@@ -1,7 +1,8 @@
-"""Recursive halving and doubling made again and again, with arrays of one type and size.
+"""Persistent calls of a large allreduce by recursive halving and doubling.
 
-What `fmi.collectives.allreduce` finds out for every message, its header and its part of the arrays, is kept;
-the frames are the same, so that it does not matter whether the other ranks know the call, too.
+The header and the part of the arrays of every message, which `fmi.collectives.allreduce` works out in each
+call, are made once. The frames are the same, so it does not matter whether the other ranks remember the call,
+too.
 """
 
 from __future__ import annotations

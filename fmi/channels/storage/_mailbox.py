@@ -68,7 +68,7 @@ class Hello:
         """This rank's hello, for the peer to read."""
         return _HELLO.pack(self.size, self.mine, self.theirs)
 
-    def hear(self, data: bytes | memoryview) -> bool:
+    def read(self, data: bytes | memoryview) -> bool:
         """Read the peer's hello; True when this rank has to write its own again. Raises ValueError."""
         try:
             size, theirs, echo = _HELLO.unpack(data)
@@ -157,7 +157,7 @@ class Mailbox:
         number = f"s{call.sequence}" if call.operation is Operation.SEND else f"c{self.received}"
         return f"{self.incoming}/{self.pairing}/{number}.{piece}"
 
-    def hear_state(self, content: memoryview) -> None:
+    def read_state(self, content: memoryview) -> None:
         """Read what the peer says of itself. Raises ValueError when it is nothing of the kind."""
         header = unpack_header(content)
         if header.kind is Kind.BYE:
@@ -189,7 +189,7 @@ def abort_key(world: str, rank: int) -> str:
     return f"{world}/{rank}/abort"
 
 
-def doorbell_key(world: str, rank: int) -> str:
+def notice_key(world: str, rank: int) -> str:
     """The key under which a rank is told that another one wants to pair with it."""
     return f"{world}/{rank}/bell"
 

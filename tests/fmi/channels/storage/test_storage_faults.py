@@ -175,15 +175,15 @@ def test_a_message_that_was_changed_is_refused(services: Services) -> None:
         message.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
         error = everyone.errors(lambda comm: comm.recv(0, INT) if comm.rank == 1 else None)[1]
     assert isinstance(error, fmi.PeerFailure)
-    assert "seal" in error.reason
+    assert "signature" in error.reason
 
 
-def test_a_seal_is_good_for_one_key_only() -> None:
+def test_a_signature_is_good_for_one_key_only() -> None:
     signer, other = Signer(SECRET.encode(), "a"), Signer(b"other", "a")
-    sealed = signer.close("k", b"data")
-    assert bytes(signer.open("k", sealed) or b"") == b"data"
-    assert signer.open("k2", sealed) is None
-    assert other.open("k", sealed) is None
+    signed = signer.sign("k", b"data")
+    assert bytes(signer.verify("k", signed) or b"") == b"data"
+    assert signer.verify("k2", signed) is None
+    assert other.verify("k", signed) is None
     assert signer.prefix != other.prefix
 
 
