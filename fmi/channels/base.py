@@ -14,15 +14,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from fmi._tasks import Wait
 from fmi.config import Config
 from fmi.protocol.frames import Abort, Call, Frame, Header, Kind
 from fmi.protocol.transfer import ReceiveTransfer, Transfer
-
-if TYPE_CHECKING:  # it builds upon this module
-    from fmi.channels.direct.frames import FramedConnections
 
 # Where nothing announces a message, each pause between two looks is longer than the last.
 FIRST_PAUSE_S = 0.002
@@ -163,10 +159,6 @@ class Channel(abc.ABC):
             form, payload = self.receive(peer, call, into), into
         transfer.frame = Frame(Header(Kind.DATA, call, form, len(payload)), payload)
         transfer.done = True
-
-    def connections(self) -> FramedConnections | None:
-        """The connections, if all messages go over them; `fmi.channels.direct.persistent` uses them."""
-        return None
 
     def prefer(self, hint: hints) -> None:  # noqa: B027 - where there is a choice
         """Prefer speed or price from now on; every rank calls this at the same point."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fmi._datatypes import Array, dtype_code
-from fmi.collectives import allgather, alltoall, bcast, gather, scatter, topology
+from fmi.collectives import allgather, alltoall, bcast, gather, topology
 from fmi.collectives.context import equal_blocks
 from fmi.comm._arrays import (
     IN_PLACE,
@@ -106,7 +106,7 @@ class ArrayMoves(Session):
         elements = block.size * self.world_size
         context = self._context(Operation.SCATTER, dtype_code(block.dtype), elements, root=root)
         peers = gather.gather_peers(self.rank, self.world_size, root, block.nbytes)
-        self._run(Operation.SCATTER, peers, lambda: scatter.scatter(context, whole, block, root))
+        self._run(Operation.SCATTER, peers, lambda: gather.scatter(context, whole, block, root))
         if target:
             target.settle()
 
@@ -135,7 +135,7 @@ class ArrayMoves(Session):
             of_size(block, check_counts(counts, self.world_size)[self.rank], "recvbuf")
         context = self._context(Operation.SCATTERV, dtype_code(block.dtype), root=root)
         peers = topology.star_peers(self.rank, self.world_size, root)
-        self._run(Operation.SCATTERV, peers, lambda: scatter.scatterv(context, parts, block, root))
+        self._run(Operation.SCATTERV, peers, lambda: gather.scatterv(context, parts, block, root))
         if target:
             target.settle()
 

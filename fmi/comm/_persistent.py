@@ -6,6 +6,7 @@ import time
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
+from fmi.channels.direct.frames import FramedConnections
 from fmi.comm._session import Session, as_abort, next_number
 from fmi.transport.frame_reader import SMALL_BYTES
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fmi._datatypes import Array
-    from fmi.channels.direct.frames import FramedConnections
     from fmi.channels.direct.persistent import PersistentCall
     from fmi.config import Config
 
@@ -46,10 +46,10 @@ class PersistentCalls(Session):
             make: is called where the channel has connections; returns None if there is no faster way.
             limit: larger arrays are not remembered.
         """
-        connections = self._channel.connections()
-        if connections is None or nbytes > limit or kind in self._kinds:
+        channel = self._channel
+        if not isinstance(channel, FramedConnections) or nbytes > limit or kind in self._kinds:
             return
-        known = make(connections)
+        known = make(channel)
         if known is None:
             return
         self._kinds[kind] = known

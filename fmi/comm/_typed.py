@@ -8,7 +8,7 @@ import numpy as np
 
 from fmi._datatypes import Array, Form, Value, dtype_code, types
 from fmi._ops import Combine, as_func, func, number_combiner, op, original_order
-from fmi.collectives import allreduce, bcast, gather, reduce, scan, scatter
+from fmi.collectives import allreduce, bcast, gather, reduce, scan
 from fmi.collectives.context import Context, as_bytes
 from fmi.comm._messages import Messages
 from fmi.protocol.frames import NO_ROOT, Operation
@@ -85,7 +85,7 @@ class TypedCalls(Messages):
         context = self._typed(Operation.SCATTER, kind, root=root, form=kind.form_of(obj))
 
         def action() -> Value:
-            scatter.scatter(context, whole, block, root)
+            gather.scatter(context, whole, block, root)
             return kind.restore(block, Form(context.form))
 
         return self._run(Operation.SCATTER, self._gather_peers(root, block), action)

@@ -35,7 +35,7 @@ class MismatchDetector:
     def check(self, connection: Connection) -> None:
         """Raise MismatchError if a peer, whichever this rank waits for, is in another call than this rank.
 
-        Otherwise two ranks that take different ones for the root would both wait for somebody else.
+        Otherwise two ranks that name different roots would both wait for a third one.
         """
         if not connection.inbox and not connection.waiting:
             return

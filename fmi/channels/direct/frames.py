@@ -219,7 +219,3 @@ class FramedConnections(Connections):
     def _refuse(self, connection: Connection, call: Call) -> NoReturn:
         self._poller.check(connection)
         raise PeerFailure(connection.peer, f"it closed its communicator before {call} of rank {self._rank}")
-
-    def connections(self) -> FramedConnections:
-        """This channel."""
-        return self
