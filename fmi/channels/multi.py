@@ -75,7 +75,7 @@ class MultiChannel(Channel):
             channel.flush()
 
     def receive(self, peer: int, call: Call, into: memoryview) -> int:
-        """Wait for the peer's next message; returns its form."""
+        """Wait for the peer's next message; return its form."""
         form = self._for(peer, call).receive(peer, call, into)
         self.bytes_received += HEADER_BYTES + len(into)
         return form
@@ -85,7 +85,7 @@ class MultiChannel(Channel):
         self._for(peer, call).prepare(peer, call, into)
 
     def take(self, peer: int, call: Call) -> tuple[int, memoryview]:
-        """Wait for the peer's next message, however long; its form and its payload."""
+        """Wait for a message of any length; return its form and payload."""
         form, payload = self._for(peer, call).take(peer, call)
         self.bytes_received += HEADER_BYTES + len(payload)
         return form, payload

@@ -70,9 +70,9 @@ class FramedConnections(Connections):
         """Fill a small frame with the connection's next one, if that comes soon and begins as it should.
 
         Args:
-            connection: where it comes from.
-            frame: as long as what is expected.
-            head: its first bytes.
+            connection: the peer's.
+            frame: a buffer of the expected frame's length.
+            head: the first bytes of the expected frame.
             length: the last bytes of its header, unless they are in `head`.
 
         Returns:
@@ -115,9 +115,9 @@ class FramedConnections(Connections):
         """Fill a large buffer with the connection's next frame, if that comes soon and as a whole.
 
         Args:
-            connection: where it comes from.
-            prefix: how the header of the awaited call begins.
-            into: as long as the payload.
+            connection: the peer's.
+            prefix: the first bytes of the awaited call's header.
+            into: a buffer of the payload's length.
 
         Returns:
             The form's byte of the header; None when nothing came, something else or not all, which then goes
@@ -159,9 +159,9 @@ class FramedConnections(Connections):
         """Read what comes soon; return how many bytes, or None when none came or the time is over.
 
         Args:
-            connection: what is read from.
+            connection: the one that is read from.
             read: reads with the given flags.
-            until: when it is time.
+            until: when to stop.
         """
         try:
             try:

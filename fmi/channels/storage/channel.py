@@ -37,7 +37,7 @@ from fmi.protocol.frames import (
 FIRST_NOTICE_S = 0.1
 LAST_NOTICE_S = 5.0
 # A rank that has waited this long tells the peer that it waits for.
-PATIENCE_S = 0.5
+TELL_AFTER_S = 0.5
 # A wait in the store is interrupted this often, to check what the store does not announce.
 LOOK_EVERY_S = 1.0
 # A note from a rank that never paired with this one may be left from an earlier run if it is older than this.
@@ -126,7 +126,7 @@ class Storage(Channel):
             self._store.put_all(batch)
 
     def receive(self, peer: int, call: Call, into: memoryview) -> int:
-        """Wait for the peer's next message; returns its form.
+        """Wait for the peer's next message; return its form.
 
         Raises:
             Timeout: the peer did not send in time, or stopped in the middle of the message.
@@ -141,7 +141,7 @@ class Storage(Channel):
         return header.form
 
     def take(self, peer: int, call: Call) -> tuple[int, memoryview]:
-        """Wait for the peer's next message, however long; its form and its payload. Raises as `receive`."""
+        """Wait for a message of any length; return its form and payload. Raises as `receive`."""
         header, content = self._first_piece(peer, call)
         into = memoryview(bytearray(header.length))
         self._fill(peer, call, content, into)
@@ -209,7 +209,7 @@ class Storage(Channel):
         while True:
             state = mailbox.their_state
             watched = {**dict.fromkeys(keys), state: self._known.get(state)}
-            until = started + (limit_s if told_peer else min(limit_s, PATIENCE_S))
+            until = started + (limit_s if told_peer else min(limit_s, TELL_AFTER_S))
             found = self._watch(watched, until, [peer])
             if state in found:
                 self._read_state(mailbox, found.pop(state))
@@ -222,7 +222,7 @@ class Storage(Channel):
             now = time.monotonic()
             if now >= started + limit_s and not suspicious:
                 raise Timeout(f"rank {self._rank} in {call}: rank {peer} {fault} for {limit_s:g} s", [peer])
-            if not told_peer and now >= started + PATIENCE_S:
+            if not told_peer and now >= started + TELL_AFTER_S:
                 told_peer = True
                 header, payload = Waiting(call, mailbox.received).frame()
                 self._store.put(mailbox.my_state, self._signer.sign(mailbox.my_state, header.pack(), payload))

@@ -25,7 +25,7 @@ KINDS: list[tuple[Any, tuple[int, ...]]] = [
     (np.bool_, (7,)),
     (np.longdouble, (2,)),
     (np.uint8, (16_000,)),
-    # In a crowd and between two ranks these are small, too, though they come in pieces.
+    # Where ranks share cores, and between two ranks, these are small, too, though they come in pieces.
     (np.float32, (300, 100)),
     (np.float64, (60_000,)),
     # Large everywhere; does not come out even.
