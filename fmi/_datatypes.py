@@ -36,7 +36,7 @@ class datatypes(enum.Enum):  # noqa: N801 - the original interface's name
 
 
 class Form(enum.IntEnum):
-    """How a value looked to whoever passed it, so that it comes out the same way."""
+    """How a value was passed, so that it is returned in the same form."""
 
     SCALAR = 0
     LIST = 1
@@ -73,13 +73,13 @@ class types:  # noqa: N801 - the original interface's name
         return f"fmi.types(fmi.datatypes.{self.kind.name}{length})"
 
     def form_of(self, obj: object) -> Form:
-        """How `obj` looks: an array, or else a list or a scalar as the kind says."""
+        """The form of `obj`: an array, or else a list or a scalar as the kind says."""
         if self.is_list:
             return Form.ARRAY if isinstance(obj, np.ndarray) else Form.LIST
         return Form.SCALAR
 
     def flatten(self, obj: object) -> Array:
-        """Turn a value into a flat, contiguous array of `count` values; no copy where it already is one.
+        """Turn a value into a flat, contiguous array of `count` values, without a copy where it is one.
 
         Raises:
             TypeError: the value is not of this kind (a float for an int, a string, None …).
@@ -105,7 +105,7 @@ class types:  # noqa: N801 - the original interface's name
         return array if shape is None else array.reshape(shape)
 
     def from_custom(self, results: list[Any]) -> Array:
-        """Turn what a custom function made of each element into a flat array.
+        """Turn a custom function's results, one for each element, into a flat array.
 
         Raises:
             TypeError, ValueError: a result is no number of this kind.
@@ -150,7 +150,7 @@ def _from_python(obj: object, dtype: np.dtype[Any]) -> Array:
 
 
 def _from_odd_values(values: list[Any] | tuple[Any, ...], dtype: np.dtype[Any]) -> Array:
-    """Convert one by one, to name the value that does not fit."""
+    """Convert one value after another, to name the one that does not fit."""
     allowed = numbers.Integral | np.bool_ if dtype == INT else numbers.Real | np.bool_
     for value in values:
         if not isinstance(value, allowed):

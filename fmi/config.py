@@ -5,12 +5,11 @@
                   "Redis": {"enabled": "false", "host": "127.0.0.1", "port": 6379}},
      "model": {...}, "secret": "..."}
 
-`backends` has one object a channel, with that channel's settings; without any, Direct is enabled.
+`backends` has one object for each channel, with its settings; without any, Direct is enabled.
 Numbers may be strings; times are milliseconds, as in the original. `max_timeout` limits setting a
 connection up, and an answer of a storage service; `peer_timeout` limits the wait for a rank that comes late,
-computes for long or pauses in the middle of a message, and is its own limit because a late rank is no fault.
-`setup_timeout` and `stall_timeout` (a transfer that stands still) stand in for them. `protocol` is the
-rendezvous protocol's version, 1 or 2.
+computes for long or pauses in the middle of a message, which is no fault. `setup_timeout` and `stall_timeout`
+(a transfer that has stalled) override these. `protocol` is the rendezvous protocol's version, 1 or 2.
 
 The environment that an executor sets (FMI_SECRET, RENDEZVOUS_HOST, RENDEZVOUS_PORT) wins over a file, which
 may have been written for another deployment; a dict that the program passes wins over the environment.
@@ -48,16 +47,15 @@ class Config:
         host, port: the rendezvous server.
         secret: what the ranks of one world share; pairing names and proofs are derived from it.
         setup_s: limit for reaching the rendezvous server and for setting a connection up.
-        peer_s: limit for waiting for another rank to come.
-        stall_s: limit for a message that has begun and does not go on. It is peer_s if nothing else is said:
-            the sender may be in a long call that keeps Python's lock, and a host that is gone is noticed by
-            its silence.
+        peer_s: limit for waiting for another rank.
+        stall_s: limit for a message that has begun and has stalled. It is peer_s by default: the sender may be in
+            a long call that holds Python's lock, and a host that is gone is noticed by its silence.
         protocol: rendezvous protocol version, 1 or 2.
         probe_bytes: a new connection carries this much both ways before it is used.
         channels: the enabled channels' names and settings, in the configuration's order.
         model: latency and price constants for choosing a channel.
         faas_memory: memory of each rank's function in MiB, for the prices.
-        place: what the executor calls the world (FMI_COMM_NAME), whatever the script calls its communicators,
+        place: the executor's name for the world (FMI_COMM_NAME), whatever the script names its communicators,
             and this process' rank in it (RANK); None without an executor.
     """
 
@@ -123,7 +121,7 @@ def resolve(
 
 
 class _Choice(NamedTuple):
-    """Between what the environment says and what is written, for settings that both may have."""
+    """Chooses between the environment and the configuration, for settings that both may have."""
 
     environment: Mapping[str, str]
     wins: bool
@@ -186,7 +184,7 @@ def require_secret(config: Config) -> None:
 
 
 def is_on(value: object) -> bool:
-    """Whether a setting, which may be text, says yes."""
+    """Whether a setting, which may be text, is true."""
     return str(value).lower() in ("true", "1", "yes")
 
 

@@ -1,6 +1,6 @@
-"""Gather: every rank's block on the root, along a binomial tree or straight from each rank.
+"""Gather and scatter: every rank's block to the root, and from it; along a binomial tree, or straight.
 
-A block of another size than the root expects is a MismatchError.
+A block of another size than the receiver expects is a MismatchError.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _gather_at_root(context: Context, array: Array, whole: Array) -> None:
         first, ranks = (rank + child) % size, span(child, size)
         if first + ranks <= size:
             context.receive(first, whole[first * count : (first + ranks) * count])
-        else:  # this subtree goes on at rank 0
+        else:  # this subtree wraps around to rank 0
             both = np.empty(ranks * count, array.dtype)
             context.receive(first, both)
             upper = (size - first) * count
@@ -74,3 +74,40 @@ def gatherv(context: Context, array: Array, blocks: Sequence[Array] | None, root
     for distance in range(1, context.size):
         other = (root + distance) % context.size
         context.receive(other, blocks[other])
+
+
+def scatter(context: Context, whole: Array | None, block: Array, root: int) -> None:
+    """Fill every rank's block with its part of the root's array (None elsewhere); talks to `gather_peers`."""
+    if is_large_block(block.nbytes):
+        scatterv(context, None if whole is None else equal_blocks(whole, context.size), block, root)
+        return
+    place = (context.rank - root) % context.size
+    count = block.size
+    above = parent(place)
+    below = children(place, context.size)
+    if whole is not None:
+        held = np.roll(whole, -root * count) if root else whole
+    elif below:
+        held = np.empty(count * span(place, context.size), block.dtype)
+    else:
+        held = block
+    if above is not None:
+        context.receive((above + root) % context.size, held)
+    for child in reversed(below):
+        start = (child - place) * count
+        end = start + span(child, context.size) * count
+        context.send((child + root) % context.size, held[start:end])
+    block[...] = held[:count]
+    context.flush()
+
+
+def scatterv(context: Context, blocks: Sequence[Array] | None, block: Array, root: int) -> None:
+    """Fill every rank's block with its one of the root's (None elsewhere), which may differ in size."""
+    if blocks is None:
+        context.receive(root, block)
+        return
+    for distance in range(1, context.size):
+        other = (root + distance) % context.size
+        context.send(other, blocks[other])
+    block[...] = blocks[root]
+    context.flush()

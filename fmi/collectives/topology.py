@@ -1,4 +1,7 @@
-"""Who is next to whom: binomial trees, whose places are counted from the root, chains, rings and stars."""
+"""Neighbours in trees, chains, rings and stars of ranks.
+
+The trees are binomial, and their places are counted from the root.
+"""
 
 from __future__ import annotations
 

@@ -8,14 +8,14 @@ import numpy as np
 
 from fmi._datatypes import Array, Form, Value, dtype_code, types
 from fmi._ops import Combine, as_func, func, number_combiner, op, original_order
-from fmi.collectives import allreduce, bcast, gather, reduce, scan, scatter
+from fmi.collectives import allreduce, bcast, gather, reduce, scan
 from fmi.collectives.context import Context, as_bytes
 from fmi.comm._messages import Messages
 from fmi.protocol.frames import NO_ROOT, Operation
 
 
 class TypedCalls(Messages):
-    """What `Communicator` does in the calls with a type; it documents them."""
+    """The calls with a type; `Communicator` documents them."""
 
     def _send_typed(self, obj: object, dest: int, kind: types) -> None:
         _check_type(kind)
@@ -81,14 +81,14 @@ class TypedCalls(Messages):
         if kind.count % self.world_size:
             raise ValueError(f"{kind.count} values cannot be dealt out evenly to {self.world_size} ranks")
         whole = kind.flatten(obj) if self.rank == root else None
-        share = np.empty(kind.count // self.world_size, kind.dtype)
+        block = np.empty(kind.count // self.world_size, kind.dtype)
         context = self._typed(Operation.SCATTER, kind, root=root, form=kind.form_of(obj))
 
         def action() -> Value:
-            scatter.scatter(context, whole, share, root)
-            return kind.restore(share, Form(context.form))
+            gather.scatter(context, whole, block, root)
+            return kind.restore(block, Form(context.form))
 
-        return self._run(Operation.SCATTER, self._gather_peers(root, share), action)
+        return self._run(Operation.SCATTER, self._gather_peers(root, block), action)
 
     def _reduce_typed(self, obj: object, root: int, function: func | op, kind: types) -> Value:
         function, array, combine, restore = _operand(obj, function, kind)
@@ -138,14 +138,14 @@ class TypedCalls(Messages):
         code, count = dtype_code(kind.dtype), kind.count
         return self._context(operation, code, count, root=root, function=function, form=form)
 
-    def _gather_peers(self, root: int, share: Array) -> Sequence[int]:
-        return gather.gather_peers(self.rank, self.world_size, root, share.nbytes)
+    def _gather_peers(self, root: int, block: Array) -> Sequence[int]:
+        return gather.gather_peers(self.rank, self.world_size, root, block.nbytes)
 
 
 def _operand(
     obj: object, function: func | op, kind: types
 ) -> tuple[func, Array, Combine, Callable[[Array], Value]]:
-    """A reduction's function, input as a flat array, step, and the way back to what the caller passed."""
+    """A reduction's function, flat operand, and step, and how to restore a value like the caller's."""
     _check_type(kind)
     function = original_order(as_func(function))
     function.check(kind.dtype)

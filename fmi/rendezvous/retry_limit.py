@@ -1,8 +1,8 @@
-"""How long to go on asking a rendezvous server that does not answer.
+"""How long a rendezvous server that does not answer is asked again.
 
-One that has answered may be back soon, as it is when it is restarted. One that has never answered is not
-there: its name does not resolve, its port is refused, or another program listens, and no number of attempts
-mends that.
+A server that has answered before may be back soon, for example after a restart. One that has never answered
+is not there: its name does not resolve, its port is refused, or another program listens. Then no number of
+attempts helps.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from fmi.rendezvous.handshake import AttemptFailed
 
 # Long enough for a server that is started together with the ranks.
 FIRST_ANSWER_S = 10.0
-# Where the configuration has a shorter limit: one lost packet does not mean that there is no server.
+# For a shorter limit in the configuration: one lost packet does not mean that there is no server.
 FEWEST_ATTEMPTS = 3
 
-# When which address last answered anything in this process.
+# When each address last answered anything in this process.
 _answers: dict[tuple[str, int], float] = {}
 
 
@@ -26,12 +26,12 @@ class Unreachable(AttemptFailed):
     """The rendezvous server could not be reached, or did not answer a request."""
 
 
-class Stranger(Unreachable):
-    """What listens at the rendezvous server's address speaks another protocol."""
+class WrongServer(Unreachable):
+    """The program at the rendezvous server's address speaks another protocol."""
 
 
-class Patience:
-    """With one rendezvous server.
+class RetryLimit:
+    """Decides whether one rendezvous server is asked again.
 
     Attributes:
         is_over: whether it has turned out that there is no server.
@@ -42,15 +42,15 @@ class Patience:
         self.is_over = False
 
     def note_answer(self) -> None:
-        """The server has answered."""
+        """Note that the server has answered."""
         _answers[self._address] = time.monotonic()
 
     def check(self, failure: Unreachable, since: float, attempts: int, limit_s: float) -> None:
-        """See whether a request that failed is worth another one.
+        """Return if a failed request is worth another attempt, raise if not.
 
         Args:
             failure: why it failed.
-            since: when the first of the requests began that have all failed so.
+            since: when the first of the failed requests in a row began.
             attempts: how many these are.
             limit_s: the limit for reaching a server that has answered before.
 
@@ -66,7 +66,7 @@ class Patience:
                 raise Timeout(f"{failure}, for {limit_s:g} s") from failure
             return
         is_enough = attempts >= FEWEST_ATTEMPTS and away_s >= limit_s
-        if away_s >= FIRST_ANSWER_S or is_enough or isinstance(failure, Stranger):
+        if away_s >= FIRST_ANSWER_S or is_enough or isinstance(failure, WrongServer):
             self.is_over = True
             raise RendezvousError(
                 f"{failure} ({away_s:.1f} s after the first attempt). See that RENDEZVOUS_HOST and "

@@ -1,7 +1,7 @@
-"""What a connection receives: bytes from the socket, cut into frames.
+"""The receiving half of a connection: reads bytes from the socket and cuts them into frames.
 
 Small frames are read together into a staging buffer. The payload of a large one goes straight into the
-buffer that waits for it, or into a fresh one when nobody waits for it yet.
+buffer that waits for it, or into a new one when none does.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import time
 import numpy as np
 
 from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, Header, unpack_header, unpack_rest
-from fmi.transport._send_queue import AT_ONCE, PIECE_BYTES, ConnectionLost, SendQueue
+from fmi.transport.send_queue import AT_ONCE, PIECE_BYTES, ConnectionLost, SendQueue
 
 STAGE_BYTES = 16 * 1024
 SMALL_BYTES = STAGE_BYTES - HEADER_BYTES
-# A peer may send as fast as this rank reads; others have to get their turn.
+# A peer may send as fast as this rank reads, so after this much the others get their turn.
 READ_BYTES = 8 << 20
 # Poll reports a large payload in pieces of this size: waking up for every packet costs more.
 # Elsewhere than on Linux a receive buffer need not have room for so much.
@@ -31,9 +31,9 @@ class FrameReader(SendQueue):
     """The receiving half of a connection, on top of the sending one.
 
     Attributes:
-        ended: nothing comes any more.
+        ended: the stream is over.
         recv_into, recvmsg_into: the socket's.
-        lone_header: where the header of a large frame is read to that comes in pieces with its payload.
+        lone_header: the buffer for a header that is read together with a large payload.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -58,22 +58,22 @@ class FrameReader(SendQueue):
 
     @abc.abstractmethod
     def _place(self, header: Header) -> memoryview | None:
-        """Where a frame's payload belongs, if somebody waits for it."""
+        """The buffer that waits for a frame's payload, if one does."""
 
     @abc.abstractmethod
     def _posted(self) -> memoryview | None:
-        """Where the payload of the next frame belongs in all likelihood, if it is a large one."""
+        """The buffer that the next frame's payload probably belongs into, if it is a large one."""
 
     @abc.abstractmethod
     def _deliver(self, header: Header, payload: memoryview) -> None:
-        """A frame is complete."""
+        """Handle a complete frame."""
 
     @abc.abstractmethod
     def _end(self, reason: str) -> None:
-        """The stream is over. Raises ConnectionLost unless the peer has said goodbye."""
+        """Handle the end of the stream. Raises ConnectionLost unless the peer has closed its communicator."""
 
     def read_frames(self, limit: float = READ_BYTES) -> None:
-        """Read what is there, up to a limit. Raises ConnectionLost when the peer left without a goodbye."""
+        """Read what is there, up to a limit. Raises ConnectionLost when the connection ended too early."""
         self._quota = limit
         try:
             while self._read() and self._quota > 0:
@@ -87,16 +87,16 @@ class FrameReader(SendQueue):
             self._set_mark(max(1, min(missing, WAKE_BYTES)))
 
     def _set_mark(self, mark: int) -> None:
-        """Have poll report this connection when so many bytes are there, or when it ends."""
+        """Have poll report this connection when this many bytes are there, or when it ends."""
         if mark != self._mark:
             self._mark = mark
             with contextlib.suppress(OSError):
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, mark)
 
     def _read(self) -> bool:
-        """One read; False when the socket had less than was asked for, or a large payload is complete.
+        """Read once; False when the socket had less than was asked for, or a large payload is complete.
 
-        The next one's buffer may be posted before it is read.
+        After a large payload the caller may post the next frame's buffer before more is read.
         """
         if self._header is not None:
             return self._read_payload()
@@ -118,7 +118,7 @@ class FrameReader(SendQueue):
         return count == len(into) and self._header is not None
 
     def _read_posted(self, posted: memoryview) -> bool:
-        """Read a header and, if it is the right one, its payload straight to where it belongs."""
+        """Read a header and, if it is the right one, its payload straight into the posted buffer."""
         pieces = (self.lone_header, posted[:PIECE_BYTES])
         count = self.recvmsg_into(pieces, 0, AT_ONCE)[0]
         if not self._came(count):
@@ -127,7 +127,7 @@ class FrameReader(SendQueue):
         return self._header is not None and count - HEADER_BYTES == PIECE_BYTES
 
     def _take_apart(self, posted: memoryview, count: int) -> None:
-        """Make of a lone header and what was read behind it the frame that it is the beginning of."""
+        """Begin a frame with the lone header and what was read behind it."""
         filled = count - HEADER_BYTES
         if filled >= 0 and unpack_rest(self.lone_header, CALL_BYTES)[1] == len(posted):
             self._begin(_parse(self.lone_header))
@@ -141,7 +141,7 @@ class FrameReader(SendQueue):
             self._take_in(memoryview(bytes(self.lone_header) + spilled)[:count])
 
     def _came(self, count: int) -> bool:
-        """Note the progress; a read of nothing is the end of the stream."""
+        """Note progress; False at the end of the stream, which is a read of nothing."""
         if count:
             self.last_progress = time.monotonic()
             self._quota -= count
@@ -150,7 +150,7 @@ class FrameReader(SendQueue):
         return False
 
     def _take_in(self, data: memoryview) -> None:
-        """Cut what was read into frames; the beginning of a header goes back to the stage."""
+        """Cut what was read into frames; an incomplete header goes back to the staging buffer."""
         start = 0
         while self._header is None and len(data) - start >= HEADER_BYTES:
             self._begin(_parse(data[start : start + HEADER_BYTES]))
@@ -166,7 +166,7 @@ class FrameReader(SendQueue):
         self._payload = memoryview(np.empty(header.length, np.uint8)) if place is None else place  # type: ignore[arg-type]
 
     def _fill_from(self, data: memoryview) -> int:
-        """Give a frame that has just begun what was read behind its header; how much of it that was."""
+        """Fill a frame that has just begun with what was read behind its header; return how much that was."""
         filled = min(len(self._payload), len(data))
         if filled:
             self._payload[:filled] = data[:filled]

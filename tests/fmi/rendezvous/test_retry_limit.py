@@ -13,10 +13,9 @@ import pytest
 
 import fmi
 from fmi.protocol.tcpunch import Address
-from fmi.rendezvous.patience import FIRST_ANSWER_S
+from fmi.rendezvous.retry_limit import FIRST_ANSWER_S
 from tests.containers.rendezvous.support.processes import server as server_process
-from tests.fmi.rendezvous.test_server_lost import quiet_address
-from tests.fmi.support.worlds import PATIENCE_S, World
+from tests.fmi.support.worlds import PATIENCE_S, World, quiet_address
 
 INT = fmi.types(fmi.datatypes.int)
 # A host beside which there is no other one; RFC 6761 keeps it from ever resolving.

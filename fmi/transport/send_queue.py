@@ -1,4 +1,4 @@
-"""What a connection sends: as much at once as the kernel takes, the rest when it has room again."""
+"""The sending half of a connection: sends what the kernel takes, and the rest when it has room again."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import time
 from collections import deque
 from collections.abc import Iterable
 
-# Where the system lets a single call say that it does not wait, sockets block, so that a rank that has
-# nothing else to do waits for a message and gets it in one call; see `fmi.transport.connection`.
+# Where a single call can say that it does not wait, sockets are blocking: a rank that has nothing else to do
+# waits for a message and receives it in one call. See `fmi.transport.connection`.
 BLOCKING = sys.platform == "linux"
 AT_ONCE = socket.MSG_DONTWAIT if BLOCKING else 0
-# Up to here copying a payload behind its header costs less than handing two pieces to the kernel.
+# Up to here copying a payload behind its header costs less than giving two pieces to the kernel.
 JOIN_BYTES = 32 * 1024
 # Some systems refuse to move more than 2 GiB at once.
 PIECE_BYTES = 1 << 30
 
 
 class ConnectionLost(Exception):  # noqa: N818 - becomes a PeerFailure one level up
-    """The connection is gone; the text says how."""
+    """The connection is lost; the text says how."""
 
     @classmethod
     def broken(cls, error: OSError) -> ConnectionLost:
-        """What the kernel says about a connection."""
+        """The loss that an error of the kernel means."""
         return cls(f"its connection broke: {error.strerror or error}")
 
 
@@ -33,7 +33,7 @@ class SendQueue:
 
     Attributes:
         sock: the connection.
-        sending: whether something is still to be sent.
+        sending: whether something is queued.
         queued, gone: bytes that could not be sent at once, and how many of them were sent since.
         send: the socket's.
         last_progress: when the last bytes came or went (`time.monotonic()`).
@@ -49,7 +49,7 @@ class SendQueue:
         self.send = sock.send
 
     def push(self, header: bytes, payload: memoryview | bytes = b"") -> bool:
-        """Send a frame as far as possible now; False when some of it stays in the send queue.
+        """Send a frame as far as possible now; False when some of it is queued.
 
         The payload must not change until `sending` is False. Raises ConnectionLost.
         """
@@ -69,7 +69,7 @@ class SendQueue:
         self.sending = True
 
     def flush(self) -> bool:
-        """Go on sending; True when nothing is left. Raises ConnectionLost."""
+        """Send what is queued; True when nothing is left. Raises ConnectionLost."""
         queued = self._queued
         while queued:
             sent = self._send(self._pieces())
@@ -85,7 +85,7 @@ class SendQueue:
         return True
 
     def _send(self, pieces: Iterable[memoryview | bytes]) -> int:
-        """How many bytes the kernel takes at once; 0 when it has no room. Raises ConnectionLost."""
+        """Send what the kernel takes at once; return how many bytes. Raises ConnectionLost."""
         try:
             return self.sock.sendmsg(pieces, [], AT_ONCE)
         except BlockingIOError:
@@ -94,7 +94,7 @@ class SendQueue:
             raise ConnectionLost.broken(error) from error
 
     def _pieces(self) -> list[memoryview]:
-        """What to hand to the kernel next."""
+        """The next pieces for the kernel."""
         pieces = []
         room = PIECE_BYTES
         for view in itertools.islice(self._queued, 64):

@@ -1,7 +1,9 @@
-"""Whole frames on connections: out in one call, in with another one if they come soon.
+"""Whole frames on connections: sent with one system call, received with another one if they come soon.
 
-Nothing is copied, counted or looked up here that a small message can do without. Whatever is not as usual
-goes the way of `fmi.channels.direct._messages`, which has time for it.
+Nothing is copied, counted or looked up for a small frame that it can do without. A large one is sent from
+where it is and read to where it belongs, as long as it comes without a break. Whatever is not as usual, and
+whatever takes long, is left to `fmi.channels.direct.channel`, which looks after all other connections
+meanwhile.
 """
 
 from __future__ import annotations
@@ -15,21 +17,22 @@ from typing import NoReturn
 from fmi.channels.direct._connections import Connections
 from fmi.config import Config
 from fmi.errors import PeerFailure
-from fmi.protocol.frames import HEADER_BYTES, LENGTH_AT, Call, call_of
-from fmi.transport._send_queue import AT_ONCE, BLOCKING, ConnectionLost
+from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, Call, call_of, pack_rest
 from fmi.transport.connection import Connection
+from fmi.transport.frame_reader import READ_BYTES
+from fmi.transport.send_queue import AT_ONCE, BLOCKING, ConnectionLost
 
 LOOK_UP_EVERY_S = 0.1
-# For longer a rank does not turn to one connection alone: other peers may have failed.
+# A rank attends to one connection alone for no longer than this: other peers may have failed.
 AT_MOST_S = 0.02
 
 
-class FrameCalls(Connections):
-    """Small frames to and from connected peers.
+class FramedConnections(Connections):
+    """Frames to and from connected peers.
 
     Attributes:
         urgent: connections that `flush` waits for, and for how many of their queued bytes.
-        remember: is told how the frames of each collective call begin.
+        remember: is told the first bytes of the frames of each collective call.
     """
 
     def __init__(self, rank: int, world_size: int, comm_name: str, config: Config) -> None:
@@ -37,6 +40,8 @@ class FrameCalls(Connections):
         self.urgent: dict[Connection, int] = {}
         self.remember = self._mismatches.heads.append
         self._look_up_at = 0.0
+
+    # Small frames
 
     def send_frame(self, connection: Connection, frame: bytearray) -> None:
         """Send a small data frame, which may change at once."""
@@ -62,17 +67,16 @@ class FrameCalls(Connections):
     def receive_frame(
         self, connection: Connection, frame: bytearray, head: bytes, length: bytes = b""
     ) -> bool:
-        """Fill a small frame with the next one of a connection, if that comes soon and begins as it should.
+        """Fill a small frame with the connection's next one, if that comes soon and begins as it should.
 
         Args:
-            connection: where it comes from.
-            frame: as long as what is expected.
-            head: its first bytes.
+            connection: the peer's.
+            frame: a buffer of the expected frame's length.
+            head: the first bytes of the expected frame.
             length: the last bytes of its header, unless they are in `head`.
 
         Returns:
-            False when there is nothing yet, or something else: that is then on its way to the connection's
-            inbox.
+            False when nothing has come yet, or something else, which then goes to the connection's inbox.
         """
         if not connection.at_frame_boundary:
             return False
@@ -96,8 +100,53 @@ class FrameCalls(Connections):
         self._poller.guarded(connection, lambda: connection.take_in(frame, count))
         return False
 
+    # Large frames
+
+    def send_large(self, connection: Connection, header: bytes, payload: memoryview) -> None:
+        """Start sending a data frame; the payload must not change until `flush` returns."""
+        if connection.abort or connection.left:
+            self._refuse(connection, call_of(header))
+        connection.sent += 1
+        self.bytes_sent += len(header) + len(payload)
+        if not self._poller.push(connection, header, payload):
+            self.urgent[connection] = connection.queued
+
+    def receive_large(self, connection: Connection, prefix: bytes, into: memoryview) -> int | None:
+        """Fill a large buffer with the connection's next frame, if that comes soon and as a whole.
+
+        Args:
+            connection: the peer's.
+            prefix: the first bytes of the awaited call's header.
+            into: a buffer of the payload's length.
+
+        Returns:
+            The form's byte of the header; None when nothing came, something else or not all, which then goes
+            to the connection's inbox.
+        """
+        if not connection.at_frame_boundary or len(into) > READ_BYTES:
+            return None
+        pieces = connection.lone_header, into
+        until = time.monotonic() + AT_MOST_S
+        count = self._some(connection, lambda flags: connection.recvmsg_into(pieces, 0, flags)[0], until)
+        if count is None:
+            return None
+        header, whole = bytes(connection.lone_header), HEADER_BYTES + len(into)
+        length = pack_rest(0, len(into))[LENGTH_AT - CALL_BYTES :]
+        if header.startswith(prefix) and header.endswith(length):
+            if HEADER_BYTES <= count < whole:
+                count += self._read_on(connection, into[count - HEADER_BYTES :], until)
+            if count == whole:
+                connection.retract()
+                connection.received += 1
+                self.bytes_received += whole
+                return header[CALL_BYTES]
+        self._poller.guarded(connection, lambda: connection.take_apart(call_of(prefix), into, count))
+        return None
+
+    # What both need
+
     def _read_on(self, connection: Connection, rest: memoryview, until: float) -> int:
-        """Fill the rest of a frame, as far as it comes without a break; how many bytes came."""
+        """Fill the rest of a frame, as far as it comes without a break; return how many bytes came."""
         count = 0
         while count < len(rest):
             more = self._some(connection, functools.partial(connection.recv_into, rest[count:], 0), until)
@@ -107,12 +156,12 @@ class FrameCalls(Connections):
         return count
 
     def _some(self, connection: Connection, read: Callable[[int], int], until: float) -> int | None:
-        """How many bytes come soon; None when there are none, or when it is time to look elsewhere.
+        """Read what comes soon; return how many bytes, or None when none came or the time is over.
 
         Args:
-            connection: what is read from.
+            connection: the one that is read from.
             read: reads with the given flags.
-            until: when it is time.
+            until: when to stop.
         """
         try:
             try:
@@ -131,13 +180,13 @@ class FrameCalls(Connections):
         return self._connections[peer]
 
     def _may_linger(self) -> bool:
-        """Whether there is nothing else to look after for a moment."""
+        """Whether nothing else needs this rank for a moment."""
         return not (
             self._poller.unsent or self.outstanding or self.on_idle is not None or not self._connector.idle
         )
 
     def _linger(self, read: Callable[[int], int]) -> int:
-        """Look for a moment, then sleep for a little longer; how many bytes came.
+        """Poll for a moment, then sleep for a little longer; return how many bytes came.
 
         Args:
             read: reads from a connection with the given flags.
@@ -161,11 +210,11 @@ class FrameCalls(Connections):
         return count
 
     def look_up(self) -> None:
-        """Take in what has come, now and then: a rank that only sends has to hear of failures too."""
+        """Read what has come, every 0.1 s: a rank that only sends has to learn of failures too."""
         now = time.monotonic()
         if now >= self._look_up_at:
             self._look_up_at = now + LOOK_UP_EVERY_S
-            self._poller.turn_at_once()
+            self._poller.poll_now()
 
     def _refuse(self, connection: Connection, call: Call) -> NoReturn:
         self._poller.check(connection)

@@ -1,7 +1,7 @@
-"""A rank in a process of its own, for worlds with more ranks than cores: `python -m
-tests.fmi.support.crowd_rank`.
+"""A rank in its own process, for worlds with more ranks than cores: python -m
+tests.fmi.support.oversubscribed_rank
 
-It prints what the operations came to; every third round it computes for a while, so that others wait.
+It prints the results of the operations; every third round it computes for a while, so that others wait.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Recursive halving and doubling made again and again, with arrays of one type and size.
+"""Persistent calls of a large allreduce by recursive halving and doubling.
 
-What `fmi.collectives.allreduce` finds out for every message, its header and its part of the arrays, is kept;
-the frames are the same, so that it does not matter whether the other ranks know the call, too.
+The header and the part of the arrays of every message, which `fmi.collectives.allreduce` works out in each
+call, are made once. The frames are the same, so it does not matter whether the other ranks remember the call,
+too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fmi._datatypes import dtype_of
-from fmi.channels.direct._persistent import PersistentCall
+from fmi.channels.direct.persistent import PersistentCall
 from fmi.collectives.allreduce import Round
 from fmi.collectives.context import as_bytes
 from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, Call, Envelope, call_of
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from fmi._datatypes import Array
     from fmi._ops import Combine
-    from fmi.channels.direct._large_frames import LargeFrames
+    from fmi.channels.direct.frames import FramedConnections
     from fmi.transport.connection import Connection
 
 
@@ -54,7 +55,9 @@ class PersistentHalving(PersistentCall):
         combine: puts two arrays together.
     """
 
-    def __init__(self, channel: LargeFrames, call: Call, rounds: Sequence[Round], combine: Combine) -> None:
+    def __init__(
+        self, channel: FramedConnections, call: Call, rounds: Sequence[Round], combine: Combine
+    ) -> None:
         super().__init__(channel, call.operation.name.lower())
         self._call = Envelope(call, 0, 0)
         self._combine = combine
@@ -94,7 +97,7 @@ class PersistentHalving(PersistentCall):
             self._was_slow = True
 
 
-def _exchange(channel: LargeFrames, call: Call, planned: Round) -> _Exchange:
+def _exchange(channel: FramedConnections, call: Call, planned: Round) -> _Exchange:
     dtype = dtype_of(call.dtype)
     buffer: Array = np.empty(planned.mine.stop - planned.mine.start, dtype)
     mine = _part(call, planned.mine, dtype.itemsize)
