@@ -262,7 +262,7 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"list\.pt: holds a list"):
         pickled_model.load(tmp_path / "list.pt")
     torch.save(torch.nn.Linear(2, 2), tmp_path / "whole.pt")
-    with pytest.raises(ModelError, match="convert_checkpoint"):
+    with pytest.raises(ModelError, match="cosmic-fmi convert"):
         checkpoint.load(tmp_path / "whole.pt")
 
 
