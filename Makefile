@@ -7,7 +7,7 @@ COSMIC := $(VENV)/bin/cosmic-fmi
 #   make run TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 PIP_INDEX   := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-# As cosmic_fmi/experiment/targets/terraform.py chooses: Terraform, or OpenTofu where that is what there is.
+# As cosmic_fmi/experiment/targets/terraform_command.py chooses: Terraform, or OpenTofu where that is what there is.
 TERRAFORM ?= $(shell command -v terraform || command -v tofu || echo terraform)
 TARGET ?= local
 ARGS   ?=

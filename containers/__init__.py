@@ -1,1 +1,1 @@
-"""The two container images: what runs in Lambda and what runs in Fargate."""
+"""The two container images: executor/ runs in Lambda, rendezvous/ in Fargate. They share nothing."""

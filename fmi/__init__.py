@@ -5,6 +5,19 @@
     with fmi.from_env() as comm:
         total = comm.allreduce(comm.rank, fmi.func(fmi.op.sum), fmi.types(fmi.datatypes.int))
 
+The packages, from top to bottom; each imports only what is below it, and those in one line do not know each
+other. The docstring of a package says what its files are.
+
+    cli                                    `python -m fmi`
+    comm                                   what users call: the communicator and its requests
+    channels                               what carries messages: direct (TCP), storage (Redis, S3), several
+    collectives | transport | rendezvous   algorithms | bytes between two ranks | how two ranks meet
+    _tasks                                 waiting for many sockets at once
+    protocol                               what is on the wire
+    _datatypes | _ops                      element types and values | reduction functions
+    config                                 fmi.json and the environment; config_file finds the file
+    errors                                 what can go wrong
+
 Names are loaded when first used, so that `fmi.protocol.tcpunch`, which the rendezvous server shares, comes
 without NumPy.
 """
@@ -17,8 +30,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fmi._datatypes import datatypes, types
     from fmi._ops import BAND, BOR, BXOR, LAND, LOR, LXOR, MAX, MIN, PROD, SUM, func, op
-    from fmi.channels.base import Channel, World
-    from fmi.channels.policy import hints
+    from fmi.channels.base import Channel, World, hints
     from fmi.channels.registry import register_channel
     from fmi.channels.storage.channel import Storage
     from fmi.channels.storage.store import Store
@@ -78,8 +90,7 @@ __all__ = [
 
 _MODULES = {
     "comm._arrays": ("IN_PLACE",),
-    "channels.base": ("Channel", "World"),
-    "channels.policy": ("hints",),
+    "channels.base": ("Channel", "World", "hints"),
     "comm.communicator": ("Communicator",),
     "errors": (
         "ChannelError",

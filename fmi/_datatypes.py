@@ -1,7 +1,11 @@
-"""Types of the original interface, and the way between Python values and flat NumPy arrays.
+"""Types of the original interface, values as flat NumPy arrays, and the codes of element types on the wire.
 
 `fmi.types(fmi.datatypes.int_list, 3)` names 3 integers. Integers are 64-bit (32-bit in the original FMI): a
 value outside is a ValueError. Doubles are IEEE 754 binary64.
+
+On the wire an element type is one byte, the same on every machine. A `longdouble` is 80 bits wide on Intel
+and 128 on Arm Linux: each format has its own code, so that ranks on unlike machines get a MismatchError and
+not garbage. Where it is just a double it has the code of a double.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ class datatypes(enum.Enum):  # noqa: N801 - the original interface's name
 
 
 class Form(enum.IntEnum):
-    """How a value looked to whoever passed it, so that it comes out the same way."""
+    """How a value was passed, so that it is returned in the same form."""
 
     SCALAR = 0
     LIST = 1
@@ -69,13 +73,13 @@ class types:  # noqa: N801 - the original interface's name
         return f"fmi.types(fmi.datatypes.{self.kind.name}{length})"
 
     def form_of(self, obj: object) -> Form:
-        """How `obj` looks: an array, or else a list or a scalar as the kind says."""
+        """The form of `obj`: an array, or else a list or a scalar as the kind says."""
         if self.is_list:
             return Form.ARRAY if isinstance(obj, np.ndarray) else Form.LIST
         return Form.SCALAR
 
     def flatten(self, obj: object) -> Array:
-        """Turn a value into a flat, contiguous array of `count` values; no copy where it already is one.
+        """Turn a value into a flat, contiguous array of `count` values, without a copy where it is one.
 
         Raises:
             TypeError: the value is not of this kind (a float for an int, a string, None …).
@@ -101,7 +105,7 @@ class types:  # noqa: N801 - the original interface's name
         return array if shape is None else array.reshape(shape)
 
     def from_custom(self, results: list[Any]) -> Array:
-        """Turn what a custom function made of each element into a flat array.
+        """Turn a custom function's results, one for each element, into a flat array.
 
         Raises:
             TypeError, ValueError: a result is no number of this kind.
@@ -146,7 +150,7 @@ def _from_python(obj: object, dtype: np.dtype[Any]) -> Array:
 
 
 def _from_odd_values(values: list[Any] | tuple[Any, ...], dtype: np.dtype[Any]) -> Array:
-    """Convert one by one, to name the value that does not fit."""
+    """Convert one value after another, to name the one that does not fit."""
     allowed = numbers.Integral | np.bool_ if dtype == INT else numbers.Real | np.bool_
     for value in values:
         if not isinstance(value, allowed):
@@ -155,3 +159,59 @@ def _from_odd_values(values: list[Any] | tuple[Any, ...], dtype: np.dtype[Any]) 
         return np.array(values, dtype)
     except OverflowError:
         raise ValueError(f"a number is outside the range of {dtype.name}") from None
+
+
+# Codes on the wire
+
+NO_DTYPE = 0
+OBJECT = 255
+_NAMES = ["none", "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
+_NAMES += ["float16", "float32", "float64", "complex64", "complex128"]
+_PORTABLE = len(_NAMES)
+_NAMES += ["longdouble80", "longdouble128", "clongdouble80", "clongdouble128"]
+_LONG = {63: "80", 112: "128"}.get(int(np.finfo(np.longdouble).nmant))
+
+
+def _numpy_types() -> dict[np.dtype[Any], int]:
+    codes = {np.dtype(name): code for code, name in enumerate(_NAMES) if 0 < code < _PORTABLE}
+    if _LONG:
+        codes[np.dtype(np.longdouble)] = _NAMES.index(f"longdouble{_LONG}")
+        codes[np.dtype(np.clongdouble)] = _NAMES.index(f"clongdouble{_LONG}")
+    else:
+        codes.setdefault(np.dtype(np.longdouble), _NAMES.index("float64"))
+        codes.setdefault(np.dtype(np.clongdouble), _NAMES.index("complex128"))
+    return codes
+
+
+_CODES = _numpy_types()
+_DTYPES = {code: dtype for dtype, code in reversed(_CODES.items())}
+
+
+def dtype_code(dtype: np.dtype[Any]) -> int:
+    """The byte of an element type.
+
+    Raises:
+        TypeError: elements of this type cannot be sent.
+    """
+    code = _CODES.get(dtype)
+    if code is not None:
+        return code
+    if not dtype.isnative and dtype.newbyteorder("=") in _CODES:
+        raise TypeError(
+            f"{dtype.str} has the other byte order: use array.astype(array.dtype.newbyteorder('='))"
+        )
+    raise TypeError(f"elements are numbers (bool, integer, float or complex), not {dtype}")
+
+
+def dtype_of(code: int) -> np.dtype[Any]:
+    """The element type of a byte. Raises ValueError when this machine has no such type."""
+    if code not in _DTYPES:
+        raise ValueError(f"this machine has no {dtype_name(code)}")
+    return _DTYPES[code]
+
+
+def dtype_name(code: int) -> str:
+    """The element type's name for messages."""
+    if code == OBJECT:
+        return "object"
+    return _NAMES[code] if code < len(_NAMES) else f"type {code}"

@@ -1,9 +1,13 @@
-"""Reduction functions: `fmi.SUM` and its siblings, `fmi.func(fmi.op.custom, f, commutative, associative)`."""
+"""Reduction functions: `fmi.SUM` and its siblings, `fmi.func(fmi.op.custom, f, commutative, associative)`.
+
+`combiner` and its siblings make a function's step over flat arrays, `fold` the one over Python objects.
+"""
 
 from __future__ import annotations
 
 import enum
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -46,10 +50,9 @@ class func:  # noqa: N801 - the original interface's name
 
     Args:
         kind: one of `fmi.op`.
-        function: for `op.custom` only: takes two values and returns a third. The calls with a type, those
-            of the original, pass two numbers, also for the list types, whose elements are combined one by
-            one; the upper-case calls pass two arrays; the calls without a type whatever objects the ranks
-            passed.
+        function: for `op.custom` only: takes two values and returns a third. The calls with a type, those of
+            the original, pass two numbers, also for the list types, whose elements are combined one by one.
+            The upper-case calls pass two arrays, the calls without a type the objects of the ranks.
         commutative: whether f(a, b) == f(b, a). If not, operands keep rank order.
         associative: whether f(f(a, b), c) == f(a, f(b, c)). If not, the reduction goes strictly from rank 0
             to the last rank: f(f(f(x0, x1), x2), x3). The calls with a type do so, as the original does,
@@ -57,10 +60,10 @@ class func:  # noqa: N801 - the original interface's name
 
     Attributes:
         elementwise: the result of a slice is the slice of the result, so that large arrays can be cut up.
-        code: one byte that tells whether two ranks reduce in the same way.
+        code: one byte, equal on two ranks that reduce in the same way.
 
-    The others do what NumPy does with arrays of that type: sums and products of integers wrap around, the
-    sum of bools is their `or`, a NaN wins max and min.
+    Built-in kinds do what NumPy does with arrays of that type: sums and products of integers wrap around, the
+    sum of bools is their `or`, max and min with a NaN are NaN.
     """
 
     def __init__(
@@ -103,7 +106,7 @@ class func:  # noqa: N801 - the original interface's name
 
 
 def original_order(function: func) -> func:
-    """The same function with the original's flags: strictly from rank 0 on, unless it is both."""
+    """The same function in the original's order: from rank 0 on, unless commutative and associative."""
     if function.commutative and function.associative:
         return function
     return func(function.kind, function.function, commutative=False, associative=False)
@@ -123,7 +126,7 @@ _BUILTINS = {function.kind: function for function in (SUM, PROD, MAX, MIN, LAND,
 
 
 def as_func(function: object) -> func:
-    """Take an `fmi.func` or a built-in `fmi.op` for what it means. Raises TypeError for anything else."""
+    """Turn an `fmi.func` or a built-in `fmi.op` into an `fmi.func`. Raises TypeError for anything else."""
     if isinstance(function, func):
         return function
     if isinstance(function, op) and function in _BUILTINS:
@@ -197,3 +200,34 @@ Combine = Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], None]
 def function_name(code: int) -> str:
     """The name in a `func.code`, for messages."""
     return op(code & 0xF).name if code & 0xF else "none"
+
+
+Fold = Callable[[Any, Any], Any]
+
+
+def fold(function: func) -> Fold:
+    """A function over two objects: with arrays and scalars as NumPy does it, else as Python does it."""
+    if function.function is not None:
+        return function.function
+    plain, ufunc = _PLAIN[function.kind], function.ufunc()
+
+    def step(left: Any, right: Any) -> object:  # noqa: ANN401 - any two objects
+        if isinstance(left, np.ndarray | np.generic) or isinstance(right, np.ndarray | np.generic):
+            return ufunc(left, right)
+        return plain(left, right)
+
+    return step
+
+
+_PLAIN: dict[op, Fold] = {
+    op.sum: operator.add,
+    op.prod: operator.mul,
+    op.max: max,
+    op.min: min,
+    op.land: lambda left, right: bool(left) and bool(right),
+    op.lor: lambda left, right: bool(left) or bool(right),
+    op.lxor: lambda left, right: bool(left) != bool(right),
+    op.band: operator.and_,
+    op.bor: operator.or_,
+    op.bxor: operator.xor,
+}

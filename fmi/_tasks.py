@@ -1,8 +1,8 @@
 """Waiting on many sockets at once without threads.
 
 A task is a generator that yields a `Wait` whenever it has to wait, and is resumed with the sockets that are
-ready; its return value is its result. So the code for one connection reads straight down, and one `poll`
-serves them all.
+ready; its return value is its result. So the code for one connection reads like blocking code, and one `poll`
+serves all tasks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 
 class Wait(NamedTuple):
-    """What a task waits for: file descriptors with READ or WRITE, and a point of `time.monotonic()`."""
+    """What a task waits for: file descriptors with READ or WRITE, until a time (`time.monotonic()`)."""
 
     sockets: Mapping[int, int]
     until: float
@@ -33,7 +33,7 @@ Task = Generator[Wait, Ready, Result]
 
 
 class Running(Generic[Result]):
-    """A task under way: `wait` is what it waits for until it is `done`; then `result` is what it returned."""
+    """A task under way: `wait` is what it waits for until it is `done`; `result` is what it returned."""
 
     def __init__(self, task: Task[Result]) -> None:
         self._task = task
@@ -43,13 +43,13 @@ class Running(Generic[Result]):
         self._step(None)
 
     def resume(self, ready: Ready) -> None:
-        """Go on if something this task waits for has come. What the task raises comes out here."""
+        """Resume the task if something that it waits for has come. Raises what the task raises."""
         mine = {fd: events for fd, events in ready.items() if fd in self.wait.sockets}
         if mine or time.monotonic() >= self.wait.until:
             self._step(mine)
 
     def close(self) -> None:
-        """End the task early; it closes its sockets."""
+        """End the task early; it closes its own sockets."""
         self._task.close()
 
     def _step(self, ready: Ready | None) -> None:
@@ -61,7 +61,7 @@ class Running(Generic[Result]):
 
 
 def combine(waits: Iterable[Wait], until: float) -> Wait:
-    """One wait for whatever comes first."""
+    """One wait for whatever of these comes first."""
     sockets: dict[int, int] = {}
     for wait in waits:
         sockets.update(wait.sockets)
@@ -78,12 +78,12 @@ def poll(wait: Wait) -> Ready:
 
 
 def milliseconds_until(moment: float) -> float | None:
-    """A timeout for `poll`, never below what is left, so that a short rest does not become a busy loop."""
+    """A timeout for `poll`; not rounded down, so that a short remainder does not become a busy loop."""
     return None if moment == math.inf else max(0.0, (moment - time.monotonic()) * 1000.0)
 
 
 def run_all(tasks: Iterable[Task[object]], until: float) -> None:
-    """Run tasks side by side until all are done or the time has come; then end the rest."""
+    """Run tasks side by side until all are done or the time has come; then close the others."""
     running: list[Running[object]] = []
     try:
         running.extend(Running(task) for task in tasks)
@@ -98,7 +98,7 @@ def run_all(tasks: Iterable[Task[object]], until: float) -> None:
 
 @contextlib.contextmanager
 def closing_on_error(sock: socket.socket) -> Iterator[socket.socket]:
-    """Keep the socket open when the block ends well, close it when it does not."""
+    """Close the socket if the block raises; keep it open otherwise."""
     try:
         yield sock
     except BaseException:

@@ -5,11 +5,11 @@
                   "Redis": {"enabled": "false", "host": "127.0.0.1", "port": 6379}},
      "model": {...}, "secret": "..."}
 
-`backends` has one object a channel, with that channel's settings; without any, Direct is enabled.
+`backends` has one object for each channel, with its settings; without any, Direct is enabled.
 Numbers may be strings; times are milliseconds, as in the original. `max_timeout` limits setting a
-connection up and a transfer that stands still; `peer_timeout` limits the wait for a rank that comes late or
-computes for long, and is its own limit because a late rank is no fault. `setup_timeout` and `stall_timeout`
-override the former's two uses. `protocol` is the rendezvous protocol's version, 1 or 2.
+connection up, and an answer of a storage service; `peer_timeout` limits the wait for a rank that comes late,
+computes for long or pauses in the middle of a message, which is no fault. `setup_timeout` and `stall_timeout`
+(a transfer that has stalled) override these. `protocol` is the rendezvous protocol's version, 1 or 2.
 
 The environment that an executor sets (FMI_SECRET, RENDEZVOUS_HOST, RENDEZVOUS_PORT) wins over a file, which
 may have been written for another deployment; a dict that the program passes wins over the environment.
@@ -47,14 +47,15 @@ class Config:
         host, port: the rendezvous server.
         secret: what the ranks of one world share; pairing names and proofs are derived from it.
         setup_s: limit for reaching the rendezvous server and for setting a connection up.
-        peer_s: limit for waiting for another rank to come.
-        stall_s: limit for a message that has begun and does not go on.
+        peer_s: limit for waiting for another rank.
+        stall_s: limit for a message that has begun and has stalled. It is peer_s by default: the sender may be
+            in a long call that holds Python's lock, and a host that is gone is noticed by its silence.
         protocol: rendezvous protocol version, 1 or 2.
         probe_bytes: a new connection carries this much both ways before it is used.
         channels: the enabled channels' names and settings, in the configuration's order.
         model: latency and price constants for choosing a channel.
         faas_memory: memory of each rank's function in MiB, for the prices.
-        place: what the executor calls the world (FMI_COMM_NAME), whatever the script calls its communicators,
+        place: the executor's name for the world (FMI_COMM_NAME), whatever the script names its communicators,
             and this process' rank in it (RANK); None without an executor.
     """
 
@@ -63,7 +64,7 @@ class Config:
     secret: bytes = field(repr=False)
     setup_s: float = DEFAULT_MAX_TIMEOUT_MS / 1000
     peer_s: float = DEFAULT_PEER_TIMEOUT_MS / 1000
-    stall_s: float = DEFAULT_MAX_TIMEOUT_MS / 1000
+    stall_s: float = DEFAULT_PEER_TIMEOUT_MS / 1000
     protocol: int = 2
     probe_bytes: int = DEFAULT_PROBE_BYTES
     channels: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"Direct": {}}, repr=False)
@@ -120,7 +121,7 @@ def resolve(
 
 
 class _Choice(NamedTuple):
-    """Between what the environment says and what is written, for settings that both may have."""
+    """Chooses between the environment and the configuration, for settings that both may have."""
 
     environment: Mapping[str, str]
     wins: bool
@@ -138,14 +139,15 @@ def _config(
     choose: _Choice,
 ) -> Config:
     max_timeout = direct.get("max_timeout", DEFAULT_MAX_TIMEOUT_MS)
+    peer_timeout = direct.get("peer_timeout", DEFAULT_PEER_TIMEOUT_MS)
     secret = choose("FMI_SECRET", content.get("secret"), "")
     return Config(
         host=str(choose("RENDEZVOUS_HOST", direct.get("host"), "127.0.0.1")),
         port=whole_number(choose("RENDEZVOUS_PORT", direct.get("port"), DEFAULT_PORT), "port", 1, 65535),
         secret=secret if isinstance(secret, bytes) else str(secret).encode(),
         setup_s=whole_number(direct.get("setup_timeout", max_timeout), "setup_timeout", 1) / 1000,
-        peer_s=whole_number(direct.get("peer_timeout", DEFAULT_PEER_TIMEOUT_MS), "peer_timeout", 1) / 1000,
-        stall_s=whole_number(direct.get("stall_timeout", max_timeout), "stall_timeout", 1) / 1000,
+        peer_s=whole_number(peer_timeout, "peer_timeout", 1) / 1000,
+        stall_s=whole_number(direct.get("stall_timeout", peer_timeout), "stall_timeout", 1) / 1000,
         protocol=whole_number(direct.get("protocol", 2), "protocol", 1, 2),
         probe_bytes=whole_number(direct.get("probe_bytes", DEFAULT_PROBE_BYTES), "probe_bytes", 0, 1 << 24),
         channels=channels,
@@ -182,7 +184,7 @@ def require_secret(config: Config) -> None:
 
 
 def is_on(value: object) -> bool:
-    """Whether a setting, which may be text, says yes."""
+    """Whether a setting, which may be text, is true."""
     return str(value).lower() in ("true", "1", "yes")
 
 

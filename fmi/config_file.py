@@ -1,4 +1,4 @@
-"""Where an fmi.json is that a script names: beside it, in its bundle, or where the executor put one."""
+"""Finds the fmi.json that a script names: beside it, in its bundle, or where the executor put one."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from fmi.errors import ConfigError
 
 
 def find(source: str | os.PathLike[str], environment: Mapping[str, str]) -> Path:
-    """The first file that exists of the places where a configuration may be.
+    """The first existing file of the places where a configuration may be.
 
     A relative path is looked for in the working folder, then in the script's folder and those above it up to
     the bundle's; last comes the file that FMI_CONFIG names, also for an absolute path.
 
     Raises:
-        ConfigError: there is no such file; the message has every place that was looked in.
+        ConfigError: there is no such file; the message names every place that was searched.
     """
     places = list(dict.fromkeys(_places(Path(source), environment)))
     for place in places:

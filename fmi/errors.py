@@ -3,9 +3,9 @@
     FMIError
     ├── ConfigError (also ValueError)    the configuration or an environment variable is missing or wrong
     ├── Timeout (also TimeoutError)      a deadline passed; `missing` names the ranks that did not come
-    ├── PeerFailure                      rank `rank` died, left or gave up; every rank that needs it gets this
-    ├── ChannelError                     a service that carries messages (Redis, S3) refused or is not there
-    │   └── RendezvousError              there is no rendezvous server where the configuration says
+    ├── PeerFailure                      rank `rank` died, left or aborted; raised on every rank that needs it
+    ├── ChannelError                     a service that carries messages (Redis, S3) refused or is unreachable
+    │   └── RendezvousError              there is no rendezvous server at the configured address
     ├── MismatchError                    two ranks called different operations, or with different arguments
     └── CommunicatorClosed               the communicator was closed before this call
 
@@ -31,7 +31,7 @@ class ChannelError(FMIError):
 
 
 class RendezvousError(ChannelError):
-    """What the configuration names for the rendezvous server never answered, or is something else.
+    """The rendezvous server that the configuration names never answered, or is another program.
 
     Trying again does not help: the name does not resolve, the port is refused, or it is another program's.
     """
@@ -78,7 +78,7 @@ class MismatchError(FMIError):
 
 
 class CommunicatorClosed(FMIError):  # noqa: N818 - reads as what happened
-    """The communicator was closed, so it can do nothing more."""
+    """The communicator is closed."""
 
 
 def name_ranks(ranks: Iterable[int]) -> str:

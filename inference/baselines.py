@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmic_fmi.common.extra import install
+from cosmic_fmi.common.files import write_atomically
 from cosmic_fmi.common.interrupted import run_command
 from inference.checkpoints import checkpoint
 from inference.core.config import ModelError
@@ -125,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
             found[name] = metrics.as_dict()
             print(row(name, metrics), flush=True)
         if given.json:
-            given.json.write_text(json.dumps(found, indent=2) + "\n")
+            write_atomically(given.json, (json.dumps(found, indent=2) + "\n").encode())
     except ImportError as error:
         print(f"error: {error}; install it with: {install('train')}", file=sys.stderr)
         return 1

@@ -56,23 +56,21 @@ def predict(given: argparse.Namespace) -> Outcome:
             print(f"{len(run.redshift):,} galaxies, {part.samples_per_second:.0f} a second", flush=True)
         del galaxies  # while it lives, the next partition but one must not
     metrics = measure(*predictions.judged)
-    result = (
-        course_keys(run, batch_size, ready)
-        | predictions.report()
-        | {
-            "rank": 0,
-            "world_size": 1,
-            "result_path": str(given.output),
-            "data_path": str(given.data),
-            "download_time (seconds)": source.waited,
-            **Traffic().as_dict(),
-            "fmi": NO_MESSAGES,
-            "total_time (seconds)": time.perf_counter() - started,
-            "refused_partitions": [str(error) for error in source.refused],
-            "metrics": metrics.as_dict(),
-            **metrics.as_dict(),
-        }
-    )
+    result = {
+        **course_keys(run, batch_size, ready),
+        **predictions.report(),
+        "rank": 0,
+        "world_size": 1,
+        "result_path": str(given.output),
+        "data_path": str(given.data),
+        "download_time (seconds)": source.waited,
+        **Traffic().as_dict(),
+        "fmi": NO_MESSAGES,
+        "total_time (seconds)": time.perf_counter() - started,
+        "refused_partitions": [str(error) for error in source.refused],
+        "metrics": metrics.as_dict(),
+        **metrics.as_dict(),
+    }
     _write(given.output, result, predictions, metrics)
     return Outcome(metrics, predictions, source.refused, list(judge.notes(predictions)))
 

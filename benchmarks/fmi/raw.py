@@ -6,7 +6,7 @@ import socket
 import time
 
 from benchmarks.fmi.system import Step, System
-from fmi.transport.socket_options import tune
+from fmi.transport.connection import set_options
 
 PATIENCE_S = 20.0
 
@@ -25,7 +25,7 @@ class Raw(System):
         else:
             self.sock = self._connect(port)
         self.sock.setblocking(True)
-        tune(self.sock)
+        set_options(self.sock)
 
     def _connect(self, port: int) -> socket.socket:
         until = time.monotonic() + PATIENCE_S

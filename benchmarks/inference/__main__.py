@@ -39,16 +39,16 @@ def main() -> int:
     given = parser.parse_args()
     plan = QUICK if given.quick else FULL
 
-    def say(text: str) -> None:
+    def progress(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
     with tempfile.TemporaryDirectory() as folder:
-        say("making the network and the galaxies")
+        progress("making the network and the galaxies")
         made = material.make(Path(folder))
-        starts = cold.measure(made, plan.cold, say)
-        warm = throughput.measure(made, plan.warm, say)
-        say("the checkpoint that ships")
-        shipped = throughput.measure(material.shipped(Path(folder)), plan.warm, say)
+        starts = cold.measure(made, plan.cold, progress)
+        warm = throughput.measure(made, plan.warm, progress)
+        progress("the checkpoint that ships")
+        shipped = throughput.measure(material.shipped(Path(folder)), plan.warm, progress)
     arguments = " ".join(sys.argv[1:])
     command = f'make bench-inference ARGS="{arguments}"' if arguments else "make bench-inference"
     text = report.document(
@@ -60,7 +60,7 @@ def main() -> int:
         target.mkdir(parents=True, exist_ok=True)
         (target / "inference.md").write_text(text)
         plot.draw(warm, starts, target / "inference.png")
-        say(f"Wrote {target / 'inference.md'}")
+        progress(f"Wrote {target / 'inference.md'}")
     return 0
 
 

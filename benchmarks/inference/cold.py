@@ -43,7 +43,7 @@ class ColdStart:
         return median(self.peak) / 1e6
 
 
-def measure(material: Material, rounds: int, say: Callable[[str], None]) -> list[ColdStart]:
+def measure(material: Material, rounds: int, progress: Callable[[str], None]) -> list[ColdStart]:
     """Start everybody once a round, after one round that fills the file system's cache."""
     data = str(material.data)
     starts = [
@@ -53,7 +53,7 @@ def measure(material: Material, rounds: int, say: Callable[[str], None]) -> list
         ColdStart(NATIVE, ["benchmarks.inference.ours", "native", str(material.checkpoint), data]),
     ]
     for number in range(rounds + 1):
-        say(f"cold start: round {number} of {rounds}" if number else "cold start: warming up")
+        progress(f"cold start: round {number} of {rounds}" if number else "cold start: warming up")
         for start in starts:
             _once(start, len(material.galaxies))
     for start in starts:

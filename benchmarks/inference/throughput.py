@@ -88,13 +88,13 @@ class Throughput:
         return next(row for row in self.rows if row.title == title)
 
 
-def measure(material: Material, rounds: int, say: Callable[[str], None]) -> Throughput:
+def measure(material: Material, rounds: int, progress: Callable[[str], None]) -> Throughput:
     """Let everybody predict the same galaxies once a round, after one round that does not count."""
     torch.set_num_threads(usable_cores())
     formula: list[float] = []
     contenders = _contenders(material, formula)
     for number in range(rounds + 1):
-        say(f"throughput: round {number} of {rounds}" if number else "throughput: warming up")
+        progress(f"throughput: round {number} of {rounds}" if number else "throughput: warming up")
         before = _matrix_products()
         for contender in contenders:
             started = time.perf_counter()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from containers.executor.deal import course_form
+from cosmic_fmi.common.contract.variables import Variable, encode
 
 
 @dataclass(frozen=True)
@@ -76,32 +76,27 @@ class RankEvent:
 
     def environment(self) -> dict[str, str]:
         """The variables a script reads. Values that are unset are absent, not empty."""
-        values = {
-            "S3_BUCKET": self.bucket,
-            "S3_OBJECT_NAME": self.S3_object_name,
-            "S3_OBJECT_TYPE": self.object_type,
-            "SCRIPT": self.script,
-            "WORLD_SIZE": self.world_size,
-            "RANK": self.rank,
-            "DATA_BUCKET": self.data_bucket,
-            "DATA_PREFIX": self.data_prefix,
-            "DATA_PATH": self.data_path or _course_data_path(self.data_files),
-            "DATA_FILES": json.dumps(self.data_files),
-            "RESULT_PATH": self.result_path,
-            "BATCH_SIZE": self.batch_size,
-            "PAYLOAD_BUCKET": self.state_bucket if self.payload_key else None,
-            "PAYLOAD_KEY": self.payload_key,
-            "STORED_RESULT": 1 if self.stored_result else None,
-            "EXECUTION_ID": self.execution_id,
-            "FMI_COMM_NAME": self.fmi.comm_name,
-            "FMI_SECRET": self.fmi.secret,
-            "RENDEZVOUS_HOST": self.fmi.rendezvous_host,
-            "RENDEZVOUS_PORT": self.fmi.rendezvous_port,
-        }
-        return {name: str(value) for name, value in values.items() if value is not None}
-
-
-def _course_data_path(files: Sequence[str]) -> str | None:
-    """The course's DATA_PATH of a rank with partitions: a key, a JSON list of several, or none."""
-    value = course_form(files)
-    return json.dumps(value) if isinstance(value, list) else value
+        return encode(
+            {
+                Variable.S3_BUCKET: self.bucket,
+                Variable.S3_OBJECT_NAME: self.S3_object_name,
+                Variable.S3_OBJECT_TYPE: self.object_type,
+                Variable.SCRIPT: self.script,
+                Variable.WORLD_SIZE: self.world_size,
+                Variable.RANK: self.rank,
+                Variable.DATA_BUCKET: self.data_bucket,
+                Variable.DATA_PREFIX: self.data_prefix,
+                Variable.DATA_PATH: self.data_path or course_form(self.data_files),
+                Variable.DATA_FILES: self.data_files,
+                Variable.RESULT_PATH: self.result_path,
+                Variable.BATCH_SIZE: self.batch_size,
+                Variable.PAYLOAD_BUCKET: self.state_bucket if self.payload_key else None,
+                Variable.PAYLOAD_KEY: self.payload_key,
+                Variable.STORED_RESULT: self.stored_result,
+                Variable.EXECUTION_ID: self.execution_id,
+                Variable.FMI_COMM_NAME: self.fmi.comm_name,
+                Variable.FMI_SECRET: self.fmi.secret,
+                Variable.RENDEZVOUS_HOST: self.fmi.rendezvous_host,
+                Variable.RENDEZVOUS_PORT: self.fmi.rendezvous_port,
+            }
+        )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from containers.executor.outcomes import Outcome
+from cosmic_fmi.common.contract.outcome import Outcome
 
 _MISSED_A_PEER = ("PeerFailure", "Timeout")
 """FMI's errors of a rank that waited for another one in vain. A mismatch is a mistake in the script."""
@@ -24,6 +24,9 @@ _LOST = (
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.CodeArtifactUserPendingException",
+    "Lambda.ResourceConflictException",
     "Sandbox.Failure",
 )
 """Errors of the service with which an invocation ends, or never begins, through no fault of the script.

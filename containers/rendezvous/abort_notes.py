@@ -1,4 +1,4 @@
-"""What aborting ranks leave behind for peers that have yet to come."""
+"""Notes that aborting ranks leave for peers that have not connected yet."""
 
 from __future__ import annotations
 

@@ -40,15 +40,15 @@ class Server(Protocol):
     metrics: Metrics
 
     def admit(self, client: Client) -> bool:
-        """Whether there is room for one more connection from there; then it counts."""
+        """Whether a connection is within the limits; then it counts."""
 
-    def lost(self, client: Client) -> None:
-        """A connection that was admitted is gone."""
+    def disconnected(self, client: Client) -> None:
+        """An admitted connection has ended."""
 
     def accept(self, client: Client, request: Request) -> None:
-        """Act on a complete request."""
+        """Handle a complete request."""
 
-    def forget(self, client: Client) -> None:
+    def stop_waiting(self, client: Client) -> None:
         """Stop a client from waiting."""
 
 
@@ -58,17 +58,17 @@ class Client(asyncio.Protocol):
     def __init__(self, server: Server) -> None:
         self.public = NOWHERE
         self.request: Request | None = None
-        self.came = time.monotonic()
+        self.connected_at = time.monotonic()
         self._server = server
         self._head = b""
         self._request_due = 0.0
         self._admitted = False
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Note who it is and give it a moment to say what it wants."""
+        """Admit the client, unless a limit is reached, and start the deadline for its request."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - tells mypy what create_server passes
         self._transport = transport
         peer = transport.get_extra_info("peername")
@@ -85,8 +85,8 @@ class Client(asyncio.Protocol):
         self.expire_in(self._server.limits.request_s)
 
     def data_received(self, data: bytes) -> None:
-        """Collect the request; anything after it is nobody's protocol and is ignored."""
-        if self.request is not None or self.is_leaving:
+        """Collect the request; ignore anything after it."""
+        if self.request is not None or self.is_closing:
             return
         self._head += data[: V2_REQUEST_BYTES - len(self._head)]
         if len(self._head) == V2_REQUEST_BYTES:
@@ -97,27 +97,27 @@ class Client(asyncio.Protocol):
             self.expire_in(self._request_due - time.monotonic())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Whatever was known about this client is void now."""
+        """Stop waiting, and release the connection's place."""
         del exc
         self._cancel_timer()
-        self._server.forget(self)
+        self._server.stop_waiting(self)
         if self._admitted:
-            self._server.lost(self)
-        self.gone.set_result(None)
+            self._server.disconnected(self)
+        self.closed.set_result(None)
 
-    def greet(self) -> None:
-        """Answer at once with the client's own public address."""
+    def confirm(self) -> None:
+        """Confirm the request at once with the client's own public address."""
         if self.request and self.request.version == 1:
             self._write(encode_v1_response(self.public))
         else:
             self._write(encode_v2_response(Status.WAITING, self.public, token=self._token))
 
-    def pass_on(self, token: bytes) -> None:
-        """Tell a client that waits for rings who rang."""
+    def notify(self, token: bytes) -> None:
+        """Pass a notification's token to a client that listens."""
         self._write(encode_v2_response(Status.WAITING, self.public, token=token))
 
-    def introduce(self, peer: Address) -> None:
-        """Tell the client its peer's address and let it go."""
+    def pair_with(self, peer: Address) -> None:
+        """Tell the client its peer's address and close the connection."""
         if self.request and self.request.version == 1:
             self._write(encode_v1_response(peer))
         else:
@@ -126,8 +126,8 @@ class Client(asyncio.Protocol):
         self._finish()
 
     def dismiss(self, status: Status, note: bytes = b"") -> None:
-        """Let the client go without a peer; version 1 has no word for it but closing."""
-        if self._speaks_v2:
+        """Close the connection without a peer; version 1 has no status to send."""
+        if self._is_v2:
             self._write(encode_v2_response(status, self.public, token=note or self._token))
         self._finish()
 
@@ -136,8 +136,8 @@ class Client(asyncio.Protocol):
         self._call_later(seconds, self._expire)
 
     @property
-    def is_leaving(self) -> bool:
-        """Whether the connection has ended; asyncio calls `connection_lost` only some rounds later."""
+    def is_closing(self) -> bool:
+        """Whether the connection is closing; asyncio calls `connection_lost` only some iterations later."""
         return self._transport is None or self._transport.is_closing()
 
     @property
@@ -145,13 +145,13 @@ class Client(asyncio.Protocol):
         return self.request.token if self.request else b""
 
     @property
-    def _speaks_v2(self) -> bool:
+    def _is_v2(self) -> bool:
         return is_v2(self._head)
 
     def _accept(self) -> None:
         self._cancel_timer()
         try:
-            decode = decode_v2_request if self._speaks_v2 else decode_v1_request
+            decode = decode_v2_request if self._is_v2 else decode_v1_request
             self.request = decode(self._head)
         except WireError as error:
             self._server.metrics.count("refused_total", "malformed")
@@ -174,8 +174,8 @@ class Client(asyncio.Protocol):
             self._transport.write(data)
 
     def _finish(self) -> None:
-        """Close after what was written has gone out, and by force if the client does not take it."""
-        self._server.forget(self)
+        """Close once the client has taken what was written, or abort after `closing_s`."""
+        self._server.stop_waiting(self)
         if self._transport:
             self._transport.close()
             self._call_later(self._server.limits.closing_s, self._transport.abort)
@@ -191,7 +191,7 @@ class Client(asyncio.Protocol):
 
 
 def _keep_alive(sock: socket.socket) -> None:
-    """Notice within half a minute when a waiting client's host vanished without a word."""
+    """Notice within half a minute that a waiting client's host has vanished."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     idle = getattr(socket, "TCP_KEEPIDLE", None) or getattr(socket, "TCP_KEEPALIVE", None)
     if idle is not None:

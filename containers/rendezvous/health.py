@@ -1,4 +1,4 @@
-"""`python -m containers.rendezvous.health`: is the server of this container well? (the image's HEALTHCHECK)
+"""`python -m containers.rendezvous.health`, the image's HEALTHCHECK: is the server healthy?
 
 Exit status 0 when `/healthz` on the metrics port (METRICS_PORT, unless --port is given) says so, 1 when not.
 
@@ -15,7 +15,7 @@ import sys
 PATIENCE_S = 3.0
 
 
-def is_well(port: int, host: str = "127.0.0.1") -> bool:
+def is_healthy(port: int, host: str = "127.0.0.1") -> bool:
     """Whether a server answers on this port that it takes clients."""
     connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
     try:
@@ -28,7 +28,7 @@ def is_well(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Exit status 0: well."""
+    """Exit status 0: healthy."""
     parser = argparse.ArgumentParser(
         prog="python -m containers.rendezvous.health",
         description=__doc__,
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     port = os.environ.get("METRICS_PORT") or None
     parser.add_argument("--port", type=int, default=port, required=port is None, help="the metrics port")
-    return 0 if is_well(parser.parse_args(argv).port) else 1
+    return 0 if is_healthy(parser.parse_args(argv).port) else 1
 
 
 if __name__ == "__main__":

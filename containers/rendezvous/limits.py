@@ -16,12 +16,12 @@ class Limits:
     Attributes:
         request_s: for a complete request.
         waiting_s: for the peer to come.
-        closing_s: for taking the last words.
+        closing_s: for taking what was written last.
         connections: open connections, whatever their state.
         connections_per_address: the same from one IP address, behind which many functions may sit.
-        waiting_clients: clients that wait for a peer or for rings, see `waiting` and `waiting_per_address`.
-        note_s: how long a note stands.
-        notes: how many notes stand; the oldest goes first.
+        waiting_clients: clients that wait for a peer or for notifications; see `waiting`.
+        note_s: how long an abort note is kept.
+        notes: how many are kept; the oldest goes first.
     """
 
     request_s: float = 5.0

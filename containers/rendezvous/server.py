@@ -43,7 +43,7 @@ class RendezvousServer:
         self.limits = limits or Limits()
         self.notes = AbortNotes(self.limits.notes, self.limits.note_s)
         self.waiting: dict[bytes, Client] = {}
-        self.bells: dict[bytes, Client] = {}
+        self.subscribers: dict[bytes, Client] = {}
         self.connections: set[Client] = set()
         self.metrics = Metrics()
         self.pair_log = PairLog()
@@ -87,10 +87,10 @@ class RendezvousServer:
         listener.close()
         if self._accepting:
             await asyncio.wait(self._accepting)
-        leaving = [client.gone for client in self.connections]
+        leaving = [client.closed for client in self.connections]
         for client in list(self.connections):
             client.dismiss(Status.TIMEOUT)
-        if leaving:  # each has its own deadline for taking its last words
+        if leaving:  # each has its own deadline for taking what was written
             await asyncio.wait(leaving)
         self.pair_log.flush()
         log.info("stopped", extra={"pairs": self.metrics.value("pairs_total")})
@@ -113,52 +113,52 @@ class RendezvousServer:
         return self.metrics.render(self._gauges())
 
     def admit(self, client: Client) -> bool:
-        """Count a new connection in, unless there are too many of them in all or from its address."""
+        """Count a new connection, unless there are too many of them in all or from its address."""
         self.metrics.count("connections_total")
         host = client.public.host
         if len(self.connections) >= self.limits.connections:
-            return self._turn_away(client, "connections")
+            return self._refuse(client, "connections")
         if self._per_address[host] >= self.limits.connections_per_address:
-            return self._turn_away(client, "address")
+            return self._refuse(client, "address")
         self.connections.add(client)
         self._per_address[host] += 1
         return True
 
-    def lost(self, client: Client) -> None:
-        """Count a connection out."""
+    def disconnected(self, client: Client) -> None:
+        """Stop counting a connection that has ended."""
         self.connections.discard(client)
-        _count_down(self._per_address, client.public.host)
+        _decrement(self._per_address, client.public.host)
 
     def accept(self, client: Client, request: Request) -> None:
-        """Act on a complete request: leave a note, pair, or let the client wait."""
+        """Handle a complete request: leave an abort note, notify, pair, or let the client wait."""
         self.metrics.count("requests_total", _KINDS.get(request.flags, f"v{request.version}"))
         if request.version == 2:
             self._active = time.monotonic()
         if request.flags == FLAG_ABORT:
             self._leave_note(client, request)
         elif request.flags == FLAG_NOTIFY:
-            self._ring(client, request)
+            self._notify(client, request)
         elif request.flags == FLAG_LISTEN:
-            self._wait_for_rings(client, request)
+            self._subscribe(client, request)
         elif (note := self.notes.find(request.name)) is not None:
             self.metrics.count("refused_total", "note")
             client.dismiss(Status.ERROR, note)
         else:
             self._pair_or_wait(client, request)
 
-    def forget(self, client: Client) -> None:
+    def stop_waiting(self, client: Client) -> None:
         """Stop a client from waiting, so that it can never be paired."""
         request = client.request
-        for table in (self.waiting, self.bells):
+        for table in (self.waiting, self.subscribers):
             if request and table.get(request.name) is client:
-                self._take_out(table, request.name)
+                self._remove(table, request.name)
 
     def _accept_more(self, listener: socket.socket) -> None:
         if listener is self._listener:
-            asyncio.get_running_loop().add_reader(listener, self._accept_waiting, listener)
+            asyncio.get_running_loop().add_reader(listener, self._accept_connections, listener)
 
-    def _accept_waiting(self, listener: socket.socket) -> None:
-        """Take in who has connected.
+    def _accept_connections(self, listener: socket.socket) -> None:
+        """Accept the connections that are pending.
 
         asyncio's own server loses connections that it accepts in the moment it is closed; here `stop` waits
         for them.
@@ -172,9 +172,7 @@ class RendezvousServer:
                 task.add_done_callback(self._accepting.discard)
         except (BlockingIOError, ConnectionError):
             return
-        except (
-            OSError
-        ) as error:  # out of file descriptors: those that wait keep theirs, the next try is later
+        except OSError as error:  # out of file descriptors: pending connections wait for the next attempt
             log.error("cannot accept", extra={"reason": error.strerror})
             loop.remove_reader(listener)
             loop.call_later(ACCEPT_PAUSE_S, self._accept_more, listener)
@@ -188,66 +186,66 @@ class RendezvousServer:
 
     def _leave_note(self, client: Client, request: Request) -> None:
         self.notes.add(request.name, request.token)
-        waiter = self._take_out(self.waiting, request.name)
+        waiter = self._remove(self.waiting, request.name)
         if waiter:
             waiter.dismiss(Status.ERROR, request.token)
         client.dismiss(Status.TIMEOUT)
 
-    def _ring(self, client: Client, request: Request) -> None:
-        bell = self.bells.get(request.name)
-        if bell:
-            bell.pass_on(request.token)
+    def _notify(self, client: Client, request: Request) -> None:
+        subscriber = self.subscribers.get(request.name)
+        if subscriber:
+            subscriber.notify(request.token)
         client.dismiss(Status.TIMEOUT)
 
-    def _wait_for_rings(self, client: Client, request: Request) -> None:
-        before = self._take_out(self.bells, request.name)
+    def _subscribe(self, client: Client, request: Request) -> None:
+        before = self._remove(self.subscribers, request.name)
         if before:
             before.dismiss(Status.TIMEOUT)
-        self._let_wait(client, request, self.bells)
+        self._wait(client, request, self.subscribers)
 
     def _pair_or_wait(self, client: Client, request: Request) -> None:
         if request.version == 2 and not request.token:
             request = client.request = request._replace(token=str(uuid.uuid4()).encode())
-        waiter = self._take_out(self.waiting, request.name)
-        if waiter and waiter.is_leaving:
+        waiter = self._remove(self.waiting, request.name)
+        if waiter and waiter.is_closing:
             waiter = None
         if waiter and waiter.request and request.token and waiter.request.token == request.token:
-            # The same client again: its earlier connection is stale, whatever TCP thinks of it.
+            # The same client again: its earlier connection is dead, even if TCP has not noticed.
             waiter.dismiss(Status.TIMEOUT)
             waiter = None
         if waiter:
             self._active = time.monotonic()
-            self.metrics.count_pair(self._active - waiter.came)
-            self.pair_log.add(self._active - waiter.came)
-            waiter.introduce(client.public)
-            client.greet()
-            client.introduce(waiter.public)
+            self.metrics.count_pair(self._active - waiter.connected_at)
+            self.pair_log.add(self._active - waiter.connected_at)
+            waiter.pair_with(client.public)
+            client.confirm()
+            client.pair_with(waiter.public)
         else:
-            self._let_wait(client, request, self.waiting)
+            self._wait(client, request, self.waiting)
 
-    def _let_wait(self, client: Client, request: Request, table: dict[bytes, Client]) -> None:
+    def _wait(self, client: Client, request: Request, table: dict[bytes, Client]) -> None:
         host = client.public.host
-        waiting = len(self.waiting) + len(self.bells)
+        waiting = len(self.waiting) + len(self.subscribers)
         if (
             waiting >= self.limits.waiting
             or self._waiting_per_address[host] >= self.limits.waiting_per_address
         ):
-            self._turn_away(client, "waiting")
+            self._refuse(client, "waiting")
             client.dismiss(Status.ERROR, SERVER_FULL)
             return
         table[request.name] = client
         self._waiting_per_address[host] += 1
-        client.greet()
+        client.confirm()
         client.expire_in(self.limits.waiting_s)
 
-    def _take_out(self, table: dict[bytes, Client], name: bytes) -> Client | None:
-        """Who waits under a name, if anybody does, waits no longer."""
+    def _remove(self, table: dict[bytes, Client], name: bytes) -> Client | None:
+        """Remove and return the client that waits under a name, or None."""
         client = table.pop(name, None)
         if client:
-            _count_down(self._waiting_per_address, client.public.host)
+            _decrement(self._waiting_per_address, client.public.host)
         return client
 
-    def _turn_away(self, client: Client, limit: str) -> bool:
+    def _refuse(self, client: Client, limit: str) -> bool:
         self.metrics.count("refused_total", limit)
         log.warning("limit reached", extra={"client": str(client.public), "limit": limit})
         return False
@@ -256,13 +254,13 @@ class RendezvousServer:
         return {
             "open_connections": len(self.connections),
             "waiting_for_a_peer": len(self.waiting),
-            "waiting_for_rings": len(self.bells),
+            "waiting_for_rings": len(self.subscribers),
             "standing_notes": len(self.notes),
         }
 
 
-def _count_down(counts: Counter[str], host: str) -> None:
-    """One less, and nothing kept of an address that is not there any more."""
+def _decrement(counts: Counter[str], host: str) -> None:
+    """Subtract one, and drop an address whose count is zero."""
     counts[host] -= 1
     if not counts[host]:
         del counts[host]

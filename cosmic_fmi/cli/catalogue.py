@@ -32,6 +32,7 @@ GROUPS = (
             Command("run", "run AstroMAE on N functions: time, cost and predictions", ("run_experiment",)),
             Command("tune", "propose the best setting for a piece of work, and run it"),
             Command("logs", "collect what past executions left", ("collect_logs",)),
+            Command("images", "build the container images", ("build",)),
             Command("destroy", "take a deployment down", ("undeploy", "teardown")),
         ),
     ),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-_LARGEST_MB = 10_240
-_SMALLEST_MB = 128
+from cosmic_fmi.common.lambda_limits import LARGEST_MB, SMALLEST_MB
 
 
 def count(text: str) -> int:
@@ -19,8 +18,8 @@ def count_from_0(text: str) -> int:
 def memory_size(text: str) -> int:
     """A memory size that Lambda accepts, in MB."""
     size = _whole(text, 1)
-    if not _SMALLEST_MB <= size <= _LARGEST_MB:
-        raise ValueError(f"a function's memory is between {_SMALLEST_MB} and {_LARGEST_MB} MB")
+    if not SMALLEST_MB <= size <= LARGEST_MB:
+        raise ValueError(f"a function's memory is between {SMALLEST_MB} and {LARGEST_MB} MB")
     return size
 
 

@@ -1,5 +1,18 @@
-"""What the commands of an experiment share: targets, runs, logs, cost, summary and report of an experiment.
+"""Experiments: executions of the state machine, from a plan to a report.
 
-Dependencies point one way: ``cosmic_fmi.cli`` -> ``experiment`` -> (``localcloud`` or AWS). Nothing here
-knows what the functions compute; it starts executions, watches them, and collects what they leave behind.
+Packages, each of which imports only from those below it:
+
+    sweep/              makes the runs of a plan, one after another
+    report/   data/     pages from results; a user's galaxies into the bucket
+    execution/          one execution: start, watch, collect
+    targets/            the embedded AWS, or an AWS account
+    plan/               what is to be run
+    packages/   model/  packages of a user's script; predictions of time and cost
+    results/            the folder in which results are kept
+    cost/               what an execution costs
+    aws/                what an execution leaves in AWS's services
+    ui/                 messages, tables and signals of a command
+    schema.py   paths.py   errors.py   keys of the results; folders; errors that a user can act on
+
+Nothing here knows what the functions compute.
 """

@@ -147,6 +147,7 @@ RANK_COLUMNS = {
     "phases.*": "seconds by phase, as the script measured them: import, download, setup, inference, reduce",
     "fmi.*": "FMI's set-up time (s), bytes, and per operation calls, seconds and bytes",
     "metrics.*, world_metrics.*": "of its own galaxies, and of everybody's",
+    "left_out": "what of its result and predictions did not fit, and is in its own files only",
     "report.request_id": "Lambda's id of the invocation",
     "report.duration_ms, report.billed_ms, report.init_ms": "of the REPORT line; no init_ms: a warm start",
     "report.memory_mb, report.max_memory_mb": "of the REPORT line",

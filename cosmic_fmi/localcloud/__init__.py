@@ -4,6 +4,17 @@
         boto3.client("s3", endpoint_url=cloud.endpoint_url)
 
 Functions and tasks run as processes of this machine; nothing leaves it.
+
+    client.py         starts, finds and stops the daemon: the side that other programs import
+    server/           the daemon and its HTTP server
+    moto_patches/     what moto lacks or gets wrong
+    fargate/          tasks of ECS
+    lambda_/          functions and their environments
+    sandbox/          processes and containers that functions and tasks run in
+    inside/   moto/   insights/   in a function's own process; moto's models; queries of CloudWatch Logs
+    state.py   locks.py           how other processes find the daemon
+
+Imports go downwards.
 """
 
 from __future__ import annotations

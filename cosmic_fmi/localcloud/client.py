@@ -118,7 +118,7 @@ class EmbeddedAWS:
         try:
             self._state = self._wait_until_up(self._child, time.monotonic() + timeout)
         except BaseException:
-            # KeyboardInterrupt too: whoever interrupts the start must not find a daemon left behind.
+            # KeyboardInterrupt too: an interrupted start must not leave a daemon behind.
             self._child.kill()
             self._child.wait()
             raise
@@ -183,7 +183,7 @@ class EmbeddedAWS:
         search = [str(_PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(part for part in search if part)}
         with self.log_file.open("wb" if lock_holder(self.state_dir) is None else "ab") as log:
-            # Its own session: a Ctrl-C on the terminal reaches the caller, who then decides what ends.
+            # Its own session: a Ctrl-C on the terminal reaches only the caller, which decides what to stop.
             return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -236,7 +236,7 @@ def _end_tree(process: psutil.Process, timeout: float) -> None:
         process.kill()
     except psutil.NoSuchProcess:
         pass
-    # Functions and tasks end by themselves once the daemon is gone; whoever does not is killed.
+    # Functions and tasks end by themselves once the daemon has ended; those that do not are killed.
     _, alive = psutil.wait_procs(family, timeout=3)
     for survivor in alive:
         try:

@@ -6,7 +6,7 @@ import fcntl
 from typing import IO
 
 
-def taken(lock: IO[str], how: int) -> bool:
+def try_lock(lock: IO[str], how: int) -> bool:
     """Take the lock of an open file, fcntl.LOCK_EX or LOCK_SH, unless somebody else's is in the way."""
     try:
         fcntl.flock(lock, how | fcntl.LOCK_NB)

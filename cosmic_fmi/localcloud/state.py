@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from cosmic_fmi.localcloud.locks import taken
+from cosmic_fmi.localcloud.locks import try_lock
 
 STATE_FILE = "localcloud.json"
 LOG_FILE = "localcloud.log"
@@ -46,7 +46,7 @@ class DaemonState:
 
     @classmethod
     def read(cls, state_dir: Path) -> DaemonState | None:
-        """What the state file says, or None where there is none, or one of another folder or version."""
+        """Read the state file; None where there is none, or one of another folder or version."""
         try:
             state = cls(**json.loads((state_dir / STATE_FILE).read_text()))
             # Not the names: a file system may know one folder by several.
@@ -55,14 +55,14 @@ class DaemonState:
             return None
 
     def write(self, state_dir: Path) -> None:
-        """Replace the state file in one step, so that no reader ever sees half of it."""
+        """Replace the state file atomically."""
         temporary = state_dir / f"{STATE_FILE}.{self.pid}"
         temporary.touch(mode=0o600)  # nobody else may read the key
         temporary.write_text(json.dumps(asdict(self)))
         temporary.replace(state_dir / STATE_FILE)
 
     def is_gone(self, state_dir: Path) -> bool:
-        """Whether the state file, or its folder, was removed: then nobody finds this daemon again."""
+        """Whether the state file, or its folder, was removed: then no process can find this daemon."""
         try:
             return not (state_dir / STATE_FILE).exists()
         except OSError:
@@ -74,7 +74,7 @@ class DaemonState:
             (state_dir / STATE_FILE).unlink(missing_ok=True)
 
     def process(self) -> psutil.Process | None:
-        """The living daemon process, or None where the pid is gone or belongs to another process."""
+        """The running daemon process, or None where it has ended or its pid belongs to another process."""
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.created) < 1.0
@@ -87,7 +87,7 @@ def lock_holder(state_dir: Path) -> psutil.Process | None:
     """The daemon that holds the folder's lock, whether it answers or not, whatever its state file says."""
     try:
         with (state_dir / LOCK_FILE).open() as lock:
-            if not taken(lock, fcntl.LOCK_SH):
+            if not try_lock(lock, fcntl.LOCK_SH):
                 return psutil.Process(int(lock.read()))
     except (OSError, ValueError, psutil.Error):
         pass

@@ -1,6 +1,12 @@
-"""What carries messages.
+"""Channels: what carries the messages of a communicator.
 
-base.py         what a channel is                 registry.py   channels by name
-multi.py        several at once                   policy.py   cost_model.py   which one for which call
-direct/         TCP between the ranks             storage/   anything that keeps named bytes: Redis, S3
+    base.py         the interface of a channel, and `World`, what one is made for
+    registry.py     channels by name; `fmi.register_channel`
+    direct/         TCP connections between the ranks
+    storage/        anything that keeps named bytes: Redis, S3, a store of one's own
+    multi.py        several channels at once: each call goes over the one that policy.py chooses by
+    cost_model.py   the time and price of a call over a channel
+
+Imports go from registry to multi, then policy, then cost_model and base; direct and storage know only base.
+Below are `fmi.collectives`, `fmi.transport` and `fmi.rendezvous`.
 """

@@ -1,7 +1,7 @@
-"""What an operation takes and costs over a channel: a model of time and price.
+"""A model of the time and price of an operation over a channel.
 
 The form and the constants in fmi.json are those of the FMI paper (Copik et al., FMI: Fast and Cheap Message
-Passing for Serverless Functions, ICS 2023, arXiv 2305.08763); `python -m fmi calibrate` measures one's own.
+Passing for Serverless Functions, ICS 2023, arXiv 2305.08763); `python -m fmi calibrate` measures your own.
 
     seconds = rounds · overhead + max(serial bytes / bandwidth, all bytes / bandwidth of all ranks together)
     dollars = ranks · seconds · memory · price of a GiB-second
@@ -19,7 +19,7 @@ from fmi.collectives.traffic import Traffic
 from fmi.config import load
 from fmi.errors import ConfigError
 
-# A receiver that asks until a message is there asks twice for each, as a rule.
+# A receiver that polls for a message asks twice for each, as a rule.
 DOWNLOADS_PER_MESSAGE = 2
 _MIB_PER_GIB = 1024
 _SECONDS_PER_HOUR = 3600
@@ -30,12 +30,12 @@ class Constants:
     """One channel's constants.
 
     Attributes:
-        overhead_s: time for a message of no bytes.
+        overhead_s: time for an empty message.
         bandwidth: bytes per second between two ranks.
-        shared_bandwidth: bytes per second of all ranks together; infinite where they do not share.
+        shared_bandwidth: bytes per second of all ranks together; infinite where they share nothing.
         message_price: dollars for the requests of one message.
         transfer_price: dollars per byte.
-        instance_price: dollars per second for a server that runs for this channel.
+        instance_price: dollars per second for the server behind this channel.
     """
 
     overhead_s: float
@@ -46,12 +46,12 @@ class Constants:
     instance_price: float = 0.0
 
     def seconds(self, traffic: Traffic) -> float:
-        """How long a call takes."""
+        """The duration of a call."""
         moving = max(traffic.serial_bytes / self.bandwidth, traffic.total_bytes / self.shared_bandwidth)
         return traffic.rounds * self.overhead_s + moving
 
     def dollars(self, traffic: Traffic, functions: float) -> float:
-        """What a call costs where all ranks together cost `functions` dollars per second."""
+        """The price of a call where all ranks together cost `functions` dollars per second."""
         return (
             self.seconds(traffic) * (functions + self.instance_price)
             + traffic.messages * self.message_price

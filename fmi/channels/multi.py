@@ -1,8 +1,8 @@
 """Several channels as one: each call goes over the channel that the model chooses for it.
 
-Peers are met on a channel when the first call goes over it. While a rank waits on one channel it looks at the
-others about once a second: a rank that aborted or died there, or that waits there for this one because the
-two disagree, would otherwise only be noticed at the time limit.
+A channel connects to a peer when the first call with it goes over that channel. While a rank waits on one
+channel it checks the others about once a second: otherwise it would notice only at the time limit that a rank
+has aborted or died there, or waits there for this one because the two disagree.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from weakref import WeakKeyDictionary
 
 from fmi._tasks import Wait
-from fmi.channels.base import Channel, World
-from fmi.channels.policy import ChannelPolicy, hints
+from fmi.channels.base import Channel, World, hints
+from fmi.channels.policy import ChannelPolicy
 from fmi.errors import FMIError, MismatchError
 from fmi.protocol.frames import HEADER_BYTES, Abort, Call, Operation
 from fmi.protocol.transfer import ReceiveTransfer, Transfer
@@ -25,7 +25,7 @@ class MultiChannel(Channel):
 
     Args:
         world: who this rank is.
-        channels: the channels by name; the switch closes them.
+        channels: the channels by name; this one closes them.
     """
 
     def __init__(self, world: World, channels: Mapping[str, Channel]) -> None:
@@ -35,7 +35,7 @@ class MultiChannel(Channel):
         self._policy = ChannelPolicy(channels, world.config.model, world.size, world.config.faas_memory)
         self._current = next(iter(self._channels.values()))
         self._call: Call | None = None
-        self._unmet: set[int] = set()
+        self._unconnected: set[int] = set()
         self._carriers: WeakKeyDictionary[Transfer, Channel] = WeakKeyDictionary()
         self._suspicion = ""
         self.oversubscribed = any(channel.oversubscribed for channel in self._channels.values())
@@ -46,11 +46,11 @@ class MultiChannel(Channel):
         """Choose by speed or by price from now on."""
         self._policy.hint = hint
 
-    # One call after the other
+    # Calls
 
     def connect(self, peers: Iterable[int]) -> None:
-        """Remember whom the next call is with; which channel it goes over is known when it begins."""
-        self._unmet = set(peers)
+        """Remember the peers of the next call; its channel is known when its first message is."""
+        self._unconnected = set(peers)
         self._call = None
 
     def _for(self, peer: int, call: Call) -> Channel:
@@ -60,7 +60,7 @@ class MultiChannel(Channel):
             self._current = self._channels[self._policy.choose(call)]
             before = self._current.setup_seconds
             # An operation that sends to one rank and receives from another may use two channels for it.
-            self._current.connect([peer] if call.operation is Operation.SEND else self._unmet)
+            self._current.connect([peer] if call.operation is Operation.SEND else self._unconnected)
             self.setup_seconds += self._current.setup_seconds - before
         return self._current
 
@@ -75,7 +75,7 @@ class MultiChannel(Channel):
             channel.flush()
 
     def receive(self, peer: int, call: Call, into: memoryview) -> int:
-        """Wait for the peer's next message; returns its form."""
+        """Wait for the peer's next message; return its form."""
         form = self._for(peer, call).receive(peer, call, into)
         self.bytes_received += HEADER_BYTES + len(into)
         return form
@@ -85,13 +85,13 @@ class MultiChannel(Channel):
         self._for(peer, call).prepare(peer, call, into)
 
     def take(self, peer: int, call: Call) -> tuple[int, memoryview]:
-        """Wait for the peer's next message, however long; its form and its payload."""
+        """Wait for a message of any length; return its form and payload."""
         form, payload = self._for(peer, call).take(peer, call)
         self.bytes_received += HEADER_BYTES + len(payload)
         return form, payload
 
     def rest(self) -> None:
-        """The operation is over."""
+        """End the operation on every channel."""
         for channel in self._channels.values():
             channel.rest()
 
@@ -103,7 +103,7 @@ class MultiChannel(Channel):
         return any(channel.outstanding for channel in self._channels.values())
 
     def start(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> Transfer:
-        """Start sending, whether or not the peer is there."""
+        """Start sending, whether or not the peer is connected."""
         channel = self._channels[self._policy.choose(call)]
         transfer = channel.start(peer, call, payload, form)
         self._carriers[transfer] = channel
@@ -111,11 +111,11 @@ class MultiChannel(Channel):
         return transfer
 
     def expect(self, peer: int, call: Call, into: memoryview | None) -> ReceiveTransfer:
-        """Ask for a message that need not be there yet."""
+        """Start receiving a message that need not be there yet."""
         channel = self._channels[self._policy.choose(call)]
-        expected = channel.expect(peer, call, into)
-        self._carriers[expected] = channel
-        return expected
+        transfer = channel.expect(peer, call, into)
+        self._carriers[transfer] = channel
+        return transfer
 
     def complete(self, transfer: Transfer, until: float = math.inf) -> None:
         """Wait until a transfer is done."""
@@ -123,27 +123,27 @@ class MultiChannel(Channel):
         self._current.complete(transfer, until)
 
     def advance(self) -> None:
-        """Let everything go on that can without waiting."""
+        """Move every transfer on that can be moved without waiting."""
         for channel in self._channels.values():
             channel.advance()
 
     def waiting(self) -> Wait:
-        """What has to happen before `advance` is worth while."""
+        """What to wait for before `advance` is worth calling."""
         waits = [channel.waiting() for channel in self._channels.values()]
         sockets = {fd: events for wait in waits for fd, events in wait.sockets.items()}
         return Wait(sockets, min(wait.until for wait in waits))
 
-    # What goes on beside
+    # What happens on other channels
 
     def waits_for_me(self, peer: int) -> Call | None:
-        """In which call a peer waits for this rank on some channel."""
+        """The call in which a peer waits for this rank on some channel."""
         calls = [channel.waits_for_me(peer) for channel in self._channels.values()]
         return next((call for call in calls if call is not None), None)
 
     def _check_other_channels(self, peers: Iterable[int]) -> None:
-        """Raise what another channel has to say of these peers, if it stands for two looks.
+        """Raise the fault that another channel knows of one of these peers, if two checks in a row find it.
 
-        Between the two the channel that is waited on has had time to bring what the peer sent before.
+        Between the two checks, the channel that is waited on has had time to bring what the peer sent before.
         """
         fault = self._fault_of(list(peers))
         if fault is not None and str(fault) == self._suspicion:
@@ -178,7 +178,7 @@ class MultiChannel(Channel):
             stack.callback(self._current.abort, abort)
 
     def close(self) -> None:
-        """Let what was sent arrive, say goodbye on every channel."""
+        """Let what was sent arrive, and close every channel."""
         with contextlib.ExitStack() as stack:  # all of them, even if one cannot
             for channel in self._channels.values():
                 stack.callback(channel.close)

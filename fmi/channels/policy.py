@@ -1,31 +1,24 @@
-"""Which channel an operation goes over: the one that the model says is fastest, or cheapest.
+"""The channel that a call goes over: the one that is fastest, or cheapest, by the model.
 
-The choice is made from what every rank knows alike: the call's operation, element type and number of
-elements, the size of the world, the hint and the configuration. So all ranks make the same one.
+The choice depends only on what every rank knows alike: the call's operation, element type and number of
+elements, the world size, the hint and the configuration. So all ranks make the same one.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from fmi._dtype_codes import NO_DTYPE, OBJECT, dtype_of
+from fmi._datatypes import NO_DTYPE, OBJECT, dtype_of
+from fmi.channels.base import hints
 from fmi.channels.cost_model import constants, functions_price
 from fmi.collectives.traffic import traffic
 from fmi.protocol.frames import Call, Operation
 
 
-class hints(enum.Enum):  # noqa: N801 - the original interface's name
-    """What to prefer where there is a choice of channels."""
-
-    fast = 1
-    cheap = 2
-
-
 class Estimate(NamedTuple):
-    """What the model expects of one channel."""
+    """The model's time and price for one channel."""
 
     channel: str
     seconds: float
@@ -35,7 +28,7 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class Explanation:
-    """The table that a channel was chosen from; `str` of it is a table to print.
+    """The table that a channel was chosen from; print it.
 
     Attributes:
         operation, nbytes, world_size, hint: what was asked.
@@ -69,13 +62,13 @@ class ChannelPolicy:
     """Chooses among channels for one world.
 
     Args:
-        channels: their names; of equal ones the first is taken.
+        channels: their names; of two equally good ones the first is chosen.
         model: the configuration's model.
         world_size: number of ranks.
         memory_mib: memory of each rank's function.
 
     Raises:
-        ConfigError: the model lacks a channel, or has something wrong.
+        ConfigError: the model lacks a channel, or a constant is wrong.
     """
 
     def __init__(
@@ -95,7 +88,7 @@ class ChannelPolicy:
         return self._chosen[key]
 
     def explain(self, operation: Operation, nbytes: int | None) -> Explanation:
-        """The table that the choice is made from."""
+        """The estimates for a call, and the choice made from them."""
         sent = traffic(operation, nbytes, self._size)
         expected = {
             name: (each.seconds(sent), each.dollars(sent, self._functions))
@@ -108,7 +101,7 @@ class ChannelPolicy:
 
 
 def known_bytes(call: Call) -> int | None:
-    """How many bytes a call is about, if every rank knows; see `traffic`."""
+    """The size of a call in bytes, if every rank knows it; see `traffic`."""
     if call.dtype == NO_DTYPE:
         return 0
     if call.dtype == OBJECT or not call.elements:

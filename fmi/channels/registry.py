@@ -22,14 +22,14 @@ _registered: dict[str, Factory] = {}
 
 
 def register_channel(name: str, factory: Factory) -> None:
-    """Make a channel known, so that `backends.<name>` in the configuration can enable it.
+    """Register a channel, so that `backends.<name>` in the configuration can enable it.
 
     Every rank registers it before it makes its communicator.
 
     Args:
-        name: how the configuration and the price model call it.
-        factory: is called as factory(world, settings) with the rank's `World` and what the configuration says
-            under `backends.<name>`; returns a `Channel`.
+        name: its name in the configuration and the price model.
+        factory: called as factory(world, settings) with the rank's `World` and the object under
+            `backends.<name>` in the configuration; returns a `Channel`.
 
     Raises:
         ValueError: the name is taken.
@@ -48,7 +48,7 @@ def known_channels() -> list[str]:
 
 
 def open_channel(world: World) -> Channel:
-    """The channel that the configuration enables, or a switch over several.
+    """The channel that the configuration enables, or a `MultiChannel` over several.
 
     Raises:
         ConfigError: nobody registered a channel of that name, or its settings are wrong.

@@ -31,7 +31,7 @@ def _rounded(number: float) -> float:
 
 
 def with_constants(content: Mapping[str, Any], measured: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
-    """A configuration with measured constants in its model; prices and all else stay as they are."""
+    """A configuration with measured constants in its model; everything else, prices too, stays as it is."""
     published = load(None)["model"]
     model = {**published, **parts(content, "model")}
     for channel, constants in measured.items():
@@ -49,7 +49,7 @@ def with_constants(content: Mapping[str, Any], measured: Mapping[str, Mapping[st
 
 
 def output_path(config: Source, output: str | None) -> Path:
-    """Where the result goes: as asked, or into the configuration that was read, or ./fmi.json."""
+    """The output file: as given, or else the configuration that was read, or ./fmi.json."""
     if output:
         return Path(output)
     if isinstance(config, str | os.PathLike) and Path(config) != DEFAULT_PATH:
@@ -58,7 +58,7 @@ def output_path(config: Source, output: str | None) -> Path:
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a configuration whole or not at all. Raises ConfigError."""
+    """Write a configuration atomically. Raises ConfigError."""
     try:
         descriptor, half = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:

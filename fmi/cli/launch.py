@@ -24,15 +24,15 @@ class Start(Protocol):
     def __call__(
         self, command: Sequence[str], environment: Mapping[str, str], stdout: int | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start it with this added to the environment."""
+        """Start a command with these variables added to the environment."""
 
 
 @contextlib.contextmanager
 def rendezvous_server() -> Iterator[dict[str, str]]:
-    """Run a rendezvous server of our own; yields the environment that leads to it.
+    """Run a rendezvous server on this machine; yields the environment variables that name it.
 
     Raises:
-        ConfigError: there is none to run here.
+        ConfigError: the server's program is not installed here, or does not start.
     """
     if not _is_importable(SERVER):
         raise ConfigError(
@@ -69,13 +69,13 @@ def run_ranks(arguments: Sequence[str], ranks: int, environment: Mapping[str, st
 
 @contextlib.contextmanager
 def processes() -> Iterator[Start]:
-    """A way to start processes, none of which outlives the block."""
+    """Yields a function that starts processes; none of them outlives the block."""
     running: list[subprocess.Popen[bytes]] = []
 
     def start(
         command: Sequence[str], environment: Mapping[str, str], stdout: int | None = None
     ) -> subprocess.Popen[bytes]:
-        # In a session of its own a process does not see Ctrl-C, so it is this one that ends it, once.
+        # In its own session a process does not get Ctrl-C: this process ends it, once.
         process = subprocess.Popen(
             command, env={**os.environ, **environment}, stdout=stdout, start_new_session=True
         )

@@ -1,4 +1,4 @@
-"""See that a world works, how fast it is, and calibrate the model that chooses channels.
+"""Check that a world works, measure how fast it is, and calibrate the model that chooses channels.
 
 Without RANK and WORLD_SIZE in the environment a world of processes is started on this machine, with a
 rendezvous server of its own. With them, as in a function, this process takes part as that rank.
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None, command: str = COMMAND) -> int:
     """Exit status 0 when all went well, 1 when something failed, 2 for bad arguments, 130 after Ctrl-C."""
     arguments = _parse(parser(command), argv)
     is_rank = bool(os.environ.get("RANK") and os.environ.get("WORLD_SIZE"))
-    signal.signal(signal.SIGTERM, _interrupt)  # so that what was started is ended, and the others are told
+    signal.signal(signal.SIGTERM, _interrupt)  # ends what was started, and tells the others
     try:
         content = _content(arguments)
         return _take_part(arguments, content) if is_rank else _launch(arguments, content, argv)
@@ -89,10 +89,10 @@ def main(argv: Sequence[str] | None = None, command: str = COMMAND) -> int:
         print(f"{_who(is_rank)}{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        if not is_rank:  # whoever started a rank says so, once for all of them
+        if not is_rank:  # the process that started the ranks prints it, once
             print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read this has what they wanted, as `| head -1` does
+    except BrokenPipeError:  # the reader has closed the pipe, as `| head -1` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
         return 1
 

@@ -1,4 +1,4 @@
-"""Small programs over a communicator, to see that a world works and how fast it is."""
+"""Small programs that check that a world works and measure how fast it is."""
 
 from __future__ import annotations
 

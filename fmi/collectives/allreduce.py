@@ -1,8 +1,10 @@
-"""Reductions whose result all ranks get, or a share each, over flat NumPy arrays.
+"""Allreduce and reduce_scatter: all ranks' arrays combined, on every rank or one block on each.
 
-Small messages go in steps (see `fmi.collectives.schedule`). Of large ones every rank combines a share and
-hands it out, so that each byte moves twice: by halving and doubling where the number of ranks is a power of
-two, else around the ring.
+Small arrays go by schedule: recursive doubling, or through rank 0 where ranks share cores. Of large ones
+each rank combines one block and hands it out, so that each byte moves twice: by recursive halving and
+doubling where the world size is a power of two, else around the ring. Halving takes 2·log2(p) rounds instead
+of 2·(p - 1). Source: Thakur, Rabenseifner, Gropp, Optimization of collective communication operations in
+MPICH, 2005, section 4.5.
 """
 
 from __future__ import annotations
@@ -10,48 +12,23 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from fmi._datatypes import Array
 from fmi._ops import Combine, func
-from fmi.collectives._context import Context
-from fmi.collectives._halving import halving_allreduce, halving_peers
-from fmi.collectives._segments import combine_received, receive_beside, send_segments
-from fmi.collectives.moves import bcast, bcast_peers
-from fmi.collectives.reduce import LARGE_BYTES, reduce, reduce_peers
-from fmi.collectives.schedule import Schedule, allreduce_steps, peers_of, run_schedule
-from fmi.collectives.vector import ring_allgather, ring_peers
-
-# Of two ranks each gets as many bytes in one message as in two halves; from here on copies decide.
-LARGE_FOR_TWO_BYTES = 512 * 1024
-# Where ranks share cores, fewer messages pay for longer.
-LARGE_OVERSUBSCRIBED_BYTES = 1 << 20
-
-
-def is_large(size: int, oversubscribed: bool, nbytes: int, count: int, function: func) -> bool:
-    """Whether every rank combines a share of the array in an allreduce."""
-    return nbytes >= large_bytes(size, oversubscribed) and _has_shares(size, count, function)
-
-
-def goes_by_halving(size: int) -> bool:
-    """How a large allreduce is done: by halving and doubling, or else around a ring."""
-    return not size & (size - 1)
-
-
-def _has_shares(size: int, count: int, function: func) -> bool:
-    return function.elementwise and count >= size > 1
-
-
-def large_bytes(size: int, oversubscribed: bool) -> int:
-    """From which size on each rank of an allreduce combines a share, if that is possible at all."""
-    if oversubscribed:
-        return LARGE_OVERSUBSCRIBED_BYTES
-    return LARGE_FOR_TWO_BYTES if size == 2 else LARGE_BYTES
+from fmi.collectives.allgather import ring_allgather
+from fmi.collectives.bcast import bcast, bcast_peers
+from fmi.collectives.context import Context, combine_received, receive_beside, send_segments
+from fmi.collectives.reduce import reduce, reduce_peers
+from fmi.collectives.schedule import Act, Schedule, Step, peers_of, run_schedule, through_rank_0
+from fmi.collectives.select import is_large_allreduce, is_large_reduce_scatter, uses_halving
+from fmi.collectives.topology import powers, ring_peers
 
 
 def allreduce_peers(context: Context, nbytes: int, count: int, function: func) -> Sequence[int]:
-    """Whom `allreduce` talks to."""
-    # A function of the user's would be kept alive by the cache, with all that it refers to.
-    peers = _known_peers if function.elementwise else _peers
+    """The ranks that `allreduce` talks to."""
+    # The cache would keep a function of the user's alive, with all that it refers to.
+    peers = _cached_peers if function.elementwise else _peers
     return peers(
         context.rank,
         context.size,
@@ -65,19 +42,14 @@ def allreduce_peers(context: Context, nbytes: int, count: int, function: func) -
 def _peers(
     rank: int, size: int, oversubscribed: bool, *, nbytes: int, count: int, function: func
 ) -> Sequence[int]:
-    if is_large(size, oversubscribed, nbytes, count, function):
-        return halving_peers(rank, size) if goes_by_halving(size) else ring_peers(rank, size)
+    if is_large_allreduce(size, oversubscribed, nbytes, count, function):
+        return halving_peers(rank, size) if uses_halving(size) else ring_peers(rank, size)
     if not function.associative:
         return [*reduce_peers(rank, size, 0, nbytes, function), *bcast_peers(rank, size, 0, nbytes)]
     return peers_of(_steps(rank, size, oversubscribed, function))
 
 
-def _steps(rank: int, size: int, oversubscribed: bool, function: func) -> Schedule:
-    """A custom function is applied in the order of the original, whichever takes fewer messages."""
-    return allreduce_steps(rank, size, oversubscribed and function.elementwise)
-
-
-_known_peers = functools.lru_cache(1024)(_peers)
+_cached_peers = functools.lru_cache(1024)(_peers)
 
 
 def allreduce(
@@ -86,42 +58,131 @@ def allreduce(
     """Fill every rank's total with all ranks' arrays combined; the result has the same bits everywhere.
 
     Args:
-        stage: the call.
+        context: the call.
         total: the result; without `array` it holds this rank's operand.
         function, combine: what to reduce with.
         array: this rank's operand. It saves large ones a copy.
     """
     size = context.size
-    if is_large(size, context.channel.oversubscribed, total.nbytes, total.size, function):
-        around = halving_allreduce if goes_by_halving(size) else _ring_allreduce
-        around(context, total if array is None else array, total, combine)
+    if is_large_allreduce(size, context.channel.oversubscribed, total.nbytes, total.size, function):
+        large = halving_allreduce if uses_halving(size) else _ring_allreduce
+        large(context, total if array is None else array, total, combine)
         return
     if array is not None:
         total[...] = array
     if function.associative:
-        run_schedule(
-            context, _steps(context.rank, size, context.channel.oversubscribed, function), total, combine
-        )
+        steps = _steps(context.rank, size, context.channel.oversubscribed, function)
+        run_schedule(context, steps, total, combine)
     else:
         reduce(context, total, total if context.rank == 0 else None, 0, function=function, combine=combine)
         bcast(context, total, 0)
 
 
+# Small arrays
+
+
+def _steps(rank: int, size: int, oversubscribed: bool, function: func) -> Schedule:
+    """A custom function is applied in the order of the original, whichever takes fewer messages."""
+    return allreduce_steps(rank, size, oversubscribed and function.elementwise)
+
+
+def allreduce_steps(rank: int, size: int, oversubscribed: bool) -> Schedule:
+    """What a rank sends and receives; all get the same result, combined in rank order."""
+    return through_rank_0(rank, size) if oversubscribed else doubling(rank, size)
+
+
+@functools.cache
+def doubling(rank: int, size: int) -> Schedule:
+    """Recursive doubling. A group is always a run of neighbouring ranks, so the order is kept.
+
+    In a world that is no power of two the first ranks work in pairs, an even one and the next one, which
+    acts for both.
+    """
+    extra = size - (1 << (size.bit_length() - 1))
+    paired = rank < 2 * extra
+    if paired and rank % 2 == 0:
+        return Step(Act.SEND, rank + 1), Step(Act.TAKE, rank + 1)
+    place = rank // 2 if paired else rank - extra
+    steps = [Step(Act.AFTER, rank - 1)] if paired else []
+    for distance in powers(size - extra):
+        other = place ^ distance
+        peer = 2 * other + 1 if other < extra else other + extra
+        steps += [Step(Act.SEND, peer), Step(Act.AFTER if peer < rank else Act.BEFORE, peer)]
+    if paired:
+        steps.append(Step(Act.SEND, rank - 1))
+    return tuple(steps)
+
+
+# Large arrays, by recursive halving and doubling
+
+
+class Round(NamedTuple):
+    """One round of halving: the peer, the part of the array that stays here, and the one that goes there."""
+
+    peer: int
+    mine: slice
+    theirs: slice
+
+
+def halving_peers(rank: int, size: int) -> list[int]:
+    """The ranks that `halving_allreduce` talks to."""
+    return [rank ^ distance for distance in powers(size)]
+
+
+def halving_rounds(rank: int, size: int, count: int) -> list[Round]:
+    """The rounds of a rank for `count` elements; what it keeps in the last one it combines for all."""
+    rounds = []
+    start, end = 0, count
+    for other in halving_peers(rank, size):
+        middle = (start + end) // 2
+        halves = slice(start, middle), slice(middle, end)
+        mine, theirs = halves if rank < other else halves[::-1]
+        rounds.append(Round(other, mine, theirs))
+        start, end = mine.start, mine.stop
+    return rounds
+
+
+def halving_allreduce(context: Context, array: Array, total: Array, combine: Combine) -> None:
+    """Fill the total with all ranks' arrays combined; the array may be the total itself.
+
+    Every element is combined on one rank and copied from there, so all ranks get the same bits. The parts
+    that were sent are filled afterwards. Data comes back only when all of them have arrived, but a peer's
+    message that it waits may be read into the same memory before; hence the flush.
+    """
+    rounds = halving_rounds(context.rank, context.size, array.size)
+    incoming = [receive_beside(context, other, array[mine]) for other, mine, _ in rounds]
+    source = array
+    for (other, mine, theirs), received in zip(rounds, incoming, strict=True):
+        send_segments(context, other, source[theirs])
+        combine_received(received, source[mine], total[mine], combine)
+        source = total
+    context.flush()
+    for other, _, theirs in rounds:
+        context.prepare(other, total[theirs])
+    for other, mine, theirs in reversed(rounds):
+        context.send(other, total[mine])
+        context.receive(other, total[theirs])
+    context.flush()
+
+
+# Large arrays, around the ring
+
+
 def _ring_allreduce(context: Context, array: Array, total: Array, combine: Combine) -> None:
-    """Each chunk travels the ring twice: once to be summed up, once to be handed out."""
+    """Each block travels the ring twice: once to be combined, once to be handed out."""
     bounds = [total.size * i // context.size for i in range(context.size + 1)]
-    chunks = [total[start:end] for start, end in itertools.pairwise(bounds)]
+    blocks = [total[start:end] for start, end in itertools.pairwise(bounds)]
     operands = [array[start:end] for start, end in itertools.pairwise(bounds)]
-    ring_reduce(context, operands, chunks, combine)
-    ring_allgather(context, chunks)
+    ring_reduce(context, operands, blocks, combine)
+    ring_allgather(context, blocks)
 
 
 def ring_reduce(
-    context: Context, operands: Sequence[Array], chunks: Sequence[Array], combine: Combine
+    context: Context, operands: Sequence[Array], blocks: Sequence[Array], combine: Combine
 ) -> None:
-    """Fill this rank's chunk with all ranks' operands combined; the others are left with partial results.
+    """Fill this rank's block with all ranks' operands combined; the others are left with partial results.
 
-    The chunks may be the operands.
+    The blocks may be the operands.
     """
     size, rank = context.size, context.rank
     outgoing = operands[(rank - 1) % size]
@@ -129,23 +190,23 @@ def ring_reduce(
         index = (rank - step - 1) % size
         received = receive_beside(context, (rank - 1) % size, operands[index])
         send_segments(context, (rank + 1) % size, outgoing)
-        combine_received(received, operands[index], chunks[index], combine)
-        outgoing = chunks[index]
+        combine_received(received, operands[index], blocks[index], combine)
+        outgoing = blocks[index]
     context.flush()
 
 
 def reduce_scatter_peers(context: Context, nbytes: int, count: int, function: func) -> Sequence[int]:
-    """Whom `reduce_scatter` talks to."""
-    if nbytes >= LARGE_BYTES and _has_shares(context.size, count, function):
+    """The ranks that `reduce_scatter` talks to."""
+    if is_large_reduce_scatter(context.size, nbytes, count, function):
         return ring_peers(context.rank, context.size)
     return allreduce_peers(context, nbytes, count, function)
 
 
 def reduce_scatter(
-    context: Context, total: Array, chunks: Sequence[Array], function: func, combine: Combine
+    context: Context, total: Array, blocks: Sequence[Array], function: func, combine: Combine
 ) -> None:
-    """Replace this rank's chunk of the total by all ranks' combined; the rest of the total is scratch."""
-    if total.nbytes >= LARGE_BYTES and _has_shares(context.size, total.size, function):
-        ring_reduce(context, chunks, chunks, combine)
+    """Replace this rank's block of the total by all ranks' combined; the rest of the total is scratch."""
+    if is_large_reduce_scatter(context.size, total.nbytes, total.size, function):
+        ring_reduce(context, blocks, blocks, combine)
     else:
         allreduce(context, total, function, combine)

@@ -1,7 +1,7 @@
-"""Reductions to one rank, over flat NumPy arrays.
+"""Reduce: all ranks' arrays combined on the root.
 
-Small messages take the fewest rounds, large ones move the fewest bytes. Every choice is made from what all
-ranks know alike: size of the world, number of elements, root and function.
+Small arrays go along a binomial tree, which takes the fewest rounds; large ones along a chain, segment by
+segment, which moves the fewest bytes. A function that is not associative is applied strictly from rank 0 on.
 """
 
 from __future__ import annotations
@@ -12,20 +12,17 @@ import numpy as np
 
 from fmi._datatypes import Array
 from fmi._ops import Combine, func
-from fmi.collectives._chain import chain_peers, chain_reduce, is_chain_faster
-from fmi.collectives._context import Context
-from fmi.collectives._topology import children, parent, tree_peers
-from fmi.collectives.moves import gather, gather_peers, shares
-
-# From here on bytes count more than rounds do.
-LARGE_BYTES = 64 * 1024
+from fmi.collectives.context import Context, equal_blocks, receive_beside, segments, send_segments
+from fmi.collectives.gather import gather, gather_peers
+from fmi.collectives.select import is_chain_reduction_faster
+from fmi.collectives.topology import chain_neighbours, chain_peers, children, parent, tree_peers
 
 
 def reduce_peers(rank: int, size: int, root: int, nbytes: int, function: func) -> Sequence[int]:
-    """Whom `reduce` talks to."""
+    """The ranks that `reduce` talks to."""
     if not function.associative:
         return gather_peers(rank, size, root, nbytes)
-    if _goes_along_chain(size, nbytes, function):
+    if _uses_chain(size, nbytes, function):
         return chain_peers(rank, size, root)
     if function.commutative:
         return tree_peers(rank, size, root)
@@ -42,20 +39,18 @@ def reduce(
     """
     if not function.associative:
         _gather_and_fold(context, array, total, root, combine)
-    elif _goes_along_chain(context.size, array.nbytes, function):
-        chain_reduce(context, array, total, root, combine)
+    elif _uses_chain(context.size, array.nbytes, function):
+        _chain_reduce(context, array, total, root, combine)
     elif function.commutative:
         _tree_reduce(context, array, total, root, combine)
     elif root == 0:
         _tree_reduce(context, array, total, 0, combine)
     else:
-        _reduce_elsewhere(context, array, total, root, combine)
+        _reduce_by_rank_0(context, array, total, root, combine)
 
 
-def _goes_along_chain(size: int, nbytes: int, function: func) -> bool:
-    """Of two ranks the chain saves the root a copy."""
-    pays = nbytes >= LARGE_BYTES if size == 2 else is_chain_faster(size, nbytes)
-    return function.elementwise and pays
+def _uses_chain(size: int, nbytes: int, function: func) -> bool:
+    return function.elementwise and is_chain_reduction_faster(size, nbytes)
 
 
 def _gather_and_fold(
@@ -67,13 +62,36 @@ def _gather_and_fold(
         return
     everything = np.empty(array.size * context.size, array.dtype)
     gather(context, array, everything, root)
-    first, *others = shares(everything, context.size)
+    first, *others = equal_blocks(everything, context.size)
     total[...] = first
     for other in others:
         combine(total, other, total)
 
 
-def _reduce_elsewhere(
+def _chain_reduce(context: Context, array: Array, total: Array | None, root: int, combine: Combine) -> None:
+    """The chain ends at the root, so the last rank's array comes first."""
+    before, after = chain_neighbours(context.rank, context.size, root)
+    if after is None:
+        if before is None:
+            assert total is not None  # noqa: S101 - alone, this rank is the root
+            total[...] = array
+        else:
+            send_segments(context, before, array)
+            context.flush()
+        return
+    pieces = receive_beside(context, after, array)
+    outputs = segments(array if total is None else total)
+    for mine, into, received in zip(segments(array), outputs, pieces, strict=True):
+        if before is None:
+            combine(mine, received, into)
+        else:
+            combine(mine, received, received)
+            context.flush()  # the last segment's buffer is the next one's but one
+            context.send(before, received)
+    context.flush()
+
+
+def _reduce_by_rank_0(
     context: Context, array: Array, total: Array | None, root: int, combine: Combine
 ) -> None:
     """The tree that keeps rank order has rank 0 for its root, which passes the result on."""

@@ -1,7 +1,7 @@
-"""What the operations send, counted: for the model that chooses a channel.
+"""How many messages and bytes each operation sends: for the model that chooses a channel.
 
-Each count follows the algorithm that the operation really uses (`fmi.collectives.moves`,
-`fmi.collectives.reduce`) and needs only what every rank knows.
+Each count follows the algorithm that the operation really uses (`fmi.collectives.select`) and needs only what
+every rank knows.
 """
 
 from __future__ import annotations
@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from fmi.collectives._chain import is_chain_faster
-from fmi.collectives._segments import SEGMENT_BYTES
-from fmi.collectives._topology import children, powers, span
-from fmi.collectives.allreduce import large_bytes
-from fmi.collectives.moves import LARGE_BYTES
-from fmi.collectives.reduce import LARGE_BYTES as REDUCED_BYTES
+from fmi.collectives.select import (
+    LARGE_REDUCTION_BYTES,
+    SEGMENT_BYTES,
+    is_chain_faster,
+    is_chain_reduction_faster,
+    is_large_block,
+    large_allreduce_bytes,
+    uses_halving,
+)
+from fmi.collectives.topology import children, powers, span
 from fmi.protocol.frames import Operation
 
 # Where not every rank knows how much there is to send, it counts as this much.
@@ -42,7 +46,7 @@ def traffic(operation: Operation, nbytes: int | None, size: int) -> Traffic:
 
     Args:
         operation: which one.
-        nbytes: as the call's `elements` says it: a rank's share for gather and allgather, everything for
+        nbytes: as the call's `elements` says it: a rank's block for gather and allgather, everything for
             scatter, allgatherv and alltoall, the operand of a reduction; None where not every rank knows.
         size: number of ranks.
     """
@@ -65,7 +69,7 @@ def _bcast(n: int, p: int) -> Traffic:
 
 
 def _reduce(n: int, p: int) -> Traffic:
-    return _chain(n, p) if (n >= REDUCED_BYTES if p == 2 else is_chain_faster(p, n)) else _tree(n, p)
+    return _chain(n, p) if is_chain_reduction_faster(p, n) else _tree(n, p)
 
 
 def _chain(n: int, p: int) -> Traffic:
@@ -79,25 +83,25 @@ def _tree(n: int, p: int) -> Traffic:
     return Traffic(rounds, rounds * n, p - 1, (p - 1) * n)
 
 
-def _gather(share: int, p: int) -> Traffic:
-    if share >= LARGE_BYTES:
-        return _star(share, p)
+def _gather(block: int, p: int) -> Traffic:
+    if is_large_block(block):
+        return _star(block, p)
     forwarded = sum(span(place, p) for place in range(1, p))
-    return Traffic(len(children(0, p)), (p - 1) * share, p - 1, forwarded * share)
+    return Traffic(len(children(0, p)), (p - 1) * block, p - 1, forwarded * block)
 
 
-def _star(share: int, p: int) -> Traffic:
-    return Traffic(p - 1, (p - 1) * share, p - 1, (p - 1) * share)
+def _star(block: int, p: int) -> Traffic:
+    return Traffic(p - 1, (p - 1) * block, p - 1, (p - 1) * block)
 
 
 def _allreduce(n: int, p: int) -> Traffic:
-    """What is combined travels in segments, what is handed out does not.
+    """As ranks with cores of their own do it; others are on one machine, where there is nothing to choose.
 
-    As ranks with cores of their own do it; others are on one machine, where there is nothing to choose.
+    What is combined travels in segments, what is handed out does not.
     """
-    if n < large_bytes(p, oversubscribed=False):
+    if n < large_allreduce_bytes(p, oversubscribed=False):
         return _doubling(n, p)
-    if p & (p - 1):
+    if not uses_halving(p):
         return _add(_ring_reduce(n, p), _ring_gather(n, p))
     rounds = len(powers(p))
     messages = sum(p * (_pieces(n // (2 * distance)) + 1) for distance in powers(p))
@@ -122,7 +126,7 @@ def _ring_gather(n: int, p: int) -> Traffic:
 
 
 def _reduce_scatter(n: int, p: int) -> Traffic:
-    return _ring_reduce(n, p) if n >= REDUCED_BYTES else _doubling(n, p)
+    return _ring_reduce(n, p) if n >= LARGE_REDUCTION_BYTES else _doubling(n, p)
 
 
 def _scan(n: int, p: int) -> Traffic:
@@ -130,11 +134,11 @@ def _scan(n: int, p: int) -> Traffic:
     return Traffic(len(powers(p)), len(powers(p)) * n, messages, messages * n)
 
 
-def _allgather(share: int, p: int) -> Traffic:
-    if share >= LARGE_BYTES:
-        return _ring_gather(share * p, p)
+def _allgather(block: int, p: int) -> Traffic:
+    if is_large_block(block):
+        return _ring_gather(block * p, p)
     rounds = len(powers(p))
-    return Traffic(rounds, (p - 1) * share, p * rounds, p * (p - 1) * share)
+    return Traffic(rounds, (p - 1) * block, p * rounds, p * (p - 1) * block)
 
 
 def _alltoall(n: int, p: int) -> Traffic:
@@ -142,7 +146,7 @@ def _alltoall(n: int, p: int) -> Traffic:
 
 
 def _split(n: int, p: int) -> Traffic:
-    """The ranks' wishes go up a tree and all of them down again."""
+    """The ranks' colors and keys go up a tree, and all of them down again."""
     return _add(_gather(n, p), _tree(n * p, p))
 
 

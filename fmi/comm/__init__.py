@@ -1,12 +1,17 @@
-"""What users call.
+"""What users call: the communicator.
 
-    communicator.py                               the class, of these parts:
-    _session.py                                   numbers and checks every call, remembers failures
-    _typed.py _objects.py _buffers_*.py           calls with a type, of objects, of arrays
-    _messages.py _requests.py _progress.py        point to point, and what goes on beside
-    _arrays.py _blocks.py                         buffers, and parts of them
-    _persistent.py                                calls that are made again and again
-    _environment.py                               from_env, finalize, abort_world
+    communicator.py       `fmi.Communicator`: one class, made of the parts below
+    _session.py           runs every call: numbers it, counts it, and remembers failures
+    _persistent.py        remembers calls that may be made again
+    _messages.py          messages between two ranks, and requests
+    _typed.py             calls with a type, those of the original
+    _objects.py           calls with Python objects
+    _buffers_p2p.py _buffers_move.py _buffers_reduce.py   upper-case calls with arrays
+    _arrays.py            the arrays that callers pass, and their blocks
+    _requests.py          `fmi.Request`, `fmi.waitall`, `fmi.waitany`
+    _progress.py          the thread that moves requests on
+    _environment.py       `fmi.from_env`, `fmi.finalize`, `fmi.abort_world`
 
-Imports go down to `fmi.channels` and `fmi.collectives`.
+Imports go from communicator to the kinds of calls, then _messages, _persistent and _session. Below are
+`fmi.channels` and `fmi.collectives`. Other packages import `communicator` alone.
 """

@@ -3,17 +3,19 @@
 Taken are NumPy arrays, whatever has the buffer protocol (bytes, bytearray, memoryview, array.array, mmap …)
 or the array protocol, and PyTorch tensors on the CPU; PyTorch itself is not imported. Elements go in C order,
 however they lie in memory. An array that is not contiguous is sent from a copy, and filled through one.
+
+The operations ending in `v` take and give arrays in blocks of different sizes, see `blocks`.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
 
-from fmi._datatypes import Array
-from fmi._dtype_codes import dtype_code
+from fmi._datatypes import Array, dtype_code
 
 
 class HasBuffer(Protocol):
@@ -31,6 +33,7 @@ class HasArray(Protocol):
 
 
 Buffer = HasBuffer | HasArray
+Counts = Sequence[int]
 
 
 class InPlace(enum.Enum):
@@ -42,15 +45,15 @@ class InPlace(enum.Enum):
         return self.value
 
 
-# Passed in the place of a buffer: the data is in the other one already, and the result replaces it.
+# Passed in place of a buffer: the data is in the other one already, and the result replaces it.
 IN_PLACE: Final = InPlace.IN_PLACE
 
 
 def outgoing(buffer: Buffer | InPlace, name: str) -> Array:
-    """What is to be sent; the buffer's own memory if that is contiguous, else a copy.
+    """The flat array to send: the buffer's own memory if that is contiguous, else a copy.
 
     Raises:
-        TypeError: not an array, or its elements are none that can be sent.
+        TypeError: not an array, or its elements cannot be sent.
     """
     return np.ascontiguousarray(_view(buffer, name)).reshape(-1)
 
@@ -64,7 +67,7 @@ class Incoming:
     """A buffer to be filled.
 
     Attributes:
-        flat: fill this, then call `settle`. The buffer's own memory, or scratch if that is not contiguous.
+        flat: fill this, then call `settle`: the buffer's own memory, or scratch if that is not contiguous.
         shape: the buffer's.
 
     Raises:
@@ -91,27 +94,70 @@ class Incoming:
         return self.flat
 
     def settle(self) -> None:
-        """See that the buffer holds what `flat` does."""
+        """Copy `flat` into the buffer, if it is not the buffer's own memory."""
         if not self._direct:
             self._array[...] = self.flat.reshape(self.shape)
 
 
 def apart(sent: Array, filled: Array) -> Array:
-    """What is sent, copied if it shares memory with what is filled meanwhile."""
+    """The array that is sent, copied if it shares memory with the one that is filled meanwhile."""
     return sent.copy() if np.may_share_memory(sent, filled) else sent
 
 
 def same_type(sent: Array, filled: Array) -> None:
-    """Raise TypeError unless what is sent and what is filled have one element type."""
+    """Raise TypeError unless both arrays have the same element type."""
     if sent.dtype != filled.dtype:
         raise TypeError(f"sendbuf has elements of {sent.dtype}, recvbuf of {filled.dtype}")
 
 
 def of_size(array: Array, size: int, name: str) -> Array:
-    """The array, or a ValueError unless it has so many elements."""
+    """The array, or a ValueError unless it has this many elements."""
     if array.size != size:
         raise ValueError(f"{name} has {array.size} elements where {size} are needed")
     return array
+
+
+def even_counts(total: int, size: int) -> list[int]:
+    """Sizes of blocks that differ by at most one element, the larger ones first."""
+    each, extra = divmod(total, size)
+    return [each + (rank < extra) for rank in range(size)]
+
+
+def check_counts(counts: Counts, size: int, name: str = "counts") -> list[int]:
+    """The counts as a list, or a ValueError unless there is one for every rank and none is negative."""
+    numbers = [int(count) for count in counts]
+    if len(numbers) != size or min(numbers) < 0:
+        raise ValueError(f"{name} has one number of at least 0 for each of {size} ranks, not {numbers}")
+    return numbers
+
+
+def blocks(flat: Array, counts: Counts | None, displs: Counts | None, size: int, name: str) -> list[Array]:
+    """Cut a flat array into one block for each rank.
+
+    Args:
+        flat: the array.
+        counts: number of elements of every rank's block; None cuts the array as evenly as possible.
+        displs: where every block begins; None means side by side, and they have to fill the array.
+        size: number of ranks.
+        name: the array's name, for messages.
+
+    Raises:
+        ValueError: the blocks do not fit into the array, or overlap.
+    """
+    numbers = even_counts(flat.size, size) if counts is None else check_counts(counts, size)
+    if displs is None:
+        of_size(flat, sum(numbers), name)
+        starts = [sum(numbers[:rank]) for rank in range(size)]
+    else:
+        starts = check_counts(displs, size, "displs")
+    end = 0
+    for start, count in sorted(zip(starts, numbers, strict=True)):
+        if count and start < end:
+            raise ValueError(f"the shares of {name} overlap: counts {numbers}, displs {starts}")
+        end = max(end, start + count)
+    if end > flat.size:
+        raise ValueError(f"the shares of {name} go up to element {end}, but it has {flat.size}")
+    return [flat[start : start + count] for start, count in zip(starts, numbers, strict=True)]
 
 
 def _view(buffer: object, name: str) -> Array:
@@ -155,7 +201,7 @@ def _from_tensor(tensor: Any, name: str) -> Array:  # noqa: ANN401 - without imp
 
 
 def _shares_memory(buffer: object) -> bool:
-    """Whether the array made of it is its own memory, so that writing there is writing to it."""
+    """Whether an array made of the buffer shares its memory, so that writing to it fills the buffer."""
     if hasattr(buffer, "__array_interface__") or hasattr(buffer, "detach"):
         return not isinstance(buffer, np.generic)
     try:

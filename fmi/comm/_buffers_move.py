@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from fmi._datatypes import Array
-from fmi._dtype_codes import dtype_code
-from fmi.collectives import moves as collectives
-from fmi.collectives import vector as shares
-from fmi.comm._arrays import IN_PLACE, Buffer, Incoming, InPlace, apart, of_size, outgoing, same_type
-from fmi.comm._blocks import Counts, blocks, check_counts
+from fmi._datatypes import Array, dtype_code
+from fmi.collectives import allgather, alltoall, bcast, gather, topology
+from fmi.collectives.context import equal_blocks
+from fmi.comm._arrays import (
+    IN_PLACE,
+    Buffer,
+    Counts,
+    Incoming,
+    InPlace,
+    apart,
+    blocks,
+    check_counts,
+    of_size,
+    outgoing,
+    same_type,
+)
 from fmi.comm._session import Session
 from fmi.protocol.frames import Operation
 
@@ -15,7 +25,7 @@ from fmi.protocol.frames import Operation
 class ArrayMoves(Session):
     """Bcast, Gather(v), Scatter(v), Allgather(v) and Alltoall.
 
-    Every rank of the communicator makes the same call, with the same element type, sizes and root. Shares are
+    Every rank of the communicator makes the same call, with the same element type, sizes and root. Blocks are
     in rank order. `fmi.IN_PLACE` for a buffer says that the data is in the other one already. See
     `fmi.comm._arrays` for what is taken as an array. Raises TypeError or ValueError for wrong arguments
     before anything is sent.
@@ -27,23 +37,23 @@ class ArrayMoves(Session):
         target = None if self.rank == root else Incoming(buf, "buf")
         array = outgoing(buf, "buf") if target is None else target.flat
         context = self._context(Operation.BCAST, dtype_code(array.dtype), array.size, root=root)
-        peers = collectives.bcast_peers(self.rank, self.world_size, root, array.nbytes)
-        self._run(Operation.BCAST, peers, lambda: collectives.bcast(context, array, root))
+        peers = bcast.bcast_peers(self.rank, self.world_size, root, array.nbytes)
+        self._run(Operation.BCAST, peers, lambda: bcast.bcast(context, array, root))
         if target:
             target.settle()
 
     def Gather(self, sendbuf: Buffer | InPlace, recvbuf: Buffer | None = None, root: int = 0) -> None:  # noqa: N802
         """Fill the root's recvbuf with all ranks' sendbufs; it is ignored elsewhere.
 
-        On the root sendbuf may be IN_PLACE: its share is in recvbuf already.
+        On the root sendbuf may be IN_PLACE: its block is in recvbuf already.
         """
         self._check_rank(root, "root")
         target = self._target_at(root, recvbuf)
-        array = outgoing(sendbuf, "sendbuf") if target is None else self._own_share(sendbuf, target)
+        array = outgoing(sendbuf, "sendbuf") if target is None else self._own_block(sendbuf, target)
         whole = target.flat if target else None
         context = self._context(Operation.GATHER, dtype_code(array.dtype), array.size, root=root)
-        peers = collectives.gather_peers(self.rank, self.world_size, root, array.nbytes)
-        self._run(Operation.GATHER, peers, lambda: collectives.gather(context, array, whole, root))
+        peers = gather.gather_peers(self.rank, self.world_size, root, array.nbytes)
+        self._run(Operation.GATHER, peers, lambda: gather.gather(context, array, whole, root))
         if target:
             target.settle()
 
@@ -55,9 +65,9 @@ class ArrayMoves(Session):
         root: int = 0,
         displs: Counts | None = None,
     ) -> None:
-        """As Gather, with shares of `counts[rank]` elements, which go to `displs[rank]` of recvbuf.
+        """As Gather, with blocks of `counts[rank]` elements, which go to `displs[rank]` of recvbuf.
 
-        Without counts the shares are as even as they can be (the first ranks have one element more), without
+        Without counts the blocks are as even as possible (the first ranks have one element more), without
         displs they lie side by side. Only the root has to know both.
         """
         self._check_rank(root, "root")
@@ -70,33 +80,33 @@ class ArrayMoves(Session):
         elif counts is not None:
             of_size(own, check_counts(counts, self.world_size)[self.rank], "sendbuf")
         context = self._context(Operation.GATHERV, dtype_code(own.dtype), root=root)
-        peers = shares.star_peers(self.rank, self.world_size, root)
-        self._run(Operation.GATHERV, peers, lambda: shares.gatherv(context, own, parts, root))
+        peers = topology.star_peers(self.rank, self.world_size, root)
+        self._run(Operation.GATHERV, peers, lambda: gather.gatherv(context, own, parts, root))
         if target:
             target.settle()
 
     def Scatter(  # noqa: N802
         self, sendbuf: Buffer | None, recvbuf: Buffer | InPlace, root: int = 0
     ) -> None:
-        """Fill every rank's recvbuf with its equal share of the root's sendbuf, which is ignored elsewhere.
+        """Fill every rank's recvbuf with its equal block of the root's sendbuf, which is ignored elsewhere.
 
-        On the root recvbuf may be IN_PLACE: its share stays where it is.
+        On the root recvbuf may be IN_PLACE: its block stays where it is.
         """
         self._check_rank(root, "root")
         whole = outgoing(sendbuf, "sendbuf") if self.rank == root else None  # type: ignore[arg-type]
         if whole is not None and recvbuf is IN_PLACE:
-            target, share = None, self._share_of(whole, "sendbuf").copy()
+            target, block = None, self._block_of(whole, "sendbuf").copy()
         else:
             target = Incoming(recvbuf, "recvbuf")  # type: ignore[arg-type]
-            share = target.flat
+            block = target.flat
         if whole is not None:
-            same_type(whole, share)
-            of_size(whole, share.size * self.world_size, "sendbuf")
-            whole = apart(whole, share)
-        elements = share.size * self.world_size
-        context = self._context(Operation.SCATTER, dtype_code(share.dtype), elements, root=root)
-        peers = collectives.gather_peers(self.rank, self.world_size, root, share.nbytes)
-        self._run(Operation.SCATTER, peers, lambda: collectives.scatter(context, whole, share, root))
+            same_type(whole, block)
+            of_size(whole, block.size * self.world_size, "sendbuf")
+            whole = apart(whole, block)
+        elements = block.size * self.world_size
+        context = self._context(Operation.SCATTER, dtype_code(block.dtype), elements, root=root)
+        peers = gather.gather_peers(self.rank, self.world_size, root, block.nbytes)
+        self._run(Operation.SCATTER, peers, lambda: gather.scatter(context, whole, block, root))
         if target:
             target.settle()
 
@@ -108,38 +118,38 @@ class ArrayMoves(Session):
         root: int = 0,
         displs: Counts | None = None,
     ) -> None:
-        """As Scatter, with shares of `counts[rank]` elements from `displs[rank]` on; see Gatherv."""
+        """As Scatter, with blocks of `counts[rank]` elements from `displs[rank]` on; see Gatherv."""
         self._check_rank(root, "root")
         whole = outgoing(sendbuf, "sendbuf") if self.rank == root else None  # type: ignore[arg-type]
         parts = None if whole is None else blocks(whole, counts, displs, self.world_size, "sendbuf")
         if parts and recvbuf is IN_PLACE:
-            target, share = None, parts[root].copy()
+            target, block = None, parts[root].copy()
         else:
             target = Incoming(recvbuf, "recvbuf")  # type: ignore[arg-type]
-            share = target.flat
+            block = target.flat
         if parts:
-            same_type(parts[root], share)
-            of_size(share, parts[root].size, "recvbuf")
-            parts = [apart(part, share) for part in parts]
+            same_type(parts[root], block)
+            of_size(block, parts[root].size, "recvbuf")
+            parts = [apart(part, block) for part in parts]
         elif counts is not None:
-            of_size(share, check_counts(counts, self.world_size)[self.rank], "recvbuf")
-        context = self._context(Operation.SCATTERV, dtype_code(share.dtype), root=root)
-        peers = shares.star_peers(self.rank, self.world_size, root)
-        self._run(Operation.SCATTERV, peers, lambda: shares.scatterv(context, parts, share, root))
+            of_size(block, check_counts(counts, self.world_size)[self.rank], "recvbuf")
+        context = self._context(Operation.SCATTERV, dtype_code(block.dtype), root=root)
+        peers = topology.star_peers(self.rank, self.world_size, root)
+        self._run(Operation.SCATTERV, peers, lambda: gather.scatterv(context, parts, block, root))
         if target:
             target.settle()
 
     def Allgather(self, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> None:  # noqa: N802
         """Fill every rank's recvbuf with all ranks' sendbufs.
 
-        With IN_PLACE for sendbuf this rank's share is in recvbuf already.
+        With IN_PLACE for sendbuf this rank's block is in recvbuf already.
         """
         target = Incoming(recvbuf, "recvbuf")
-        share = self._own_share(sendbuf, target)
-        self._share_of(target.flat, "recvbuf")[...] = share
-        context = self._context(Operation.ALLGATHER, dtype_code(share.dtype), share.size)
-        peers = collectives.allgather_peers(self.rank, self.world_size, share.nbytes)
-        self._run(Operation.ALLGATHER, peers, lambda: collectives.allgather(context, target.flat))
+        block = self._own_block(sendbuf, target)
+        self._block_of(target.flat, "recvbuf")[...] = block
+        context = self._context(Operation.ALLGATHER, dtype_code(block.dtype), block.size)
+        peers = allgather.allgather_peers(self.rank, self.world_size, block.nbytes)
+        self._run(Operation.ALLGATHER, peers, lambda: allgather.allgather(context, target.flat))
         target.settle()
 
     def Allgatherv(  # noqa: N802
@@ -149,7 +159,7 @@ class ArrayMoves(Session):
         counts: Counts | None = None,
         displs: Counts | None = None,
     ) -> None:
-        """As Allgather, with shares of `counts[rank]` elements, which go to `displs[rank]`; see Gatherv.
+        """As Allgather, with blocks of `counts[rank]` elements, which go to `displs[rank]`; see Gatherv.
 
         Every rank has to pass the same counts.
         """
@@ -161,42 +171,42 @@ class ArrayMoves(Session):
             parts[self.rank][...] = of_size(own, parts[self.rank].size, "sendbuf")
         total = sum(part.size for part in parts)
         context = self._context(Operation.ALLGATHERV, dtype_code(target.flat.dtype), total)
-        peers = shares.ring_peers(self.rank, self.world_size)
-        self._run(Operation.ALLGATHERV, peers, lambda: shares.ring_allgather(context, parts))
+        peers = topology.ring_peers(self.rank, self.world_size)
+        self._run(Operation.ALLGATHERV, peers, lambda: allgather.ring_allgather(context, parts))
         target.settle()
 
     def Alltoall(self, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> None:  # noqa: N802
-        """Send share j of sendbuf to rank j, and fill share i of recvbuf with what rank i sends this one.
+        """Send block j of sendbuf to rank j, and fill block i of recvbuf with what rank i sends to this one.
 
-        With IN_PLACE for sendbuf what is sent is in recvbuf, and replaced there.
+        With IN_PLACE for sendbuf the data to send is in recvbuf, and is replaced there.
         """
         target = Incoming(recvbuf, "recvbuf")
         array = target.load().copy() if sendbuf is IN_PLACE else outgoing(sendbuf, "sendbuf")
         same_type(array, target.flat)
         of_size(array, target.flat.size, "sendbuf")
-        self._share_of(array, "sendbuf")
+        self._block_of(array, "sendbuf")
         array = apart(array, target.flat)
         context = self._context(Operation.ALLTOALL, dtype_code(array.dtype), array.size)
-        peers = shares.exchange_peers(self.rank, self.world_size)
-        self._run(Operation.ALLTOALL, peers, lambda: collectives.alltoall(context, array, target.flat))
+        peers = topology.exchange_peers(self.rank, self.world_size)
+        self._run(Operation.ALLTOALL, peers, lambda: alltoall.alltoall(context, array, target.flat))
         target.settle()
 
     def _target_at(self, root: int, recvbuf: Buffer | None) -> Incoming | None:
-        """recvbuf on the root, where there has to be one."""
+        """The recvbuf on the root, which needs one; None elsewhere."""
         return Incoming(recvbuf, "recvbuf") if self.rank == root else None  # type: ignore[arg-type]
 
-    def _own_share(self, sendbuf: Buffer | InPlace, target: Incoming) -> Array:
-        """What this rank contributes to all shares."""
+    def _own_block(self, sendbuf: Buffer | InPlace, target: Incoming) -> Array:
+        """This rank's block of what all ranks get."""
         if sendbuf is IN_PLACE:
-            return self._share_of(target.load(), "recvbuf")
+            return self._block_of(target.load(), "recvbuf")
         array = outgoing(sendbuf, "sendbuf")
         same_type(array, target.flat)
         of_size(target.flat, array.size * self.world_size, "recvbuf")
         return apart(array, target.flat)
 
-    def _share_of(self, whole: Array, name: str) -> Array:
+    def _block_of(self, whole: Array, name: str) -> Array:
         if whole.size % self.world_size:
             raise ValueError(
                 f"{name} has {whole.size} elements, which {self.world_size} ranks cannot share evenly"
             )
-        return collectives.shares(whole, self.world_size)[self.rank]
+        return equal_blocks(whole, self.world_size)[self.rank]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fmi._datatypes import Array, Form
-from fmi._dtype_codes import dtype_code
-from fmi.channels.direct._persistent_steps import PersistentReceive, PersistentSend
-from fmi.collectives._context import as_bytes
+from fmi._datatypes import Array, Form, dtype_code
+from fmi.channels.direct.persistent import PersistentReceive, PersistentSend
+from fmi.collectives.context import as_bytes
 from fmi.comm._arrays import Buffer, Incoming, apart, outgoing
 from fmi.comm._messages import Messages
 from fmi.comm._requests import Request
@@ -17,13 +16,13 @@ from fmi.protocol.frames import Call, Operation
 class ArrayMessages(Messages):
     """Send, Recv, Sendrecv, Isend and Irecv.
 
-    Between two ranks messages arrive in the order in which they were sent; there are no tags. Both sides have
+    Between two ranks messages arrive in the order in which they were sent; there are no tags. Both sides use
     the same element type and number of elements, whatever the shapes. See `fmi.comm._arrays` for what is
     taken as an array. Raises TypeError or ValueError for wrong arguments before anything is sent.
     """
 
     def Send(self, buf: Buffer, dest: int) -> None:  # noqa: N802 - mpi4py's name
-        """Send an array; returns when it may change."""
+        """Send an array; return when it may change."""
         if type(buf) is np.ndarray and type(dest) is int:
             known = self._kinds.get(("to", dest, buf.dtype, buf.shape))
             if known is not None:
@@ -45,7 +44,7 @@ class ArrayMessages(Messages):
                 return
         self._check_peer(source, "source")
         target = Incoming(buf, "buf")
-        self._run(Operation.SEND, [source], lambda: self._take_into(target.flat, source), "recv")
+        self._run(Operation.SEND, [source], lambda: self._receive_into(target.flat, source), "recv")
         target.settle()
         if type(buf) is np.ndarray and target.flat.size:
             kind, call = ("from", source, buf.dtype, buf.shape), _call(target.flat)
@@ -62,7 +61,7 @@ class ArrayMessages(Messages):
 
         def action() -> None:
             self._post(array, dest)
-            self._take_into(target.flat, source)
+            self._receive_into(target.flat, source)
 
         peers = {dest, source} - {self.rank}
         self._run(Operation.SEND, peers, action, "sendrecv")
@@ -77,9 +76,9 @@ class ArrayMessages(Messages):
         return Request(self, transfer, lambda: None)
 
     def Irecv(self, buf: Buffer, source: int) -> Request[None]:  # noqa: N802
-        """Start filling an array, which must not be looked at until the request is done.
+        """Start filling an array, which must not be read until the request is done.
 
-        An array that is not contiguous is filled when `wait` is called.
+        An array that is not contiguous is filled when `wait`, `test` or `waitany` says that it is done.
         """
         self._check_rank(source, "source")
         target = Incoming(buf, "buf")
@@ -94,7 +93,7 @@ class ArrayMessages(Messages):
         else:
             self._channel.post(dest, call, as_bytes(array), Form.ARRAY)
 
-    def _take_into(self, array: Array, source: int) -> None:
+    def _receive_into(self, array: Array, source: int) -> None:
         call = self._message_from(source, dtype_code(array.dtype), array.size)
         if source == self.rank:
             self._loopback.complete(self._loopback.expect(call, as_bytes(array)))
@@ -103,5 +102,5 @@ class ArrayMessages(Messages):
 
 
 def _call(array: Array) -> Call:
-    """A message with such an array."""
+    """The call of a message with such an array, with number 0."""
     return Call(Operation.SEND, 0, dtype_code(array.dtype), array.size)

@@ -7,36 +7,36 @@ from typing import Any
 
 import numpy as np
 
-from fmi._datatypes import Array
-from fmi._dtype_codes import dtype_code
+from fmi._datatypes import Array, dtype_code
 from fmi._ops import SUM, Combine, as_func, combiner, elementwise_combiner, func, op
-from fmi.channels.direct._large_frames import LargeFrames
-from fmi.channels.direct._persistent import PersistentCall
-from fmi.channels.direct._persistent_halving import KEPT_BYTES, PersistentHalving
-from fmi.channels.direct._persistent_steps import PersistentSteps
-from fmi.collectives import allreduce
-from fmi.collectives import reduce as reductions
-from fmi.collectives import scan as scans
-from fmi.collectives._halving import halving_rounds
-from fmi.collectives._segments import SEGMENT_BYTES
-from fmi.collectives.reduce import LARGE_BYTES
-from fmi.collectives.schedule import allreduce_steps
+from fmi.channels.direct.frames import FramedConnections
+from fmi.channels.direct.persistent import PersistentCall, PersistentSteps
+from fmi.channels.direct.persistent_halving import PersistentHalving
+from fmi.collectives import allreduce, reduce, scan
+from fmi.collectives.select import (
+    LARGE_REDUCTION_BYTES,
+    ONE_SEGMENT_HALVING_BYTES,
+    SEGMENT_BYTES,
+    is_large_allreduce,
+    uses_halving,
+)
 from fmi.comm._arrays import (
     IN_PLACE,
     Buffer,
+    Counts,
     Incoming,
     InPlace,
     apart,
+    blocks,
     of_size,
     outgoing,
     same_type,
     shape_of,
 )
-from fmi.comm._blocks import Counts, blocks
 from fmi.comm._persistent import PersistentCalls
 from fmi.protocol.frames import Call, Operation
 
-# Function, element type and shape: what repeated calls have in common.
+# Function, element type and shape: two calls with the same ones differ only in their data.
 Kind = tuple[func, np.dtype[Any], tuple[int, ...]]
 
 
@@ -71,10 +71,10 @@ class ArrayReductions(PersistentCalls):
         context = self._context(
             Operation.REDUCE, dtype_code(array.dtype), array.size, root=root, function=function
         )
-        peers = reductions.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
+        peers = reduce.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
 
         def action() -> None:
-            reductions.reduce(context, array, total, root, function=function, combine=combine)
+            reduce.reduce(context, array, total, root, function=function, combine=combine)
 
         self._run(Operation.REDUCE, peers, action)
         if target:
@@ -105,15 +105,17 @@ class ArrayReductions(PersistentCalls):
         rank, size = self.rank, self.world_size
         _, _, shape = kind
 
-        def make(channel: LargeFrames) -> PersistentCall | None:
-            if not allreduce.is_large(size, channel.oversubscribed, array.nbytes, array.size, function):
-                steps = allreduce_steps(rank, size, channel.oversubscribed)
+        def make(channel: FramedConnections) -> PersistentCall | None:
+            if not is_large_allreduce(size, channel.oversubscribed, array.nbytes, array.size, function):
+                steps = allreduce.allreduce_steps(rank, size, channel.oversubscribed)
                 return PersistentSteps(channel, call, shape, steps, combine)
-            if allreduce.goes_by_halving(size) and SEGMENT_BYTES % array.itemsize == 0:
-                return PersistentHalving(channel, call, halving_rounds(rank, size, array.size), combine)
+            if uses_halving(size) and SEGMENT_BYTES % array.itemsize == 0:
+                return PersistentHalving(
+                    channel, call, allreduce.halving_rounds(rank, size, array.size), combine
+                )
             return None
 
-        self._remember(kind, array.nbytes, make, KEPT_BYTES)
+        self._remember(kind, array.nbytes, make, ONE_SEGMENT_HALVING_BYTES)
 
     def Reduce_scatter(  # noqa: N802
         self,
@@ -122,10 +124,11 @@ class ArrayReductions(PersistentCalls):
         recvcounts: Counts | None = None,
         op: func | op = SUM,
     ) -> None:
-        """Combine all ranks' sendbufs, and fill recvbuf with this rank's share: `recvcounts[rank]` elements.
+        """Combine all ranks' sendbufs, and fill recvbuf with this rank's block of `recvcounts[rank]`
+        elements.
 
-        Without recvcounts the shares are as even as they can be, the first ranks have one element more. With
-        IN_PLACE for sendbuf the data is in recvbuf, and the result in its first elements.
+        Without recvcounts the blocks are as even as possible: the first ranks have one element more. With
+        IN_PLACE for sendbuf the data is in recvbuf, and the result replaces its first elements.
         """
         function = as_func(op)
         target = Incoming(recvbuf, "recvbuf")
@@ -133,8 +136,8 @@ class ArrayReductions(PersistentCalls):
         total = (target.load() if in_place else outgoing(sendbuf, "sendbuf")).copy()
         same_type(total, target.flat)
         function.check(total.dtype)
-        chunks = blocks(total, recvcounts, None, self.world_size, "sendbuf")
-        own = chunks[self.rank]
+        parts = blocks(total, recvcounts, None, self.world_size, "sendbuf")
+        own = parts[self.rank]
         result = target.flat[: own.size] if in_place else of_size(target.flat, own.size, "recvbuf")
         combine = _combiner(function, total, total.shape)
         context = self._context(
@@ -144,7 +147,7 @@ class ArrayReductions(PersistentCalls):
         self._run(
             Operation.REDUCE_SCATTER,
             peers,
-            lambda: allreduce.reduce_scatter(context, total, chunks, function, combine),
+            lambda: allreduce.reduce_scatter(context, total, parts, function, combine),
         )
         result[...] = own
         target.settle()
@@ -154,26 +157,26 @@ class ArrayReductions(PersistentCalls):
         function, target, array, combine = _operands(sendbuf, recvbuf, op)
         target.flat[...] = array
         context = self._context(Operation.SCAN, dtype_code(array.dtype), array.size, function=function)
-        peers = scans.scan_peers(self.rank, self.world_size, function)
-        self._run(Operation.SCAN, peers, lambda: scans.scan(context, target.flat, function, combine))
+        peers = scan.scan_peers(self.rank, self.world_size, function)
+        self._run(Operation.SCAN, peers, lambda: scan.scan(context, target.flat, function, combine))
         target.settle()
 
     def Exscan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
         """Fill recvbuf with the sendbufs of all ranks before this one combined; rank 0's stays as it is."""
         function, target, array, combine = _operands(sendbuf, recvbuf, op)
         context = self._context(Operation.EXSCAN, dtype_code(array.dtype), array.size, function=function)
-        peers = scans.exscan_peers(self.rank, self.world_size, function)
+        peers = scan.exscan_peers(self.rank, self.world_size, function)
         self._run(
             Operation.EXSCAN,
             peers,
-            lambda: scans.exscan(context, array, target.flat, function, combine),
+            lambda: scan.exscan(context, array, target.flat, function, combine),
         )
         if self.rank:
             target.settle()
 
 
 def _kind(sendbuf: object, recvbuf: object, op: func | op) -> Kind | None:
-    """What calls have in common that need no other checks than this; None where there is more to see to."""
+    """The kind of a call whose arguments need no further checks; None for any other call."""
     if (
         type(sendbuf) is np.ndarray
         and type(recvbuf) is np.ndarray
@@ -181,14 +184,14 @@ def _kind(sendbuf: object, recvbuf: object, op: func | op) -> Kind | None:
         and recvbuf.shape == sendbuf.shape
         and recvbuf.dtype == sendbuf.dtype
         and recvbuf.flags.writeable
-        and (sendbuf.nbytes < LARGE_BYTES or _are_plain(sendbuf, recvbuf))
+        and (sendbuf.nbytes < LARGE_REDUCTION_BYTES or _are_plain(sendbuf, recvbuf))
     ):
         return op, sendbuf.dtype, sendbuf.shape
     return None
 
 
 def _are_plain(sendbuf: Array, recvbuf: Array) -> bool:
-    """Whether the arrays' memory can be sent and filled as it is."""
+    """Whether the arrays' memory can be sent and filled without a copy."""
     return (
         sendbuf.flags.c_contiguous
         and recvbuf.flags.c_contiguous
@@ -199,7 +202,7 @@ def _are_plain(sendbuf: Array, recvbuf: Array) -> bool:
 def _operands(
     sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op
 ) -> tuple[func, Incoming, Array, Combine]:
-    """The function, where the result goes, this rank's part, and the reduction's step."""
+    """The function, the buffer for the result, this rank's operand, and the reduction's step."""
     function, target = as_func(op), Incoming(recvbuf, "recvbuf")
     array = _operand(sendbuf, target)
     function.check(array.dtype)
@@ -207,7 +210,7 @@ def _operands(
 
 
 def _operand(sendbuf: Buffer | InPlace, target: Incoming | None) -> Array:
-    """This rank's part, which fits where the result goes."""
+    """This rank's operand, which has the result's type and size."""
     if sendbuf is IN_PLACE and target is not None:
         return target.load()
     array = outgoing(sendbuf, "sendbuf")
@@ -218,7 +221,7 @@ def _operand(sendbuf: Buffer | InPlace, target: Incoming | None) -> Array:
 
 
 def _combiner(function: func, array: Array, shape: tuple[int, ...]) -> Combine:
-    """The reduction's step over flat arrays; a function of the user's sees them in their shape."""
+    """The reduction's step over flat arrays; a custom function gets them in their shape."""
     if function.elementwise:
         return elementwise_combiner(function.kind)
     dtype = array.dtype

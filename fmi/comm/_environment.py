@@ -44,6 +44,14 @@ def register(communicator: Session) -> None:
         multiprocessing.Finalize(None, _at_exit, exitpriority=10)
 
 
+def _disown_in_child() -> None:
+    for communicator in list(_live):
+        communicator.disown()
+
+
+os.register_at_fork(after_in_child=_disown_in_child)
+
+
 def finalize(reason: str | None = None) -> None:
     """Close every live communicator of this process; with a reason, abort them, so that others know."""
     for communicator in list(_live):

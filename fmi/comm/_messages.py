@@ -1,10 +1,11 @@
-"""Messages between two ranks: their numbers, and requests that are under way while the caller computes."""
+"""Messages between two ranks: their numbers, requests, and messages of a rank to itself."""
 
 from __future__ import annotations
 
 import math
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,16 +14,15 @@ from fmi.comm._persistent import PersistentCalls
 from fmi.comm._progress import Progress
 from fmi.comm._session import Session, as_abort, next_number
 from fmi.config import Config
-from fmi.errors import Timeout
-from fmi.protocol.frames import Call, Operation
+from fmi.errors import FMIError, MismatchError, Timeout
+from fmi.protocol.frames import Call, Frame, Header, Kind, Operation
 from fmi.protocol.transfer import ReceiveTransfer, Transfer
-from fmi.transport.loopback import Loopback
 
 Begun = TypeVar("Begun", bound=Transfer)
 
 
 class Messages(PersistentCalls):
-    """What the operations between two ranks are made of."""
+    """The parts of the operations between two ranks."""
 
     def __init__(self, rank: int, world_size: int, config: Config, name: str) -> None:
         super().__init__(rank, world_size, config, name)
@@ -82,7 +82,7 @@ class Messages(PersistentCalls):
             self._progress.wake()
 
     def advance_requests(self) -> None:
-        """Move on, without waiting, what requests of this communicator have under way."""
+        """Move the requests of this communicator on, without waiting."""
         self._attend("test", self._channel.advance)
 
     def complete_request(self, transfer: Transfer, timeout: float | None) -> None:
@@ -96,13 +96,13 @@ class Messages(PersistentCalls):
             raise Timeout(f"{transfer.call} was not over within {timeout:g} s", [transfer.peer])
 
     def waiting(self) -> Wait:
-        """What has to happen before `advance_requests` is worth while."""
+        """What to wait for before `advance_requests` is worth calling."""
         with self._lock:
             return self._channel.waiting()
 
     @property
     def patience_s(self) -> float:
-        """How long a rank is waited for, in seconds."""
+        """The limit for waiting for a rank, in seconds."""
         return self._config.peer_s
 
     def _attend(self, name: str, action: Callable[[], None]) -> None:
@@ -118,7 +118,7 @@ class Messages(PersistentCalls):
 
 
 def _failer(session: Session) -> Callable[[BaseException], None]:
-    """What the thread calls, which must not keep a forgotten communicator alive."""
+    """What the thread calls about an error; it does not keep an unused communicator alive."""
     reference = weakref.ref(session)
 
     def fail(error: BaseException) -> None:
@@ -127,3 +127,44 @@ def _failer(session: Session) -> Callable[[BaseException], None]:
             session._end(error, as_abort(error, session.rank, "a request"))
 
     return fail
+
+
+class Loopback:
+    """Messages of a rank to itself, each side in order; requests and Sendrecv may have them."""
+
+    def __init__(self, rank: int) -> None:
+        self._rank = rank
+        self._sent: deque[Frame] = deque()
+        self._expected: deque[ReceiveTransfer] = deque()
+
+    def start(self, call: Call, payload: memoryview, form: int) -> Transfer:
+        """Send; the payload is copied, so this is done at once."""
+        copy = memoryview(bytearray(payload))
+        self._sent.append(Frame(Header(Kind.DATA, call, form, len(copy)), copy))
+        self._match()
+        return Transfer(self._rank, call, done=True)
+
+    def expect(self, call: Call, into: memoryview | None) -> ReceiveTransfer:
+        """Start receiving the next message."""
+        expected = ReceiveTransfer(self._rank, call, into)
+        self._expected.append(expected)
+        self._match()
+        return expected
+
+    def complete(self, expected: Transfer) -> None:
+        """Raise FMIError unless it is done: while this rank waits it cannot send."""
+        if not expected.done:
+            raise FMIError(f"rank {self._rank} waits for {expected.call} from itself, which it has not sent")
+
+    def _match(self) -> None:
+        while self._sent and self._expected:
+            frame, expected = self._sent.popleft(), self._expected.popleft()
+            size = frame.header.length
+            if frame.header.call != expected.call or len(expected.into or frame.payload) != size:
+                raise MismatchError(
+                    f"rank {self._rank} expects {expected.call} from itself, but sent {frame.header.call}"
+                )
+            if expected.into is not None:
+                expected.into[:] = frame.payload
+            expected.frame = frame
+            expected.done = True

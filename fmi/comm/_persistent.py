@@ -1,4 +1,4 @@
-"""Calls that were made before: all there is to check is that it is the same again."""
+"""Persistent calls: a call that was made before is checked only for being the same again."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import time
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
+from fmi.channels.direct.frames import FramedConnections
 from fmi.comm._session import Session, as_abort, next_number
-from fmi.transport._frame_reader import SMALL_BYTES
+from fmi.transport.frame_reader import SMALL_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fmi._datatypes import Array
-    from fmi.channels.direct._large_frames import LargeFrames
-    from fmi.channels.direct._persistent import PersistentCall
+    from fmi.channels.direct.persistent import PersistentCall
     from fmi.config import Config
 
-# So much is kept for all kinds of calls together; with more, the oldest are forgotten.
+# The limit for all kinds of calls together; with more, the oldest are forgotten.
 MOST_BYTES = 16 << 20
-# What a kind costs besides its buffers, and more.
+# At most this much is kept for a kind besides its buffers.
 EACH_BYTES = 4096
 
 
@@ -35,21 +35,21 @@ class PersistentCalls(Session):
         self,
         kind: Hashable,
         nbytes: int,
-        make: Callable[[LargeFrames], PersistentCall | None],
+        make: Callable[[FramedConnections], PersistentCall | None],
         limit: int = SMALL_BYTES,
     ) -> None:
-        """A call was made that may be made again; `_replay` will do it faster.
+        """Remember a call that may be made again; `_replay` makes it faster.
 
         Args:
-            kind: by which it is known.
-            nbytes: of its arrays.
-            make: is called where there are connections; None from it says that there is no faster way.
-            limit: for more bytes there is none either.
+            kind: whatever makes two calls alike in all but the data.
+            nbytes: size of its arrays.
+            make: is called where the channel has connections; returns None if there is no faster way.
+            limit: larger arrays are not remembered.
         """
-        connections = self._channel.connections()
-        if connections is None or nbytes > limit or kind in self._kinds:
+        channel = self._channel
+        if not isinstance(channel, FramedConnections) or nbytes > limit or kind in self._kinds:
             return
-        known = make(connections)
+        known = make(channel)
         if known is None:
             return
         self._kinds[kind] = known
@@ -66,13 +66,13 @@ class PersistentCalls(Session):
         operand: Array | None = None,
         result: Array | None = None,
     ) -> None:
-        """Make a call of a known kind; as `_run`.
+        """Make a call of a remembered kind; as `_run`.
 
         Args:
-            known: what was made for this kind.
+            known: the remembered call.
             numbers, place: where the number of the next call is.
-            operand: what is sent, if anything is.
-            result: what is filled, if anything is.
+            operand: the array to send, if there is one.
+            result: the array to fill, if there is one.
         """
         self._enter(known.name)
         started = time.monotonic()

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from fmi._forks import close_in_children
 from fmi._tasks import READ, Wait, poll
 from fmi.channels.base import Channel
 
@@ -48,8 +49,9 @@ class Progress:
         self._stopped = threading.Event()
         self._asleep = False
         self._ear, self._mouth = socket.socketpair()
-        self._ear.setblocking(False)
-        self._mouth.setblocking(False)
+        for end in (self._ear, self._mouth):
+            close_in_children(end)
+            end.setblocking(False)
         self._thread = threading.Thread(target=self._run, name="fmi requests", daemon=True)
         self._thread.start()
 

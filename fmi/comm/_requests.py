@@ -22,6 +22,9 @@ class Request(Generic[Result]):
 
     Until it is done the buffer that was given must not be changed (sending) or looked at (receiving). An
     error in the background closes the communicator, as in any operation, and comes out of `wait` and `test`.
+
+    As in MPI, a request is active until the caller was told that it is over: by `wait`, by `test`, or by
+    `waitany`, which tells of each request once. One that is inactive is over whenever it is asked.
     """
 
     def __init__(self, session: Messages, transfer: Transfer, finish: Callable[[], Result]) -> None:
@@ -36,13 +39,15 @@ class Request(Generic[Result]):
 
     @property
     def done(self) -> bool:
-        """Whether it is over, without doing anything for it."""
+        """Whether it is over, without doing anything for it; it stays active."""
         return self._transfer.done
 
     def test(self) -> bool:
         """Move on what can move on now; whether it is over. Raises what `wait` does."""
         if not self.done:
             self._session.advance_requests()
+        if self.done:
+            self._hand_out()
         return self.done
 
     def wait(self, timeout: float | None = None) -> Result:
@@ -58,6 +63,10 @@ class Request(Generic[Result]):
         """
         if not self.done:
             self._session.complete_request(self._transfer, timeout)
+        return self._hand_out()
+
+    def _hand_out(self) -> Result:
+        """What came; the request is inactive from now on, and its buffer the caller's."""
         if self._finish:
             self._result, self._finish = self._finish(), None
         return self._result  # type: ignore[return-value]
@@ -67,7 +76,7 @@ class Request(Generic[Result]):
 
 
 def waitall(requests: Iterable[Request[Any]], timeout: float | None = None) -> list[Any]:
-    """Wait for all requests; their results, in order.
+    """Wait for all requests; their results, in order. Those that are over already count as they are.
 
     Args:
         requests: of one communicator or several.
@@ -81,25 +90,52 @@ def waitall(requests: Iterable[Request[Any]], timeout: float | None = None) -> l
     return results
 
 
-def waitany(requests: Sequence[Request[Any]], timeout: float | None = None) -> int:
-    """Wait for one of the requests; its index. Call `wait` on it for the result.
+def waitany(requests: Sequence[Request[Any]], timeout: float | None = None) -> int | None:
+    """Wait for one of the active requests. Call `wait` on it for the result.
 
     Args:
-        requests: at least one, of one communicator or several.
+        requests: at least one, of one communicator or several. Each is handed out once, so the same list may
+            be passed again and again.
         timeout: seconds; after that, or after the time that the configuration allows for waiting for a rank,
             `Timeout` is raised, and they go on.
 
+    Returns:
+        Its index, or None when no request is active (MPI_UNDEFINED): all were handed out before.
+
     Raises:
         ValueError: there are no requests.
+        Timeout, PeerFailure, MismatchError, CommunicatorClosed: as in `Request.wait`.
     """
     if not requests:
         raise ValueError("waitany needs at least one request")
-    limit = max(request._session.patience_s for request in requests) if timeout is None else timeout
+    index = _over(requests)
+    if index is None:
+        index = _await_one([request for request in requests if request._finish], requests, timeout)
+    if index is not None:
+        requests[index]._hand_out()
+    return index
+
+
+def _await_one(
+    active: Sequence[Request[Any]], requests: Sequence[Request[Any]], timeout: float | None
+) -> int | None:
+    """Move on the communicators of the active requests until one is over; None where none is active."""
+    if not active:
+        return None
+    sessions = list(dict.fromkeys(request._session for request in active))
+    limit = max(session.patience_s for session in sessions) if timeout is None else timeout
     until = time.monotonic() + limit
     while True:
-        for index, request in enumerate(requests):
-            if request.test():
-                return index
+        for session in sessions:
+            session.advance_requests()
+        index = _over(requests)
+        if index is not None:
+            return index
         if time.monotonic() >= until:
-            raise Timeout(f"none of {len(requests)} requests was over within {limit:g} s")
-        poll(combine((request._session.waiting() for request in requests), until))
+            raise Timeout(f"none of {len(active)} requests was over within {limit:g} s")
+        poll(combine((session.waiting() for session in sessions), until))
+
+
+def _over(requests: Sequence[Request[Any]]) -> int | None:
+    """The first request that is over and was not handed out."""
+    return next((index for index, each in enumerate(requests) if each._finish and each._transfer.done), None)

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from fmi._dtype_codes import NO_DTYPE
 from fmi._ops import func
@@ -80,7 +80,7 @@ class Session:
 
     def abort(self, reason: str) -> None:
         """Give up: every rank that waits for this one, or will, gets PeerFailure with the reason. Closes."""
-        if self._closed:
+        if self._closed or self.process != os.getpid():
             return
         # An operation that waits in another thread holds the lock; the others should not wait for it to end.
         held = self._lock.acquire(timeout=ABORT_PATIENCE_S)
@@ -91,11 +91,25 @@ class Session:
 
     def close(self) -> None:
         """Let what was sent arrive, say goodbye and close the connections. Does nothing the second time."""
+        if self.process != os.getpid():
+            return
         if not self._closed:
             self._closed = True
             self._stop_progress()
             self._channel.close()
         self._stop_progress()
+
+    def disown(self) -> None:
+        """Have nothing to do with the world any more, as this is a process forked from the one that has."""
+        self._closed = True
+        self._failure = CommunicatorClosed(
+            f"the communicator belongs to process {self.process}, from which this process was forked: "
+            "communicate there, or make a communicator of its own here"
+        )
+        self._progress = None
+        # The locks may be held by threads that were not forked; who finds this one held is told the failure.
+        self._busy = threading.Lock()
+        self._busy.acquire()
 
     def _stop_progress(self) -> None:
         progress, self._progress = self._progress, None
@@ -108,8 +122,9 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
-            self.abort(_describe(error))
+        reason = _reason(error)
+        if reason is not None:
+            self.abort(reason)
         self.close()
 
     def __del__(self) -> None:
@@ -164,6 +179,8 @@ class Session:
 
     def _enter(self, name: str) -> None:
         if not self._busy.acquire(blocking=False):
+            if self._closed:
+                self._refuse(name)
             raise FMIError(f"{name} was called while another operation of this communicator is under way")
         try:
             self._lock.acquire()
@@ -172,16 +189,22 @@ class Session:
             raise
         if self._closed:
             self._leave()
-            if isinstance(self._failure, FMIError):
-                raise copy.copy(self._failure)
-            why = f" after {_describe(self._failure)}" if self._failure else ""
-            raise CommunicatorClosed(f"the communicator was closed{why}, so {name} is not possible")
+            self._refuse(name)
+
+    def _refuse(self, name: str) -> NoReturn:
+        """Raise what closed the communicator."""
+        if isinstance(self._failure, FMIError):
+            raise copy.copy(self._failure)
+        why = f" after {_describe(self._failure)}" if self._failure else ""
+        raise CommunicatorClosed(f"the communicator was closed{why}, so {name} is not possible")
 
     def _leave(self) -> None:
         self._lock.release()
         self._busy.release()
 
     def _end(self, error: BaseException, abort: Abort) -> None:
+        if self.process != os.getpid():  # forked in the middle of a call
+            return
         self._closed = True
         self._failure = error
         if self._progress:
@@ -223,6 +246,19 @@ def whole(value: object, name: str) -> int:
 
 def _describe(error: BaseException | None) -> str:
     return f"{type(error).__name__}: {error}"
+
+
+def _reason(error: BaseException | None) -> str | None:
+    """Why the others should give up because of what left the block; None where it is a goodbye."""
+    if error is None or isinstance(error, GeneratorExit):
+        return None
+    if not isinstance(error, SystemExit):
+        return _describe(error)
+    if error.code is None or error.code == 0:
+        return None
+    if isinstance(error.code, int):
+        return f"the script exited with status {int(error.code)}"
+    return f"the script exited with status 1: {error.code}"
 
 
 def as_abort(error: BaseException, rank: int, operation: str) -> Abort:

@@ -6,20 +6,16 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fmi._datatypes import Array, Form, Value, types
-from fmi._dtype_codes import dtype_code
+from fmi._datatypes import Array, Form, Value, dtype_code, types
 from fmi._ops import Combine, as_func, func, number_combiner, op, original_order
-from fmi.collectives import allreduce
-from fmi.collectives import moves as collectives
-from fmi.collectives import reduce as reductions
-from fmi.collectives import scan as scans
-from fmi.collectives._context import Context, as_bytes
+from fmi.collectives import allreduce, bcast, gather, reduce, scan
+from fmi.collectives.context import Context, as_bytes
 from fmi.comm._messages import Messages
 from fmi.protocol.frames import NO_ROOT, Operation
 
 
 class TypedCalls(Messages):
-    """What `Communicator` does in the calls with a type; it documents them."""
+    """The calls with a type; `Communicator` documents them."""
 
     def _send_typed(self, obj: object, dest: int, kind: types) -> None:
         _check_type(kind)
@@ -54,10 +50,10 @@ class TypedCalls(Messages):
         context = self._typed(Operation.BCAST, kind, root=root, form=kind.form_of(obj))
 
         def action() -> Value:
-            collectives.bcast(context, array, root)
+            bcast.bcast(context, array, root)
             return kind.restore(array, Form(context.form), _shape(obj) if is_root else None)
 
-        peers = collectives.bcast_peers(self.rank, self.world_size, root, array.nbytes)
+        peers = bcast.bcast_peers(self.rank, self.world_size, root, array.nbytes)
         return self._run(Operation.BCAST, peers, action)
 
     def _gather_typed(self, obj: object, root: int, kind: types) -> Value:
@@ -70,7 +66,7 @@ class TypedCalls(Messages):
         whole = np.empty(array.size * self.world_size, array.dtype) if self.rank == root else None
 
         def action() -> Value:
-            collectives.gather(context, array, whole, root)
+            gather.gather(context, array, whole, root)
             return None if whole is None else kind.restore(whole, form)
 
         return self._run(Operation.GATHER, self._gather_peers(root, array), action)
@@ -85,14 +81,14 @@ class TypedCalls(Messages):
         if kind.count % self.world_size:
             raise ValueError(f"{kind.count} values cannot be dealt out evenly to {self.world_size} ranks")
         whole = kind.flatten(obj) if self.rank == root else None
-        share = np.empty(kind.count // self.world_size, kind.dtype)
+        block = np.empty(kind.count // self.world_size, kind.dtype)
         context = self._typed(Operation.SCATTER, kind, root=root, form=kind.form_of(obj))
 
         def action() -> Value:
-            collectives.scatter(context, whole, share, root)
-            return kind.restore(share, Form(context.form))
+            gather.scatter(context, whole, block, root)
+            return kind.restore(block, Form(context.form))
 
-        return self._run(Operation.SCATTER, self._gather_peers(root, share), action)
+        return self._run(Operation.SCATTER, self._gather_peers(root, block), action)
 
     def _reduce_typed(self, obj: object, root: int, function: func | op, kind: types) -> Value:
         function, array, combine, restore = _operand(obj, function, kind)
@@ -100,10 +96,10 @@ class TypedCalls(Messages):
         total = np.empty_like(array) if self.rank == root else None
 
         def action() -> Value:
-            reductions.reduce(context, array, total, root, function=function, combine=combine)
+            reduce.reduce(context, array, total, root, function=function, combine=combine)
             return None if total is None else restore(total)
 
-        peers = reductions.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
+        peers = reduce.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
         return self._run(Operation.REDUCE, peers, action)
 
     def _allreduce_typed(self, obj: object, function: func | op, kind: types) -> Value:
@@ -122,10 +118,10 @@ class TypedCalls(Messages):
         function, array, combine, restore = _operand(obj, function, kind)
         total = array.copy()
         context = self._typed(Operation.SCAN, kind, function=function)
-        peers = scans.scan_peers(self.rank, self.world_size, function)
+        peers = scan.scan_peers(self.rank, self.world_size, function)
 
         def action() -> Value:
-            scans.scan(context, total, function, combine)
+            scan.scan(context, total, function, combine)
             return restore(total)
 
         return self._run(Operation.SCAN, peers, action)
@@ -142,14 +138,14 @@ class TypedCalls(Messages):
         code, count = dtype_code(kind.dtype), kind.count
         return self._context(operation, code, count, root=root, function=function, form=form)
 
-    def _gather_peers(self, root: int, share: Array) -> Sequence[int]:
-        return collectives.gather_peers(self.rank, self.world_size, root, share.nbytes)
+    def _gather_peers(self, root: int, block: Array) -> Sequence[int]:
+        return gather.gather_peers(self.rank, self.world_size, root, block.nbytes)
 
 
 def _operand(
     obj: object, function: func | op, kind: types
 ) -> tuple[func, Array, Combine, Callable[[Array], Value]]:
-    """A reduction's function, input as a flat array, step, and the way back to what the caller passed."""
+    """A reduction's function, flat operand, and step, and how to restore a value like the caller's."""
     _check_type(kind)
     function = original_order(as_func(function))
     function.check(kind.dtype)

@@ -1,19 +1,17 @@
-"""The communicator: one rank's view of a world, and all that it can do there."""
+"""The communicator: one rank's view of a world, and its operations."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import overload
 
-from fmi._datatypes import Value, types
-from fmi._dtype_codes import OBJECT
+from fmi._datatypes import OBJECT, Value, types
 from fmi._ops import as_func, func, op
-from fmi.channels.direct._persistent_steps import PersistentSteps
-from fmi.channels.policy import ChannelPolicy, Explanation, hints
-from fmi.collectives import _topology as trees
-from fmi.collectives import moves as collectives
-from fmi.collectives import objects as blobs
-from fmi.collectives.schedule import barrier_steps, peers_of
+from fmi.channels.base import hints
+from fmi.channels.direct.persistent import PersistentSteps
+from fmi.channels.policy import ChannelPolicy, Explanation
+from fmi.collectives import barrier, objects, topology
+from fmi.collectives.schedule import peers_of
 from fmi.comm._buffers_move import ArrayMoves
 from fmi.comm._buffers_p2p import ArrayMessages
 from fmi.comm._buffers_reduce import ArrayReductions
@@ -28,10 +26,10 @@ from fmi.protocol.objects import decode, encode
 class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayReductions):
     """The ranks of one world, as one of them sees it.
 
-    Every rank calls the same collective operations in the same order with the same type, root and function;
-    a rank that does not is a MismatchError. Connections are made when an operation first needs them. Not
-    for use by two threads at a time. Once an error was raised in the middle of an operation the
-    communicator is closed, the other ranks are told, and every later call raises that error again.
+    Every rank calls the same collective operations in the same order with the same type, root and function; a
+    rank that does not raises MismatchError on all. Connections are made when an operation first needs them.
+    Only one thread at a time may use it. An error in the middle of an operation closes the communicator: the
+    other ranks are told, and every later call raises that error again.
 
     Lower-case operations take a type and do what the original FMI does, or no type and take Python objects
     (see `fmi.protocol.objects`); upper-case ones take arrays.
@@ -86,20 +84,20 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
     def split(self, color: int | None, key: int = 0) -> Communicator | None:
         """A communicator for each color; all ranks call this together.
 
-        It has connections of its own, made when they are needed: whatever happens to it, this one goes on,
-        and the other way round. Close both.
+        It has its own connections, made when they are needed. An error in one of the two does not affect the
+        other. Close both.
 
         Args:
-            color: ranks with the same color get into the same communicator; None into none.
-            key: ranks are numbered by this, and by their rank here where it is the same.
+            color: ranks with the same color are in the same communicator; with None in none.
+            key: ranks are ordered by this, and by their rank here where it is equal.
 
         Returns:
             The new communicator, or None for the color None.
         """
         mine = (None if color is None else whole(color, "color"), whole(key, "key"), self.rank)
         context = self._context(Operation.SPLIT, OBJECT)
-        peers = trees.tree_peers(self.rank, self.world_size, 0)
-        packed = self._run(Operation.SPLIT, peers, lambda: blobs.allgather(context, encode(mine)))
+        peers = topology.tree_peers(self.rank, self.world_size, 0)
+        packed = self._run(Operation.SPLIT, peers, lambda: objects.allgather(context, encode(mine)))
         name = f"{self.name} / family {self._families}, color {color}"
         self._families += 1
         if color is None:
@@ -111,7 +109,7 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
         return child
 
     def dup(self) -> Communicator:
-        """A communicator of the same ranks with messages of its own; all ranks call this together."""
+        """A communicator of the same ranks with its own messages; all ranks call this together."""
         return self.split(0, self.rank)
 
     def hint(self, hint: hints) -> None:
@@ -122,7 +120,7 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
         self._channel.prefer(hint)
 
     def explain(self, operation: str, nbytes: int | None) -> Explanation:
-        """The model's table of channels for one call: time, price, and which one it would go over.
+        """The model's table of channels for one call: time, price, and the channel it would use.
 
         Args:
             operation: its lower-case name, such as "allreduce".
@@ -147,7 +145,7 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
     # Point to point
 
     def send(self, obj: object, dest: int, type: types | None = None) -> None:  # noqa: A002 - the original's
-        """Send to one rank; returns when the data may change. That rank calls `recv` with the same type."""
+        """Send to one rank; return when the data may change. That rank calls `recv` with the same type."""
         if type is None:
             self._check_peer(dest, "dest")
             self._send_object(obj, dest)
@@ -170,8 +168,8 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
             self._replay(known, self._calls, 0)
             return
         context = self._context(Operation.BARRIER)
-        steps = barrier_steps(self.rank, self.world_size, self._channel.oversubscribed)
-        self._run(Operation.BARRIER, peers_of(steps), lambda: collectives.barrier(context, steps))
+        steps = barrier.barrier_steps(self.rank, self.world_size, self._channel.oversubscribed)
+        self._run(Operation.BARRIER, peers_of(steps), lambda: barrier.barrier(context, steps))
         self._remember(
             Operation.BARRIER, 0, lambda channel: PersistentSteps(channel, context.call, None, steps, None)
         )
@@ -199,9 +197,9 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
     def scatter(self, obj: object, root: int = 0, type: types | None = None) -> Value:  # noqa: A002
         """This rank's part of the root's list; `obj` is ignored elsewhere.
 
-        With a type every rank gets an equal share: a list even if it has one value (an array, if the root
-        passed one), and the type's length is the whole list's, a multiple of the world size. Without one the
-        list has one object for each rank.
+        With a type every rank gets an equal block: a list even if it has one value (an array, if the root
+        passed one), and the type's length is the whole list's, a multiple of the world size. Without a type
+        the list has one object for each rank.
         """
         if type is None:
             self._check_rank(root, "root")

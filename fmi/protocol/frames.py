@@ -1,7 +1,7 @@
-"""Frames: what goes over a connection between two ranks once it is authenticated.
+"""Frames: what goes over an authenticated connection between two ranks.
 
 A frame is a 32-byte header and a payload. The header says which call of which operation the payload belongs
-to, so that two ranks that do not agree find out from the first frame, not from garbage in the data.
+to, so that two ranks that do not agree learn it from the first frame, and not from garbage in the data.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import struct
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fmi._dtype_codes import NO_DTYPE, OBJECT, dtype_name
+from fmi._datatypes import NO_DTYPE, OBJECT, dtype_name
 from fmi._ops import function_name
 
-# What all frames of one call have in common comes first, so that it is packed once a call.
+# What all frames of one call have in common comes first, so that it is packed once for each call.
 _CALL = struct.Struct("<BBBBIIQ")
 _REST = struct.Struct("<B3xQ")
 CALL_BYTES = _CALL.size
 HEADER_BYTES = CALL_BYTES + _REST.size
-LENGTH_AT = HEADER_BYTES - 8  # where a header has the payload's length
+LENGTH_AT = HEADER_BYTES - 8  # the offset of the payload's length in a header
 _COUNT = struct.Struct("<Q")
 NO_ROOT = 0xFFFFFFFF
 SEQUENCE_MASK = 0xFFFFFFFF
@@ -57,16 +57,16 @@ class Operation(enum.IntEnum):
 
 
 class Call:
-    """One call of one operation, as every rank that takes part must see it.
+    """One call of one operation, alike on every rank that takes part.
 
     Attributes:
         operation: which one.
         sequence: how many collective calls (or, for send, messages between the two ranks) came before it.
-        dtype: element type code, see `dtypes`.
+        dtype: code of the element type, see `fmi._datatypes`.
         elements: number of elements of the whole call; 0 where only some ranks know it.
         root: the root's rank, or NO_ROOT.
         function: `func.code`, or 0.
-        prefix: how every data frame of this call begins.
+        prefix: the first bytes of every data frame of this call.
     """
 
     __slots__ = ("dtype", "elements", "function", "operation", "prefix", "root", "sequence")
@@ -95,7 +95,7 @@ class Call:
         return hash(self.prefix)
 
     def is_after(self, other: Call) -> bool:
-        """Whether this collective call comes after another one; the numbers go round."""
+        """Whether this collective call comes after another one; the numbers wrap around."""
         return 0 < (self.sequence - other.sequence) & SEQUENCE_MASK <= SEQUENCE_MASK >> 1
 
     def __str__(self) -> str:
@@ -133,7 +133,7 @@ _NUMBERED = struct.Struct("<8sI20s")
 
 
 class Envelope:
-    """The header of data frames that differ in nothing but the number of their call."""
+    """The header of data frames that differ only in the number of their call."""
 
     __slots__ = ("_after", "_before")
 
@@ -159,24 +159,24 @@ class Frame:
 
 
 def call_of(data: bytes | bytearray | memoryview) -> Call:
-    """The call that a header's first bytes name. Raises ValueError when they name none."""
+    """Parse the call of a header. Raises ValueError when there is no such operation."""
     _, operation, dtype, function, root, sequence, elements = _CALL.unpack_from(data)
     return Call(Operation(operation), sequence, dtype, elements, root, function)
 
 
 def unpack_header(data: bytes | bytearray | memoryview) -> Header:
-    """Parse a header. Raises ValueError when the bytes are none."""
+    """Parse a header. Raises ValueError when the bytes are not one."""
     form, length = unpack_rest(data, CALL_BYTES)
     return Header(Kind(data[0]), call_of(data), form, length)
 
 
 class Waiting(NamedTuple):
-    """What a WAIT frame says: in which call its sender waits for the receiver, and for want of which frame.
+    """A WAIT frame: in which call its sender waits for the receiver, and for which frame.
 
     Attributes:
-        call: where it waits.
-        received: data frames it has had from the receiver so far. If the receiver has sent no more than
-            that, the sender waits for as long as the receiver does nothing.
+        call: the call in which it waits.
+        received: how many data frames it has had from the receiver. If the receiver has sent no more than
+            that, the sender waits for something that the receiver has not sent.
     """
 
     call: Call
@@ -195,9 +195,9 @@ class Waiting(NamedTuple):
 
 
 class Abort(NamedTuple):
-    """Payload of an ABORT frame: who failed and why, or which two ranks do not agree.
+    """Payload of an ABORT frame: which rank failed and why, or which two ranks do not agree.
 
-    It also travels as a note through the rendezvous server, where only 36 bytes fit.
+    It is also the note at the rendezvous server, which holds only 36 bytes.
     """
 
     rank: int

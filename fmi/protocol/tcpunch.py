@@ -16,12 +16,13 @@ token ends at its first NUL, whatever a client that does not clear its memory le
 
 What follows is ours, and invisible to a client that leaves the fields as they are:
 
-- A client that asks again with the token it used before replaces its own stale request, and so is never
-  paired with itself. One that brings no token is given one in the first response.
-- A request with the flags `FLAG_ABORT` leaves a note instead of waiting: whoever waits under that name, or
-  comes later, gets `Status.ERROR` with the note in the token field.
-- A request with `FLAG_LISTEN` waits for rings under its name: every request with `FLAG_NOTIFY` and that name
-  is passed on as a `Status.WAITING` response with the ring's token, and is itself over at once.
+- A client that asks again with its earlier token replaces its own stale request, and so is never paired with
+  itself. A client without a token is given one in the first response.
+- A request with `FLAG_ABORT` leaves a note instead of waiting: whoever waits under that name, or comes later,
+  gets `Status.ERROR` with the note in the token field.
+- A request with `FLAG_LISTEN` waits for notices under its name: every request with `FLAG_NOTIFY` and that
+name
+  is passed on as a `Status.WAITING` response with the notice's token, and is itself over at once.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ def decode_v2_response(data: bytes) -> Response:
 
 
 def _unpad(name: bytes) -> bytes:
-    """The name in its field; other protocols, whose bytes reach every open port, seldom look like one."""
+    """Check and strip the padding; the bytes of other protocols rarely have it."""
     value, _, padding = name.partition(b"\0")
     if padding.strip(b"\0"):
         raise WireError("the name goes on after its NUL padding")

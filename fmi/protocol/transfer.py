@@ -1,21 +1,21 @@
-"""Messages under way: what a request is made of, below the interface."""
+"""Messages under way, as channels see them; `fmi.Request` is what users see."""
 
 from __future__ import annotations
 
 from fmi.protocol.frames import Call, Frame
 
-# In a frame's form byte: its sender did not wait for it, so the collective calls after it may overtake it.
+# In a frame's form byte: its sender did not wait for it, so later collective calls may overtake it.
 OUT_OF_ORDER = 0x80
 FORM_MASK = 0x7F
 
 
 class Transfer:
-    """A message that was begun and need not be over.
+    """A message under way.
 
     Attributes:
         peer: the other rank.
         call: which message it is.
-        done: it is over: what was sent may change, what was received is there.
+        done: whether it is over: what was sent may change, what was received is there.
     """
 
     def __init__(self, peer: int, call: Call, done: bool = False) -> None:
@@ -28,7 +28,7 @@ class SendTransfer(Transfer):
     """A message that is being sent.
 
     Attributes:
-        mark: it is on its way when the connection has sent so many bytes of those it had to queue.
+        mark: the message is on its way when the connection has sent this many of the bytes that it queued.
     """
 
     def __init__(self, peer: int, call: Call, done: bool = False) -> None:
@@ -37,11 +37,11 @@ class SendTransfer(Transfer):
 
 
 class ReceiveTransfer(Transfer):
-    """A message that was asked for before it came.
+    """A message that is being received.
 
     Attributes:
-        into: where its payload goes; None for a fresh buffer, as long as the payload is.
-        frame: the message, once it is here; its payload is `into` if it was read straight to there.
+        into: the buffer for its payload; None for a new one, as long as the payload is.
+        frame: the message, once it is here; its payload is `into` if it was read straight into it.
     """
 
     def __init__(self, peer: int, call: Call, into: memoryview | None) -> None:
@@ -57,6 +57,6 @@ class ReceiveTransfer(Transfer):
 
     @property
     def payload(self) -> memoryview:
-        """What came."""
+        """The payload of the message that came."""
         assert self.frame is not None  # noqa: S101 - asked only when done
         return self.frame.payload

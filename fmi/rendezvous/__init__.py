@@ -1,5 +1,11 @@
-"""How two ranks meet.
+"""How two ranks get a connection to each other.
 
-connector.py   all of them at once    client.py   the rendezvous server's client
-hole_punch.py  through NATs           handshake.py   whether it is the right peer
+    connector.py     pairs with many peers side by side, and with those that want this rank
+    hole_punch.py    from the peer's address to one authenticated connection
+    handshake.py     names of pairings, and the proof that both sides hold the secret
+    client.py        the rendezvous server's client
+    retry_limit.py   how long a server that does not answer is asked again
+
+Imports go down this list, but for handshake, which is at the bottom. Nothing here knows `fmi.collectives`,
+`fmi.transport` or `fmi.channels`.
 """

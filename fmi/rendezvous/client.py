@@ -1,4 +1,4 @@
-"""The client's side of the rendezvous server: meet a peer, or leave a note for those who come later."""
+"""The rendezvous server's client: learn a peer's address, notify a peer, leave and read notes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from fmi._forks import close_in_children
 from fmi._tasks import READ, WRITE, Task, Wait, closing_on_error, run_all
 from fmi.errors import PeerFailure
 from fmi.protocol.frames import Abort
@@ -32,25 +33,23 @@ from fmi.protocol.tcpunch import (
     encode_v2_request,
 )
 from fmi.rendezvous.handshake import AttemptFailed, Pair
-from fmi.rendezvous.patience import Patience, Stranger, Unreachable
+from fmi.rendezvous.retry_limit import RetryLimit, Unreachable, WrongServer
 
 log = logging.getLogger("fmi")
 
 SERVER_FULL = b"server full"
 NOTES_S = 3.0
-
-
-# How long a name that does not resolve is taken to stay so: every lookup stops this rank.
+# How long a name that does not resolve is not looked up again: every lookup blocks this rank.
 UNRESOLVED_S = 1.0
 
 
 @dataclass
 class Meeting:
-    """Two clients know of each other.
+    """A peer's address, learnt from the server.
 
     Attributes:
         connection: to the server; it stays open while punching, as that keeps the NAT's mapping.
-        peer: where the peer can be reached.
+        peer: the peer's public address.
     """
 
     connection: socket.socket
@@ -64,7 +63,7 @@ class Meeting:
 
 
 class Rendezvous:
-    """One rendezvous server, as its clients see it.
+    """One rendezvous server.
 
     Args:
         host, port: where it is.
@@ -72,14 +71,14 @@ class Rendezvous:
         answer_s: limit for connecting, and for its first answer.
 
     Attributes:
-        patience: with a server that does not answer.
+        retry_limit: how long it is asked again.
     """
 
     def __init__(self, host: str, port: int, protocol: int, answer_s: float) -> None:
         self.host = host
         self.port = port
         self.protocol = protocol
-        self.patience = Patience(host, port)
+        self.retry_limit = RetryLimit(host, port)
         self._answer_s = answer_s
         self._resolved: tuple[str, int] | None = None
         self._unresolved: tuple[float, OSError] | None = None
@@ -88,26 +87,26 @@ class Rendezvous:
         return f"rendezvous server {self.host}:{self.port}"
 
     def meet(self, pair: Pair, token: bytes) -> Task[Meeting]:
-        """Wait at the server until the peer comes, however long that takes.
+        """Wait at the server for the peer, however long that takes.
 
         Raises:
-            AttemptFailed: the server is away, full or lost patience; ask again.
+            AttemptFailed: the server is away or full, or ended the wait; ask again.
             PeerFailure: the peer, or a rank it depends on, left a note that it failed.
         """
         sock = yield from self._connect()
         with closing_on_error(sock):
             if self.protocol == 1:
                 yield from self._ask(sock, encode_v1_request(pair.name), V1_RESPONSE_BYTES)
-                self.patience.note_answer()
+                self.retry_limit.note_answer()
                 peer = decode_v1_response((yield from self._receive(sock, V1_RESPONSE_BYTES)))
             else:
                 peer = yield from self._pair(sock, pair, encode_v2_request(pair.name, token))
         return Meeting(sock, peer)
 
     def leave_note(self, pair: Pair, abort: Abort) -> Task[None]:
-        """Tell whoever waits, or will wait, for this rank under the pair's name that it is in vain.
+        """Leave a note for whoever waits, or will wait, under the pair's name: that this rank has failed.
 
-        Version 1 has no way to say that, so there the peer runs into its deadline.
+        Version 1 has no notes, so there the peer waits until its deadline.
         """
         if self.protocol == 1:
             return
@@ -116,32 +115,32 @@ class Rendezvous:
             note = abort.pack(TOKEN_BYTES - 1)
             yield from self._ask(sock, encode_v2_request(pair.name, note, FLAG_ABORT), V2_RESPONSE_BYTES)
 
-    def heed_note(self, pair: Pair) -> Task[None]:
-        """Wait for a note under the pair's name, which nobody else waits under; version 1 has none.
+    def await_note(self, pair: Pair) -> Task[None]:
+        """Wait for a note under a name that nobody else waits under; version 1 has no notes.
 
         Raises:
-            PeerFailure: somebody left one.
+            PeerFailure: a rank left one.
         """
         if self.protocol == 1:
             return
         with (yield from self._connect()) as sock:
-            # The same token always: another communicator of this rank takes the place of this one.
+            # Always the same token: another communicator of this rank replaces this request.
             yield from self._pair(sock, pair, encode_v2_request(pair.name, pair.name[: TOKEN_BYTES - 1]))
 
-    def notify(self, doorbell: bytes, rank: int) -> Task[None]:
-        """Tell the rank that listens to the bell that `rank` waits for it; version 1 has no way to."""
+    def notify(self, name: bytes, rank: int) -> Task[None]:
+        """Tell the rank that waits for notices under a name that `rank` waits for it; not in version 1."""
         if self.protocol == 1:
             return
         with (yield from self._connect()) as sock:
-            notice = encode_v2_request(doorbell, str(rank).encode(), FLAG_NOTIFY)
+            notice = encode_v2_request(name, str(rank).encode(), FLAG_NOTIFY)
             yield from self._ask(sock, notice, V2_RESPONSE_BYTES)
 
-    def listen(self, doorbell: bytes, on_notice: Callable[[int], None]) -> Task[None]:
-        """Call `on_notice` with the rank of everyone who rings, until the server ends it."""
+    def wait_for_notices(self, name: bytes, on_notice: Callable[[int], None]) -> Task[None]:
+        """Call `on_notice` with the rank of every notice under a name, until the server ends it."""
         if self.protocol == 1:
             return
         with (yield from self._connect()) as sock:
-            request = encode_v2_request(doorbell, flags=FLAG_LISTEN)
+            request = encode_v2_request(name, flags=FLAG_LISTEN)
             response = self._decode((yield from self._ask(sock, request, V2_RESPONSE_BYTES)))
             while response.status is Status.WAITING:
                 response = self._decode((yield from self._receive(sock, V2_RESPONSE_BYTES)))
@@ -162,7 +161,7 @@ class Rendezvous:
             data = yield from self._receive(sock, V2_RESPONSE_BYTES)
 
     def _ask(self, sock: socket.socket, request: bytes, length: int) -> Task[bytes]:
-        """Send a request, which the server answers at once whatever it is."""
+        """Send a request and receive the answer, which comes at once whatever the request is."""
         try:
             if sock.send(request) != len(request):  # less than any send buffer, so it goes at once
                 raise Unreachable(f"the {self} did not take the request")
@@ -188,22 +187,24 @@ class Rendezvous:
         return data
 
     def _silent(self, data: bytes, what: str) -> Unreachable:
-        """The error for less than an answer: a rendezvous server's come whole."""
-        return self._stranger(data) if data else Unreachable(what)
+        """The error for an incomplete answer: a rendezvous server sends whole ones."""
+        return self._wrong_server(data) if data else Unreachable(what)
 
-    def _stranger(self, data: bytes) -> Stranger:
-        return Stranger(f"what listens at {self.host}:{self.port} is no rendezvous server: it said {data!r}")
+    def _wrong_server(self, data: bytes) -> WrongServer:
+        return WrongServer(
+            f"what listens at {self.host}:{self.port} is no rendezvous server: it said {data!r}"
+        )
 
     def _decode(self, data: bytes) -> Response:
         try:
             response = decode_v2_response(data)
         except WireError as error:
-            raise self._stranger(data) from error
-        self.patience.note_answer()
+            raise self._wrong_server(data) from error
+        self.retry_limit.note_answer()
         return response
 
     def _connect(self) -> Task[socket.socket]:
-        """Connect from a port of this client's own that can afterwards be listened on and connected from."""
+        """Connect from a port that this client can afterwards listen on and connect from."""
         try:
             sock = bound_socket(0)
             with closing_on_error(sock):
@@ -239,15 +240,15 @@ class Rendezvous:
 def leave_notes(
     rendezvous: Rendezvous, pairs: Iterable[Pair], abort: Abort, limit_s: float = NOTES_S
 ) -> None:
-    """Leave a note for every pair, side by side; those that cannot be left in time are given up."""
-    if rendezvous.patience.is_over:
+    """Leave a note for every pair, side by side, as far as possible within the limit."""
+    if rendezvous.retry_limit.is_over:
         return
     notes = [quietly(rendezvous.leave_note(pair, abort)) for pair in pairs]
     run_all(notes, time.monotonic() + limit_s)
 
 
 def quietly(task: Task[None]) -> Task[None]:
-    """A task that may come to nothing."""
+    """A task whose failed attempt is logged, not raised."""
     try:
         yield from task
     except AttemptFailed as failure:
@@ -255,12 +256,13 @@ def quietly(task: Task[None]) -> Task[None]:
 
 
 def bound_socket(port: int) -> socket.socket:
-    """A non-blocking TCP socket bound to a local port, others of this process may share the port later.
+    """A non-blocking TCP socket bound to a local port that other sockets of this process may share.
 
-    For port 0 the sharing is allowed only after binding: otherwise the kernel may hand out a port that
-    another communicator is already punching through.
+    For port 0, sharing is allowed only after binding: otherwise the kernel may choose a port that another
+    communicator uses for hole punching.
     """
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    close_in_children(sock)
     with closing_on_error(sock):
         sock.setblocking(False)
         if port:

@@ -1,8 +1,8 @@
-"""Pairing with peers side by side, also with those that want this rank while it is busy with others.
+"""Pairing with peers side by side, also with those that want this rank while it waits for others.
 
-A rank that waits for one peer may be what another one waits for: in a ring where every rank first sends to
-the next, nobody would ever come to pair. So a rank that has waited for a moment rings at those it waits for
-and listens for rings itself, and whoever rings is paired with beside whatever it waits for.
+A rank that waits for one peer may be the one that another rank waits for: in a ring where every rank first
+sends to the next, no two would ever pair. So a rank that has waited for a moment notifies those that it waits
+for and waits for notices itself, and it pairs with whoever notifies it beside whatever it waits for.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from fmi._tasks import Ready, Running, Wait, combine
 from fmi.config import Config
 from fmi.rendezvous import hole_punch
 from fmi.rendezvous.client import Rendezvous, quietly
-from fmi.rendezvous.handshake import derive, doorbell_name, note_pair
+from fmi.rendezvous.handshake import derive, note_pair, notice_name
 
 FIRST_NOTICE_S = 0.01
 LAST_NOTICE_S = 0.5
-# The rendezvous server answers at once; a longer silence is a lost packet or a lost server.
+# The rendezvous server answers at once; a longer silence means a lost packet or a lost server.
 ANSWER_S = 5.0
 
 
@@ -28,8 +28,9 @@ class Connector:
     """The pairings of one rank that are under way.
 
     Args:
-        unconnected ranks: says which peers are not connected.
-        on_paired: takes a new connection.
+        rank, world_size, comm_name, config: this rank, its world, and how to reach the rendezvous server.
+        unconnected: returns the peers that are not connected.
+        on_paired: is called with a peer and its new connection.
     """
 
     def __init__(
@@ -51,8 +52,8 @@ class Connector:
         self._on_paired = on_paired
         self._pairings: dict[int, Running[socket.socket]] = {}
         self._failures: dict[int, tuple[int, str]] = {}
-        self._doorbell: Running[None] | None = None
-        self._errands: list[Running[None]] = []
+        self._listener: Running[None] | None = None
+        self._side_tasks: list[Running[None]] = []
         self._notify_at = 0.0
         self._notify_pause = FIRST_NOTICE_S
 
@@ -64,10 +65,10 @@ class Connector:
     @property
     def idle(self) -> bool:
         """Whether there is nothing to wait for here."""
-        return not self._pairings and self._doorbell is None
+        return not self._pairings and self._listener is None
 
     def describe_failures(self, peers: Iterable[int]) -> str:
-        """How often pairing with these peers failed, and why the last time; nothing if none of them came."""
+        """How often pairing with these peers failed, and why the last time; empty if none of them came."""
         failures = [self._failures[peer] for peer in peers if peer in self._failures]
         if not failures:
             return ""
@@ -87,28 +88,28 @@ class Connector:
         self._notify_at = time.monotonic() + self._notify_pause
 
     def listen(self) -> None:
-        """Listen for rings, if there is anybody left who could ring."""
-        if self._doorbell is None and self._unconnected():
-            doorbell = doorbell_name(self._config.secret, self._comm_name, self._rank)
-            self._doorbell = Running(quietly(self.rendezvous.listen(doorbell, self._answer)))
+        """Wait for notices, if there are peers left that could send one."""
+        if self._listener is None and self._unconnected():
+            name = notice_name(self._config.secret, self._comm_name, self._rank)
+            self._listener = Running(quietly(self.rendezvous.wait_for_notices(name, self._answer)))
             place = self._config.place
             if place and place[0] != self._comm_name:
-                # A rank that failed before it had this communicator knows the world's name only.
+                # A rank that failed before it made this communicator knows only the world's name.
                 note = note_pair(self._config.secret, *place)
-                self._errands.append(Running(quietly(self.rendezvous.heed_note(note))))
+                self._side_tasks.append(Running(quietly(self.rendezvous.await_note(note))))
 
     def wait(self, until: float) -> Wait:
         """What to wait for next."""
         waits = [pairing.wait for pairing in self._pairings.values()]
-        waits += [helper.wait for helper in self._helpers() if not helper.done]
+        waits += [task.wait for task in self._tasks() if not task.done]
         return combine(waits, min(until, self._notify_at) if self._pairings else until)
 
     def advance(self, ready: Ready) -> None:
-        """Go on with whatever is ready. What a pairing raises comes out here."""
-        for helper in self._helpers():
-            if not helper.done:
-                helper.resume(ready)
-        self._errands = [errand for errand in self._errands if not errand.done]
+        """Move on whatever is ready. Raises what a pairing raises."""
+        for task in self._tasks():
+            if not task.done:
+                task.resume(ready)
+        self._side_tasks = [task for task in self._side_tasks if not task.done]
         for peer, pairing in list(self._pairings.items()):
             try:
                 pairing.resume(ready)
@@ -123,28 +124,28 @@ class Connector:
             self._notify()
 
     def stop_listening(self) -> None:
-        """Be deaf to rings from now on."""
-        for helper in self._helpers():
-            helper.close()
-        self._errands.clear()
-        self._doorbell = None
+        """Stop waiting for notices."""
+        for task in self._tasks():
+            task.close()
+        self._side_tasks.clear()
+        self._listener = None
 
     def close(self) -> None:
-        """Give up every pairing under way."""
+        """End every pairing under way."""
         self.stop_listening()
         for pairing in self._pairings.values():
             pairing.close()
         self._pairings.clear()
 
-    def _helpers(self) -> list[Running[None]]:
-        return self._errands if self._doorbell is None else [*self._errands, self._doorbell]
+    def _tasks(self) -> list[Running[None]]:
+        return self._side_tasks if self._listener is None else [*self._side_tasks, self._listener]
 
     def _notify(self) -> None:
-        """Ring at everyone who has not come yet, less and less often."""
+        """Notify every peer that has not come yet, less and less often."""
         self.listen()
         for peer in self._pairings:
-            doorbell = doorbell_name(self._config.secret, self._comm_name, peer)
-            self._errands.append(Running(quietly(self.rendezvous.notify(doorbell, self._rank))))
+            name = notice_name(self._config.secret, self._comm_name, peer)
+            self._side_tasks.append(Running(quietly(self.rendezvous.notify(name, self._rank))))
         self._notify_pause = min(self._notify_pause * 2, LAST_NOTICE_S)
         self._notify_at = time.monotonic() + self._notify_pause
 

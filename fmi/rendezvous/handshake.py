@@ -1,10 +1,9 @@
-"""Who two ranks are to each other: the pairing's name at the rendezvous server, and proof of the shared
-secret.
+"""The pairing's name at the rendezvous server, and the handshake that proves the shared secret.
 
 The name is derived from the secret, so nobody else can guess it, and from both ranks in ascending order, so
-both arrive at the same one whoever calls first. The handshake is a challenge and response in both
-directions: each side sends a fresh nonce and proves with an HMAC over both hellos that it holds the secret.
-A replayed proof answers an old nonce, a reflected one has the ranks the wrong way round.
+both derive the same one. The handshake is a challenge and response in both directions: each side sends a new
+nonce and proves with an HMAC over both hellos that it holds the secret. A replayed proof answers an old
+nonce, and a reflected one has the ranks in the wrong order.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _ACKNOWLEDGE = b"\x06"
 
 
 class AttemptFailed(FMIError):  # noqa: N818 - an attempt is followed by another, so it is not yet an error
-    """This attempt at a connection came to nothing; the next one may succeed."""
+    """This attempt to connect failed; the next one may succeed."""
 
 
 class AuthenticationFailed(AttemptFailed):
@@ -57,8 +56,8 @@ def derive(secret: bytes, comm_name: str, rank: int, peer: int, world_size: int)
     return Pair(rank, peer, world_size, name, key)
 
 
-def doorbell_name(secret: bytes, comm_name: str, rank: int) -> bytes:
-    """Under which name a rank can be told at the rendezvous server that a peer waits for it."""
+def notice_name(secret: bytes, comm_name: str, rank: int) -> bytes:
+    """The name under which a rank waits for notices at the rendezvous server."""
     return (
         hmac.digest(secret, b"fmi doorbell" + struct.pack("!I", rank) + comm_name.encode(), "sha256")
         .hex()
@@ -67,19 +66,19 @@ def doorbell_name(secret: bytes, comm_name: str, rank: int) -> bytes:
 
 
 def note_pair(secret: bytes, world: str, rank: int) -> Pair:
-    """Under which name a rank is told that its world has failed, by who does not know its communicators."""
+    """The pair under whose name a rank is told that its world has failed, whatever its communicators."""
     identity = struct.pack("!I", rank) + world.encode()
     name = hmac.digest(secret, b"fmi note" + identity, hashlib.sha256).hex().encode()
     return Pair(rank, rank, 0, name, b"")
 
 
 def handshake(sock: socket.socket, pair: Pair, probe_bytes: int, until: float) -> Task[None]:
-    """Authenticate a fresh connection both ways, then see that it carries `probe_bytes` both ways.
+    """Authenticate a new connection both ways, then check that it carries `probe_bytes` both ways.
 
-    The probe is there because a punched connection can stall for good after its first kilobytes.
+    The probe is needed because a punched connection can stall for good after its first kilobytes.
 
     Raises:
-        Refused: whoever is there does not hold the secret, or is not the peer.
+        AuthenticationFailed: the other side does not hold the secret, or is not the peer.
         AttemptFailed: the connection ended or stalled.
         MismatchError: the peer holds the secret but has another world size.
     """

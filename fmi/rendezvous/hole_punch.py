@@ -1,6 +1,6 @@
-"""TCP hole punching: from two ranks that know each other's address to one authenticated connection.
+"""TCP hole punching: one authenticated connection between two ranks that know each other's address.
 
-Each side listens on and connects from the port the other knows it by, at the same time. Whichever way the
+Each side listens on the port that the other knows, and connects from it at the same time. Whichever way the
 first packets cross, one connection results: it is accepted, connected, or opened from both ends at once.
 """
 
@@ -16,18 +16,19 @@ import uuid
 from collections.abc import Callable
 from typing import NamedTuple
 
+from fmi._forks import close_in_children
 from fmi._tasks import READ, WRITE, Ready, Running, Task, Wait, combine
 from fmi.config import Config
 from fmi.protocol.tcpunch import Address
 from fmi.rendezvous.client import Meeting, Rendezvous, bound_socket
 from fmi.rendezvous.handshake import AttemptFailed, AuthenticationFailed, Pair, handshake
-from fmi.rendezvous.patience import Unreachable
+from fmi.rendezvous.retry_limit import Unreachable
 
 log = logging.getLogger("fmi")
 
 FIRST_RETRY_S = 0.0005
 LAST_RETRY_S = 0.05
-# Both ranks start an attempt at the same moment, so both give it up at the same moment and meet again.
+# Both ranks begin an attempt at the same moment, so both end it at the same moment and begin another.
 ATTEMPT_S = 5.0
 FIRST_PAUSE_S = 0.002
 LAST_PAUSE_S = 0.25
@@ -36,13 +37,13 @@ LAST_PAUSE_S = 0.25
 def connect(
     pair: Pair, rendezvous: Rendezvous, config: Config, on_failure: Callable[[str], None]
 ) -> Task[socket.socket]:
-    """Get a connection to the peer, with as many attempts as it takes; the caller sets the limit.
+    """Get a connection to the peer, in as many attempts as it takes; the caller sets the limit.
 
-    `on_failure` is told why an attempt came to nothing.
+    `on_failure` is called with the reason of every failed attempt.
 
     Raises:
         RendezvousError: no rendezvous server has ever answered.
-        Timeout: one has, and then was out of reach for the set-up limit.
+        Timeout: one has, and then was unreachable for the set-up limit.
         PeerFailure: the peer left a note that it failed.
         MismatchError: the peer has another world size.
     """
@@ -61,7 +62,7 @@ def connect(
             on_failure(str(failure))
             if isinstance(failure, Unreachable):
                 away_since, missed = min(away_since, asked), missed + 1
-                rendezvous.patience.check(failure, away_since, missed, config.setup_s)
+                rendezvous.retry_limit.check(failure, away_since, missed, config.setup_s)
             else:
                 away_since, missed = math.inf, 0
         yield Wait({}, time.monotonic() + pause)
@@ -89,7 +90,7 @@ class _Candidate(NamedTuple):
 
 
 class _Punch:
-    """One attempt: a listener, a connector, and the candidates that came of them."""
+    """One attempt: a listener, a connecting socket, and the candidates that result from both."""
 
     def __init__(self, meeting: Meeting, pair: Pair, config: Config) -> None:
         self._pair = pair
@@ -118,7 +119,7 @@ class _Punch:
         return combine([Wait(own, until), *(each.handshake.wait for each in self._candidates)], until)
 
     def advance(self, ready: Ready) -> socket.socket | None:
-        """Act on what is ready; the authenticated connection when there is one."""
+        """Act on what is ready; return the authenticated connection when there is one."""
         if self._listener.fileno() in ready:
             self._accept()
         if self._connector and self._connector.fileno() in ready:
@@ -178,6 +179,7 @@ class _Punch:
         self._delay = min(self._delay * 2, LAST_RETRY_S)
 
     def _add_candidate(self, sock: socket.socket, address: Address) -> None:
+        close_in_children(sock)
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         shake = handshake(sock, self._pair, self._probe_bytes, self._until)
@@ -201,5 +203,5 @@ class _Punch:
         if isinstance(failure, AuthenticationFailed):
             log.warning("rank %d refused %s: %s", self._pair.rank, candidate.address, failure)
         if candidate.address == self._peer:
-            # The peer has given this attempt up, or was an impostor: meeting again brings the honest one.
+            # The peer has ended this attempt, or is an impostor: the next attempt brings the honest one.
             raise failure

@@ -1,4 +1,4 @@
-"""One authenticated connection to a peer: frames in, frames out, and what was said in them."""
+"""One authenticated connection to a peer: its frames, and the state that they tell."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import sys
 import termios
 from collections import deque
 
+from fmi._forks import close_in_children
 from fmi.protocol.frames import Abort, Call, Frame, Header, Kind, Operation, Waiting
 from fmi.protocol.transfer import OUT_OF_ORDER, ReceiveTransfer
-from fmi.transport._frame_reader import READ_BYTES, SMALL_BYTES, FrameReader
-from fmi.transport._send_queue import BLOCKING, ConnectionLost
-from fmi.transport.socket_options import tune
+from fmi.transport.frame_reader import READ_BYTES, SMALL_BYTES, FrameReader
+from fmi.transport.send_queue import BLOCKING, ConnectionLost
 
-# A rank that waits for one peer in the kernel looks after everything else this often, at least.
+# A rank that waits for one peer in the kernel serves everything else at least this often.
 SLICE_MS = 5
+CONGESTION_CONTROL = b"cubic"
 _SO_NWRITE = 0x1024  # macOS: bytes not yet acknowledged
 
 
@@ -27,15 +28,16 @@ class Connection(FrameReader):
 
     Attributes:
         peer: its rank.
-        inbox: data frames nobody has taken yet, in order.
-        aside: messages nobody has taken yet that later frames may overtake, by number.
-        inbox_bytes: the payloads' size of all these.
+        inbox: data frames that were not taken yet, in order.
+        out_of_order: messages that were not taken yet and that later frames may overtake, by number.
+        inbox_bytes: size of the payloads of all these.
         expected: messages that requests wait for; they go straight to them.
-        left: the peer said goodbye: nothing comes any more, and nothing is wrong.
-        abort: what the peer said when it gave up.
+        arrived: those requests whose message has come and was not noted yet.
+        left: the peer has closed its communicator: nothing comes any more, and nothing is wrong.
+        abort: the peer's abort, if it has sent one.
         sent, received: data frames so far.
         waiting: what the peer last said it waits for.
-        even: what came are whole frames, and all were taken: the next byte begins the frame that comes next.
+        at_frame_boundary: only whole frames came, and all were taken: the next byte begins the next frame.
     """
 
     def __init__(self, peer: int, sock: socket.socket, expected: deque[ReceiveTransfer]) -> None:
@@ -45,15 +47,17 @@ class Connection(FrameReader):
         self.out_of_order: dict[int, Frame] = {}
         self.inbox_bytes = 0
         self.expected = expected
+        self.arrived: list[ReceiveTransfer] = []
         self.left = False
         self.abort: Abort | None = None
         self.sent = 0
         self.received = 0
         self.waiting: Waiting | None = None
         self.at_frame_boundary = not expected
-        self._offer: memoryview | None = None
-        self._offered_for: Call | None = None
-        tune(sock)
+        self._posted_buffer: memoryview | None = None
+        self._posted_call: Call | None = None
+        close_in_children(sock)
+        set_options(sock)
         sock.setblocking(BLOCKING)
         if BLOCKING:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, SLICE_MS * 1000))
@@ -63,7 +67,7 @@ class Connection(FrameReader):
         return self.sock.fileno()
 
     def _update_boundary(self) -> None:
-        """Note whether the connection is even, which is asked far more often than it changes."""
+        """Keep `at_frame_boundary`, which is read far more often than it changes."""
         self.at_frame_boundary = self._is_at_frame_boundary()
 
     def _is_at_frame_boundary(self) -> bool:
@@ -78,9 +82,9 @@ class Connection(FrameReader):
         self._update_boundary()
 
     def take_apart(self, call: Call, into: memoryview, count: int) -> None:
-        """Make a frame of the lone header and what was read behind it while the connection was even.
+        """Make a frame of the lone header and what was read behind it at a frame boundary.
 
-        If it is that call's, the rest of it will go into the buffer, too. Raises ConnectionLost at the end.
+        If it belongs to that call, its rest goes into the buffer, too. Raises ConnectionLost at the end.
         """
         self.post(call, into)
         if self._came(count):
@@ -89,29 +93,29 @@ class Connection(FrameReader):
         self._update_boundary()
 
     def read_frames(self, limit: float = READ_BYTES) -> None:
-        """Read what is there, up to a limit. Raises ConnectionLost when the peer left without a goodbye."""
+        """Read what is there, up to a limit. Raises ConnectionLost when the connection ended too early."""
         super().read_frames(limit)
         self._update_boundary()
 
     def post(self, call: Call, buffer: memoryview) -> None:
-        """Have that call's next frame put there if it fits exactly.
+        """Have that call's next frame read into the buffer if it fits exactly.
 
-        Whatever comes next may be read to there, so the offer has to be taken back before the buffer is used
-        for something else. The frame itself uses the offer up.
+        Whatever comes next may be read into it, so `retract` has to be called before the buffer is used for
+        something else. The frame itself uses the buffer up.
         """
-        self._offer = buffer
-        self._offered_for = call
+        self._posted_buffer = buffer
+        self._posted_call = call
 
     def retract(self) -> None:
-        """Take the offer of `post` back."""
-        self._offer = None
+        """Take back the buffer of `post`."""
+        self._posted_buffer = None
 
     def has(self, call: Call) -> bool:
-        """Whether `take` has a frame for a call, right or wrong."""
+        """Whether `take` has a frame for a call, of that call or of another one."""
         return bool(self.inbox) or (call.operation is Operation.SEND and call.sequence in self.out_of_order)
 
     def take(self, call: Call) -> Frame:
-        """The frame for a call: the message of its number, if that may be overtaken, or else the oldest."""
+        """Take the frame for a call: the message of its number, if that may be overtaken, else the oldest."""
         if call.operation is Operation.SEND and call.sequence in self.out_of_order:
             frame = self.out_of_order.pop(call.sequence)
         else:
@@ -121,7 +125,7 @@ class Connection(FrameReader):
         return frame
 
     def expect(self, expected: ReceiveTransfer) -> None:
-        """Give a request its message as soon as it comes, or now, whatever came after it."""
+        """Give a request its message: now, if it is here, or as soon as it comes."""
         number = expected.call.sequence
         frame = self.out_of_order.pop(number, None)
         if frame is not None:
@@ -135,24 +139,24 @@ class Connection(FrameReader):
             self.inbox.remove(frame)
             self._update_boundary()
         self.inbox_bytes -= len(frame.payload)
-        expected.frame = frame
+        self._hand_over(frame, expected)
 
     def _posted(self) -> memoryview | None:
-        offer = self._offer
-        return (
-            offer if offer is not None and len(offer) > SMALL_BYTES and self._is_at_frame_boundary() else None
-        )
+        posted = self._posted_buffer
+        if posted is not None and len(posted) > SMALL_BYTES and self._is_at_frame_boundary():
+            return posted
+        return None
 
     def _place(self, header: Header) -> memoryview | None:
         expected = self._expected(header)
         if expected:
             into = expected.into
             return into if into is not None and len(into) == header.length else None
-        offer = self._offer
-        if offer is None or self.inbox or header.length != len(offer) or header.call != self._offered_for:
+        posted = self._posted_buffer
+        if posted is None or self.inbox or header.length != len(posted) or header.call != self._posted_call:
             return None
-        self._offer = None
-        return offer
+        self._posted_buffer = None
+        return posted
 
     def _deliver(self, header: Header, payload: memoryview) -> None:
         if header.kind is Kind.BYE:
@@ -169,7 +173,7 @@ class Connection(FrameReader):
         expected = self._expected(frame.header)
         if expected:
             self.expected.remove(expected)
-            expected.frame = frame
+            self._hand_over(frame, expected)
             return
         if frame.header.form & OUT_OF_ORDER:
             self.out_of_order[frame.header.call.sequence] = frame
@@ -177,16 +181,21 @@ class Connection(FrameReader):
             self.inbox.append(frame)
         self.inbox_bytes += len(frame.payload)
 
+    def _hand_over(self, frame: Frame, expected: ReceiveTransfer) -> None:
+        expected.frame = frame
+        self.arrived.append(expected)
+
     def _expected(self, header: Header) -> ReceiveTransfer | None:
-        """The request that this frame is the message for."""
-        if not self.expected:
+        """The request that this frame is the message for; the oldest, as both sides count alike."""
+        if not self.expected or header.kind is not Kind.DATA or header.call.operation is not Operation.SEND:
             return None
-        return next((each for each in self.expected if _is_message(header, each.call.sequence)), None)
+        number = header.call.sequence
+        return next((each for each in self.expected if each.call.sequence == number), None)
 
     # Ending
 
     def unacknowledged(self) -> int:
-        """Bytes the peer's host has not confirmed yet; 0 where the system cannot tell."""
+        """Bytes that the peer's host has not acknowledged yet; 0 where the system cannot tell."""
         if sys.platform == "linux":
             answer = fcntl.ioctl(self.sock, termios.TIOCOUTQ, struct.pack("i", 0))
             return int(struct.unpack("i", answer)[0])
@@ -195,12 +204,12 @@ class Connection(FrameReader):
         return 0
 
     def finish(self) -> None:
-        """Say that nothing more will be sent."""
+        """Tell the peer's host that nothing more will be sent."""
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the socket."""
         self.sock.close()
 
     def _end(self, reason: str) -> None:
@@ -223,3 +232,21 @@ def _waiting(header: Header, payload: memoryview) -> Waiting:
         return Waiting.of(header, payload)
     except ValueError as error:
         raise ConnectionLost(f"it sent something that is no frame: {error}") from error
+
+
+def set_options(sock: socket.socket) -> None:
+    """Send small frames without delay, and have keep-alives notice within seconds that a host has vanished.
+
+    Keep-alives also keep a NAT's mapping from expiring while the ranks compute.
+    """
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    idle = getattr(socket, "TCP_KEEPIDLE", None) or getattr(socket, "TCP_KEEPALIVE", None)
+    if idle is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, idle, 5)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+    if hasattr(socket, "TCP_CONGESTION"):
+        # bbr paces what would better go at once; where cubic is not allowed the default stays.
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONGESTION_CONTROL)

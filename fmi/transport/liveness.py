@@ -1,9 +1,9 @@
-"""Hosts that vanish without a word, as a function's does at its time limit: no packet says that it is gone.
+"""Notices hosts that vanish without a packet, as a function's host does at its time limit.
 
-Keep-alives find one out only while nothing is on the way to it. Once something is, TCP sends that again and
-again, for a quarter of an hour. So a rank that waits looks now and then whether a peer's host still answers
-at all. A limit on the sockets themselves (TCP_USER_TIMEOUT) would not do: it also ends the connection to a
-rank that computes and has no room for more.
+Keep-alives notice that only while nothing is on its way to the host. Once something is, TCP retransmits it
+for a quarter of an hour. So a rank that waits checks now and then whether a peer's host still answers at all.
+A limit on the sockets themselves (TCP_USER_TIMEOUT) would not do: it also ends the connection to a rank that
+computes and has no room for more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 from fmi.transport.connection import Connection
 
-LOOK_EVERY_S = 1.0
+CHECK_EVERY_S = 1.0
 SILENCE_S = 10.0
 UNANSWERED = 3
 
@@ -28,22 +28,22 @@ _RETRANSMISSIONS, _PROBES, _LAST_ANSWER = 2, 3, 20
 
 
 class Liveness:
-    """Looks after connections, at most once a second; `due` is when the next time is (`time.monotonic()`)."""
+    """Checks connections at most once a second; `due` is the time of the next check (`time.monotonic()`)."""
 
     def __init__(self) -> None:
         self.due = 0.0
 
     def lost(self, connections: Iterable[Connection]) -> Connection | None:
-        """A connection whose peer's host has answered nothing for too long, if it is time to look."""
+        """A connection whose peer's host has not answered for too long, if it is time to check."""
         now = time.monotonic()
         if now < self.due:
             return None
-        self.due = now + LOOK_EVERY_S
+        self.due = now + CHECK_EVERY_S
         return next((connection for connection in connections if is_silent(connection.sock)), None)
 
 
 def is_silent(sock: socket.socket) -> bool:
-    """Whether the other host leaves unanswered what it would have to answer; False where nobody can tell."""
+    """Whether the other host does not answer what it would have to; False where the system cannot tell."""
     if sys.platform != "linux":
         return False
     info = _TCP_INFO.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size))

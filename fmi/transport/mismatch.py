@@ -1,4 +1,4 @@
-"""Seeing that the ranks are in the same call: every error that names what one does and what another does."""
+"""Notices that two ranks are in different calls: every error that names the calls of two ranks."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from fmi.errors import MismatchError
 from fmi.protocol.frames import NO_CALL, Call, Operation, call_of
 from fmi.transport.connection import Connection
 
-# So many of its last collective calls a rank can name when another turns out to have been in a different one.
+# How many of its last collective calls a rank can name when another one was in a different one.
 REMEMBERED_CALLS = 16
 
 
 class MismatchDetector:
-    """The collective calls that a rank was in, and what they say about those that others are in.
+    """Compares the collective calls of one rank with those that others are in.
 
     Args:
         rank: this rank.
 
     Attributes:
-        heads: how the frames of the last calls begin, the current one's last (see `fmi.protocol.frames`).
-            They are made into calls again when there is something to complain about.
+        heads: the first bytes of the frames of the last calls (see `fmi.protocol.frames`), the current one's
+            last. They are parsed only for an error.
     """
 
     def __init__(self, rank: int) -> None:
@@ -35,7 +35,7 @@ class MismatchDetector:
     def check(self, connection: Connection) -> None:
         """Raise MismatchError if a peer, whichever this rank waits for, is in another call than this rank.
 
-        Otherwise two ranks that take different ones for the root would both wait for somebody else.
+        Otherwise two ranks that name different roots would both wait for a third one.
         """
         if not connection.inbox and not connection.waiting:
             return

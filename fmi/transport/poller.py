@@ -1,4 +1,4 @@
-"""All connections of one rank: what is ready is read and written, and whoever is gone is noticed."""
+"""All connections of one rank: reads and writes what is ready, and notices peers that are gone."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from typing import NoReturn
 from fmi._tasks import READ, WRITE, milliseconds_until
 from fmi.errors import MismatchError, PeerFailure
 from fmi.protocol.frames import Abort
-from fmi.transport._send_queue import ConnectionLost
 from fmi.transport.connection import Connection
 from fmi.transport.liveness import SILENCE_S, Liveness
 from fmi.transport.mismatch import MismatchDetector
+from fmi.transport.send_queue import ConnectionLost
 from fmi.transport.spin import Spin
 
-# A receiver takes in this much from ranks it is not waiting for; a sender takes in all, or two could block
-# each other.
+# A receiver reads this much from ranks that it does not wait for. A sender reads everything: otherwise two
+# could block each other.
 INBOX_LIMIT = 64 << 20
 
 
 class Poller:
-    """Moves bytes on connections, without ever waiting for one of them alone.
+    """Moves bytes on connections, and never waits for one of them alone.
 
     Args:
-        agreement: what to hold against the calls that others are in.
-        spin: how long to look before sleeping.
+        mismatches: checks the calls that others are in.
+        spin: how long to poll before sleeping.
 
     Attributes:
         connections: by rank.
-        awaited: the connection that is read however much there is that nobody has asked for.
-        inbox_limit: how much others may send beforehand.
-        unsent: connections that have something in their send queue.
+        awaited: the connection that is read however much is in its inbox.
+        inbox_limit: how many bytes the inbox of another one may hold.
+        unsent: connections with something in their send queue.
     """
 
     def __init__(self, mismatches: MismatchDetector, spin: Spin) -> None:
@@ -50,13 +50,13 @@ class Poller:
         self._unread: set[Connection] = set()
 
     def add(self, connection: Connection) -> None:
-        """Look after a connection from now on."""
+        """Serve a connection from now on."""
         self.connections[connection.peer] = connection
         self._by_descriptor[connection.fileno()] = connection
         self._poller.register(connection.fileno(), READ)
 
     def clear(self) -> None:
-        """Look after nothing any more."""
+        """Serve no connection any more."""
         self.connections.clear()
         self._by_descriptor.clear()
 
@@ -64,11 +64,11 @@ class Poller:
 
     @property
     def due(self) -> float:
-        """When the peers' hosts are looked after next."""
+        """When `check_liveness` checks next (`time.monotonic()`)."""
         return self._liveness.due
 
     def check_liveness(self) -> None:
-        """Raise PeerFailure if a peer's host has vanished without a word."""
+        """Raise PeerFailure if a peer's host has vanished; checks at most once a second."""
         connection = self._liveness.lost(self._by_descriptor.values())
         if connection:
             self.lose(connection, ConnectionLost(f"its host has answered nothing for {SILENCE_S:g} s"))
@@ -77,21 +77,21 @@ class Poller:
         """What to poll for, by descriptor."""
         return {fd: self._events(connection) for fd, connection in self._by_descriptor.items()}
 
-    def turn(self, until: float, look: bool) -> None:
+    def poll(self, until: float, spin: bool) -> None:
         """Move what can be moved, or sleep until something can or the time has come.
 
         Args:
             until: the time.
-            look: look for a moment before sleeping.
+            spin: poll for a moment before sleeping.
         """
-        self.handle((look and self._look()) or self._sleep(until))
+        self.handle((spin and self._poll_spinning()) or self._sleep(until))
 
-    def turn_at_once(self) -> None:
+    def poll_now(self) -> None:
         """Move what can be moved now."""
         self.handle(self._poller.poll(0))
 
-    def _look(self) -> list[tuple[int, int]]:
-        """What is ready now or within the moment in which looking is cheaper than sleeping."""
+    def _poll_spinning(self) -> list[tuple[int, int]]:
+        """What is ready now or within the moment in which polling is cheaper than sleeping."""
         ready = self._poller.poll(0)
         if ready:
             return ready
@@ -109,14 +109,14 @@ class Poller:
         return ready
 
     def handle(self, ready: Iterable[tuple[int, int]]) -> None:
-        """Do what poll says can be done. Raises what the peers' failures and calls give reason for."""
+        """Read and write what poll reports. Raises for peers that have failed or are in other calls."""
         for descriptor, events in ready:
             connection = self._by_descriptor.get(descriptor)
             if connection is None:
                 continue
             if events & WRITE and self.guarded(connection, connection.flush):
                 self.unsent.discard(connection)
-                self._watch(connection)
+                self._update_events(connection)
             if events & ~WRITE:
                 self._read(connection)
             self.check(connection)
@@ -125,14 +125,14 @@ class Poller:
     def _read(self, connection: Connection) -> None:
         self.guarded(connection, connection.read_frames)
         if connection.ended:
-            self._forget(connection)
+            self._unregister(connection)
         elif (
             connection.inbox_bytes > self.inbox_limit
             and connection is not self.awaited
             and not connection.expected
         ):
             self._unread.add(connection)
-            self._watch(connection)
+            self._update_events(connection)
 
     # One connection
 
@@ -146,24 +146,24 @@ class Poller:
         return sent
 
     def note_sending(self, connection: Connection) -> None:
-        """See that what is in a connection's send queue is sent when there is room."""
+        """Have a connection's send queue sent when there is room."""
         if connection.sending:
             self.unsent.add(connection)
-            self._watch(connection)
+            self._update_events(connection)
         elif self.unsent and connection in self.unsent:
             self.unsent.discard(connection)
-            self._watch(connection)
+            self._update_events(connection)
 
     def guarded(self, connection: Connection, action: Callable[[], bool | None]) -> bool:
-        """Do something on a connection; a lost connection becomes the peer's failure."""
+        """Do something on a connection; raise its loss as the peer's failure."""
         try:
             return bool(action())
         except ConnectionLost as lost:
             self.lose(connection, lost)
 
     def lose(self, connection: Connection, lost: ConnectionLost) -> NoReturn:
-        """Raise what the loss of a connection means."""
-        self._forget(connection)
+        """Raise what the loss of a connection means: the peer's abort, its end, or its failure."""
+        self._unregister(connection)
         with contextlib.suppress(ConnectionLost):
             connection.read_frames(math.inf)  # an abort may have come in just before the connection broke
         self.check(connection)
@@ -171,32 +171,32 @@ class Poller:
         raise PeerFailure(connection.peer, reason) from lost
 
     def check(self, connection: Connection) -> None:
-        """Raise what the peer gave up for, if it did."""
+        """Raise the peer's abort, if it has sent one."""
         if connection.abort:
             _raise(connection.abort)
 
     def read_on(self, connection: Connection) -> None:
-        """Read from this connection however much it has that nobody has asked for."""
+        """Read from this connection again, however much is in its inbox."""
         if connection in self._unread:
             self._unread.discard(connection)
-            self._watch(connection)
+            self._update_events(connection)
 
     def resume_reading(self) -> None:
-        """Read on from connections of which enough was taken."""
+        """Read again from connections whose inbox is below the limit."""
         for connection in [
             connection for connection in self._unread if connection.inbox_bytes <= self.inbox_limit
         ]:
             self.read_on(connection)
 
-    def _watch(self, connection: Connection) -> None:
-        """Have poll report what this connection waits for now."""
+    def _update_events(self, connection: Connection) -> None:
+        """Tell poll what this connection waits for now."""
         if connection.fileno() in self._by_descriptor:
             self._poller.modify(connection.fileno(), self._events(connection))
 
     def _events(self, connection: Connection) -> int:
         return (WRITE if connection.sending else 0) | (0 if connection in self._unread else READ)
 
-    def _forget(self, connection: Connection) -> None:
+    def _unregister(self, connection: Connection) -> None:
         if self._by_descriptor.pop(connection.fileno(), None):
             self._poller.unregister(connection.fileno())
 

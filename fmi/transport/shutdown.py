@@ -1,8 +1,8 @@
 """Closing connections so that nothing sent is lost.
 
-A process that ends, or a Lambda environment that freezes, loses what its kernel has not sent yet, and
-closing a socket with unread data resets the connection under the last words. So a connection is closed when
-the peer's host has acknowledged everything, and read meanwhile.
+A process that ends, or a Lambda environment that freezes, loses what its kernel has not sent yet. Closing a
+socket with unread data resets the connection, and the peer loses the last bytes. So a connection is closed
+when the peer's host has acknowledged everything, and read until then.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from collections.abc import Sequence
 
 from fmi._tasks import READ, WRITE, Wait, poll
 from fmi.protocol.frames import Header
-from fmi.transport._send_queue import ConnectionLost
 from fmi.transport.connection import Connection
+from fmi.transport.send_queue import ConnectionLost
 
-# Acknowledgements raise no event, so they are looked for at growing intervals.
-FIRST_LOOK_S = 0.0002
-LAST_LOOK_S = 0.02
+# poll does not report acknowledgements, so they are checked at growing intervals.
+FIRST_CHECK_S = 0.0002
+LAST_CHECK_S = 0.02
 
 
 def drain_and_close(connections: Sequence[Connection], last: Header, payload: bytes, limit_s: float) -> None:
     """Send a last frame on every connection and close each when that has arrived, or at the limit."""
     until = time.monotonic() + limit_s
     leaving = [connection for connection in connections if _push(connection, last, payload)]
-    look = FIRST_LOOK_S
+    interval = FIRST_CHECK_S
     while leaving := [connection for connection in leaving if not _has_arrived(connection)]:
         now = time.monotonic()
         if now >= until:
             break
         sockets = {connection.fileno(): READ | (WRITE if connection.sending else 0) for connection in leaving}
-        ready = poll(Wait(sockets, min(until, now + look)))
-        look = min(look * 2, LAST_LOOK_S)
+        ready = poll(Wait(sockets, min(until, now + interval)))
+        interval = min(interval * 2, LAST_CHECK_S)
         leaving = [
-            connection for connection in leaving if connection.fileno() not in ready or _go_on(connection)
+            connection for connection in leaving if connection.fileno() not in ready or _serve(connection)
         ]
     for connection in connections:
         connection.close()
@@ -49,8 +49,8 @@ def _push(connection: Connection, last: Header, payload: bytes) -> bool:
     return not connection.ended
 
 
-def _go_on(connection: Connection) -> bool:
-    """Send and read on; False when the peer is gone too, so that there is nobody to wait for."""
+def _serve(connection: Connection) -> bool:
+    """Send and read more; False when the peer is gone, too."""
     try:
         if connection.sending and connection.flush():
             connection.finish()

@@ -1,6 +1,6 @@
 """Weights in files.
 
-checkpoint.py   weights.py     safetensors, with and without torch
-pickled.py                     other people's pickled models
+checkpoint.py   weights.py     safetensors, with and without torch (weight_names.py)
+pickled.py                     other people's pickled models (guarded_unpickler.py)
 exported.py   export.py        an ONNX graph beside a checkpoint, read and written
 """

@@ -9,7 +9,6 @@ of stand-ins with the tables in which every torch module keeps its weights and i
 import pickle
 import pickletools
 import zipfile
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +19,14 @@ import torch
 from torch import Tensor
 
 from inference.checkpoints import weight_names
+from inference.checkpoints.guarded_unpickler import GuardedDict, GuardedSet, GuardedUnpickler
 from inference.core.config import ModelError
+from inference.data._torch_pickle import MOST_BYTES
 
 BUILT: Mapping[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): OrderedDict,
-    ("__builtin__", "set"): set,  # which buffers a module does not save
-    ("builtins", "set"): set,
+    ("collections", "OrderedDict"): GuardedDict,
+    ("__builtin__", "set"): GuardedSet,  # which buffers a module does not save
+    ("builtins", "set"): GuardedSet,
     ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
     ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
     ("torch", "Size"): torch.Size,
@@ -33,6 +34,7 @@ BUILT: Mapping[tuple[str, str], Any] = {
 """What is built for real. Storages, which hold the numbers, are PyTorch's business too."""
 
 ARCHIVE = b"PK\x03\x04"
+_TOO_LARGE = "its pickle has {} bytes, far more than the names and shapes of a model need"
 OTHER_FORMAT = "it is not an archive, which is what torch.save writes since PyTorch 1.6"
 
 
@@ -61,15 +63,6 @@ class StandIn:
         """Nor are those of a list, many at once."""
 
 
-class _Unpickler(pickle.Unpickler):
-    """Finds a stand-in for every name that is not in `BUILT`."""
-
-    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401 - what a pickle names can be anything
-        if (module, name) in BUILT:
-            return BUILT[module, name]
-        return type(name.rpartition(".")[2], (StandIn,), {"__module__": module})
-
-
 @dataclass(frozen=True)
 class Names:
     """What a pickle refers to, as `module.name`: what is built for real and what gets a stand-in."""
@@ -88,10 +81,14 @@ def names(path: Path) -> Names:
     """Every global that the pickle names; nothing of it is run. Raises ModelError when there is no pickle."""
     try:
         with zipfile.ZipFile(path) as archive:
-            inner = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
+            inner = next(info for info in archive.infolist() if info.filename.endswith("/data.pkl"))
+            if inner.file_size > MOST_BYTES:
+                raise ModelError(f"{path}: {_TOO_LARGE.format(inner.file_size)}.")
             found = sorted(set(_globals(archive.read(inner))))
     except OSError as error:
         raise ModelError(f"{path}: cannot read the model file ({error.strerror or error}).") from error
+    except ModelError:
+        raise
     # A damaged file can stumble in any way; all of them mean the same to its owner.
     except Exception as error:
         raise ModelError(
@@ -129,6 +126,18 @@ class PickledModel:
     heads: int | None
 
 
+def _find(module: str, name: str) -> Any:  # noqa: ANN401 - what a pickle names can be anything
+    """What a name of a pickle stands for: a stand-in where it is not in `BUILT`."""
+    if (module, name) in BUILT:
+        return BUILT[module, name]
+    return type(name.rpartition(".")[2], (StandIn,), {"__module__": module})
+
+
+class _Unpickler(GuardedUnpickler):
+    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401
+        return _find(module, name)
+
+
 def load(path: Path) -> PickledModel:
     """Read a whole model, inside DataParallel or not, or a state dict, on the CPU.
 
@@ -141,10 +150,16 @@ def load(path: Path) -> PickledModel:
     try:
         _check_format(path)
         loaded = torch.load(path, map_location="cpu", weights_only=False, pickle_module=machinery)
+        return _found(path, loaded)
+    except ModelError:
+        raise
     # Whatever a damaged pickle makes of the stand-ins.
     except Exception as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ModelError(f"{path}: cannot be read ({reason}).") from error
+
+
+def _found(path: Path, loaded: object) -> PickledModel:
     if isinstance(loaded, Mapping):
         return PickledModel(_state_dict(path, loaded), None)
     weights = dict(_weights(loaded, ""))
@@ -169,8 +184,11 @@ def _check_format(path: Path) -> None:
         if file.read(len(ARCHIVE)) != ARCHIVE:
             raise pickle.UnpicklingError(OTHER_FORMAT)
     # PyTorch's own reader, because two readers can see two things in one crafted archive.
-    if "constants.pkl" in torch._C.PyTorchFileReader(str(path)).get_all_records():
+    archive = torch._C.PyTorchFileReader(str(path))
+    if "constants.pkl" in archive.get_all_records():
         raise pickle.UnpicklingError("it is a TorchScript archive, not what torch.save writes")
+    if (size := archive.get_record_size("data.pkl")) > MOST_BYTES:
+        raise pickle.UnpicklingError(_TOO_LARGE.format(size))
 
 
 def _state_dict(path: Path, loaded: Mapping[Any, Any]) -> dict[str, Tensor]:

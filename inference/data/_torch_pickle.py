@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-MOST_BYTES = 64 * 2**20
-"""A pickle holds names and shapes, the numbers lie beside it: a whole checkpoint's has some 100 kB."""
+MOST_BYTES = 2**20
+"""A pickle holds names and shapes, the numbers lie beside it: a whole checkpoint's has some 100 kB. Of a
+hostile one each MiB costs a hundred MB of memory and some seconds.
+"""
 
 KEY_BITS = 64
 

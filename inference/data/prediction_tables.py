@@ -26,6 +26,14 @@ def with_one_kind_of_ids(tables: Sequence[Any]) -> list[Any]:
     return [_cast(table, pa.uint64() if positive else pa.string()) for table in tables]
 
 
+def of_any_id(schema: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """The schema with text for ids of whole numbers: `with_one_kind_of_ids` makes them fit each other."""
+    place = schema.get_field_index(ID)
+    if place < 0 or not (pa.types.is_integer(schema.types[place]) or pa.types.is_null(schema.types[place])):
+        return schema
+    return schema.set(place, pa.field(ID, pa.string()))
+
+
 def _cast(table: Any, kind: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
     if ID not in table.column_names or table.schema.field(ID).type == kind:
         return table
@@ -34,6 +42,30 @@ def _cast(table: Any, kind: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
 
 
 def together(tables: Sequence[Any]) -> Any:  # noqa: ANN401 - pyarrow has no types
-    """All rows in order, null where a table lacks a column. Raises ArrowException where types do not fit."""
-    filled = [table for table in tables if table.num_rows] or tables[:1]
-    return pa.concat_tables(with_one_kind_of_ids(filled), promote_options="permissive")
+    """All rows in order, null where a table lacks a column; columns whose types do not fit become text."""
+    filled = with_one_kind_of_ids([table for table in tables if table.num_rows] or tables[:1])
+    for name in _that_clash(filled):
+        filled = [_as_text(table, name) if name in table.column_names else table for table in filled]
+    return pa.concat_tables(filled, promote_options="permissive")
+
+
+def _that_clash(tables: Sequence[Any]) -> list[str]:
+    """Names of columns that have no one type for all tables."""
+    kinds: dict[str, set[Any]] = {}
+    for table in tables:
+        for field in table.schema:
+            kinds.setdefault(field.name, set()).add(field.type)
+    return [name for name, found in kinds.items() if not _fit(found)]
+
+
+def _fit(kinds: set[Any]) -> bool:
+    try:
+        pa.unify_schemas([pa.schema([("x", kind)]) for kind in kinds], promote_options="permissive")
+    except pa.ArrowException:
+        return False
+    return True
+
+
+def _as_text(table: Any, name: str) -> Any:  # noqa: ANN401 - pyarrow has no types
+    texts = [None if value is None else str(value) for value in table[name].to_pylist()]
+    return table.set_column(table.schema.get_field_index(name), name, pa.array(texts, pa.string()))

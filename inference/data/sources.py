@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cosmic_fmi.common.s3 import read_again
 from inference.core.errors import DataError
 from inference.core.galaxies import Galaxies
 from inference.data.dataset import read
+
+if TYPE_CHECKING:
+    from cosmic_fmi.common.contract.result import TrafficKeys
 
 PIECE = 2**20
 """Bytes that are read from a connection at a time."""
@@ -37,7 +40,7 @@ class Traffic:
             self.seconds += seconds
             self.bytes += size
 
-    def as_dict(self) -> dict[str, float]:
+    def as_dict(self) -> "TrafficKeys":
         """The traffic under the names of the course's results; times in seconds, 0.0 without any request."""
         with self._lock:
             return {

@@ -1,8 +1,9 @@
 """One rank of a world: its share of the galaxies, from the environment to its result in S3.
 
     run.py       the whole of it         environment.py   what the executor says
-    reduce.py    metrics of the world    results.py       what is written
-    resume.py    what an earlier attempt left
+    reduce.py    metrics of the world    _fmi_world.py    a world over FMI
+    judge.py     what is not believed
+    results.py   what is written         resume.py        what an earlier attempt left
 
 `main` is what the bundle's script calls.
 """

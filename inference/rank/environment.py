@@ -1,21 +1,16 @@
 """What the executor tells the script of a rank, read from the environment variables it sets."""
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cosmic_fmi.common.contract.keys import Results
+from cosmic_fmi.common.contract.variables import Variable, VariablesError, keys, number, text
 from cosmic_fmi.common.cores import usable_cores
+from cosmic_fmi.common.lambda_limits import MB_PER_CPU
 from inference.core.config import DEFAULT_BATCH_SIZE
-
-MEMORY_OF_ONE_CPU_MB = 1769
-"""Memory at which Lambda gives a function one whole virtual CPU (AWS Lambda developer guide)."""
-
-
-class VariablesError(ValueError):
-    """A variable is missing or makes no sense; the message says which in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -40,32 +35,38 @@ class RankEnvironment:
     @classmethod
     def from_env(cls, variables: Mapping[str, str] = os.environ) -> "RankEnvironment":
         """Read the variables. Raises VariablesError when one is missing or is not what it should be."""
-        rank, world_size = _number(variables, "RANK", least=0), _number(variables, "WORLD_SIZE", least=1)
+        rank = number(variables, Variable.RANK, least=0)
+        world_size = number(variables, Variable.WORLD_SIZE, least=1)
         if rank >= world_size:
             raise VariablesError(f"RANK {rank} is not below WORLD_SIZE {world_size}.")
-        files = _files(variables)
+        files = keys(variables, Variable.DATA_FILES)
         # With partitions it names them once more, for the course's scripts.
-        data_path = None if files else variables.get("DATA_PATH")
+        data_path = None if files else variables.get(Variable.DATA_PATH)
+        download = variables.get(Variable.DOWNLOAD_SECONDS)
         return cls(
             rank=rank,
             world_size=world_size,
-            bucket=_text(variables, "S3_BUCKET"),
-            result_path=_text(variables, "RESULT_PATH").strip("/"),
-            batch_size=_number(variables, "BATCH_SIZE", least=1, default=DEFAULT_BATCH_SIZE),
-            data_bucket=variables.get("DATA_BUCKET"),
+            bucket=text(variables, Variable.S3_BUCKET),
+            result_path=text(variables, Variable.RESULT_PATH).strip("/"),
+            batch_size=number(variables, Variable.BATCH_SIZE, least=1, default=DEFAULT_BATCH_SIZE),
+            data_bucket=variables.get(Variable.DATA_BUCKET),
             data_path=Path(data_path) if data_path else None,
             data_files=files,
-            execution_id=variables.get("EXECUTION_ID"),
-            bundle_download_seconds=float(variables["DOWNLOAD_SECONDS"])
-            if "DOWNLOAD_SECONDS" in variables
-            else None,
-            work_id=variables.get("WORK_ID"),
-            stored_result="STORED_RESULT" in variables,
+            execution_id=variables.get(Variable.EXECUTION_ID),
+            bundle_download_seconds=None if download is None else float(download),
+            work_id=variables.get(Variable.WORK_ID),
+            stored_result=Variable.STORED_RESULT in variables,
         )
 
-    def key(self, suffix: str) -> str:
-        """S3 key of this rank's result of one kind, json or parquet."""
-        return f"{self.result_path}/{self.rank}.{suffix}"
+    @property
+    def result_key(self) -> str:
+        """S3 key of this rank's result."""
+        return Results(self.result_path).result(self.rank)
+
+    @property
+    def predictions_key(self) -> str:
+        """S3 key of this rank's predictions."""
+        return Results(self.result_path).predictions(self.rank)
 
     @property
     def described_data(self) -> str:
@@ -88,32 +89,5 @@ def threads(world_size: int, variables: Mapping[str, str] = os.environ, cores: i
         return max(1, cores // world_size)
     memory = variables.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
     if memory.isdigit():
-        return max(1, min(cores, -(-int(memory) // MEMORY_OF_ONE_CPU_MB)))
+        return max(1, min(cores, -(-int(memory) // MB_PER_CPU)))
     return cores
-
-
-def _text(variables: Mapping[str, str], name: str) -> str:
-    if not variables.get(name):
-        raise VariablesError(
-            f"the environment variable {name} is not set: run this script through the executor."
-        )
-    return variables[name]
-
-
-def _number(variables: Mapping[str, str], name: str, least: int, default: int | None = None) -> int:
-    if default is not None and not variables.get(name):
-        return default
-    text = _text(variables, name)
-    if not text.isdigit() or int(text) < least:
-        raise VariablesError(f"{name} is {text!r}, not a whole number of at least {least}.")
-    return int(text)
-
-
-def _files(variables: Mapping[str, str]) -> tuple[str, ...]:
-    try:
-        files = json.loads(variables.get("DATA_FILES") or "[]")
-    except json.JSONDecodeError as error:
-        raise VariablesError(f"DATA_FILES is not JSON ({error}).") from error
-    if not isinstance(files, list) or not all(isinstance(key, str) for key in files):
-        raise VariablesError("DATA_FILES is not a JSON list of S3 keys.")
-    return tuple(files)

@@ -5,12 +5,13 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import psutil
 
+from cosmic_fmi.common.contract.reading import read_table
 from cosmic_fmi.common.memory import peak_memory
 from inference.core import object_ids, validity
 from inference.core.galaxies import Extra, Galaxies, joined_extra
@@ -18,6 +19,9 @@ from inference.core.object_ids import Ids
 from inference.core.training_range import TrainingRange
 from inference.core.validity import Flag, Flags, Rows
 from inference.engines.base import Engine, Run
+
+if TYPE_CHECKING:
+    from cosmic_fmi.common.contract.result import CourseKeys, FailedKeys
 
 MEGABYTE = 1e6
 FAILED_LISTED = 1000
@@ -101,7 +105,7 @@ class Predictions:
         """Predicted and true redshifts that metrics are of: those of objects without a flag."""
         return self.z_pred[~self.flagged], self.z_true[~self.flagged]
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> "FailedKeys":
         """How many objects have no prediction, which (the first ones, if there are very many), and why; and
         how many have which flag.
         """
@@ -137,16 +141,16 @@ class Predictions:
         bits = json.dumps({int(flag): text for flag, text in validity.TEXTS.items()}).encode()
         table = pa.table(columns, metadata={FLAGS: bits, **(metadata or {})})
         buffer = io.BytesIO()
-        pq.write_table(table, buffer)
+        pq.write_table(table, buffer, write_page_checksum=True)
         return buffer.getvalue()
 
     @classmethod
     def from_parquet(cls, content: bytes | bytearray) -> tuple["Predictions", Mapping[bytes, bytes]]:
-        """Read what `parquet` wrote: the predictions, with NaN for null, and the metadata."""
-        import pyarrow as pa  # noqa: PLC0415
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        """Read what `parquet` wrote: the predictions, with NaN for null, and the metadata.
 
-        table = pq.read_table(pa.BufferReader(content))
+        Raises ValueError for a damaged file, and KeyError for one without these columns.
+        """
+        table = read_table(bytes(content))
         names = ("object_id", "z_true", "z_pred", "flags")
         ids, true, predicted, flags = (_array(table[name]) for name in names)
         inside = table["in_training_range"]
@@ -160,7 +164,7 @@ def _array(column: Any) -> npt.NDArray[Any]:  # noqa: ANN401 - pyarrow has no ty
     return found.astype(np.str_) if found.dtype.kind == "O" else found
 
 
-def course_keys(run: Run, batch_size: int, engine: Engine) -> dict[str, Any]:
+def course_keys(run: Run, batch_size: int, engine: Engine) -> "CourseKeys":
     """The part of a result that the course's scripts read, under its names, and what computed it.
 
     Rates are by the wall clock. `total_cpu_time (seconds)` is processor time over all threads and

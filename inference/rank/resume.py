@@ -6,14 +6,14 @@ image, partitions (by content) and batch size.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from inference.rank.environment import RankEnvironment
 from inference.rank.results import Predictions
 
 if TYPE_CHECKING:
+    from cosmic_fmi.common.contract.result import CourseKeys
     from inference.data.sources import CountedS3
 
 NOTE = b"work"
@@ -25,7 +25,7 @@ class Work:
     """What a rank computed before the reduction; ``keys`` are the result's course keys."""
 
     predictions: Predictions
-    keys: Mapping[str, Any]
+    keys: "CourseKeys"
     reused: bool = False
 
 
@@ -34,7 +34,7 @@ def store(s3: "CountedS3", environment: RankEnvironment, work: Work, *, whole: b
     note = {}
     if whole and environment.work_id is not None:
         note = {NOTE: json.dumps({"work_id": environment.work_id, "keys": work.keys}).encode()}
-    s3.put(environment.bucket, environment.key("parquet"), work.predictions.parquet(environment.rank, note))
+    s3.put(environment.bucket, environment.predictions_key, work.predictions.parquet(environment.rank, note))
 
 
 def recall(s3: "CountedS3", environment: RankEnvironment) -> Work | None:
@@ -44,15 +44,12 @@ def recall(s3: "CountedS3", environment: RankEnvironment) -> Work | None:
     """
     if environment.work_id is None or not environment.stored_result:
         return None
-    content = s3.get(environment.bucket, environment.key("parquet"))
+    content = s3.get(environment.bucket, environment.predictions_key)
     try:
         predictions, metadata = Predictions.from_parquet(content)
         note = json.loads(metadata[NOTE])
-        return (
-            Work(predictions, note["keys"], reused=True) if note["work_id"] == environment.work_id else None
-        )
-    except (
-        ValueError,
-        KeyError,
-    ):  # not Parquet, or not one of ours: whoever wrote it, it is no work of this rank
-        return None
+        if note["work_id"] == environment.work_id:
+            return Work(predictions, cast("CourseKeys", dict(note["keys"])), reused=True)
+    except (ValueError, KeyError, TypeError):
+        pass  # damaged, or not one of ours: whoever wrote it, it is no work of this rank
+    return None

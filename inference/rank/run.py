@@ -18,6 +18,7 @@ from inference.rank.environment import RankEnvironment, threads
 from inference.rank.reduce import NO_MESSAGES, Alone, World, world_metrics
 
 if TYPE_CHECKING:
+    from cosmic_fmi.common.contract.result import RankResult
     from inference.data.sources import CountedS3, Source
     from inference.engines.base import Engine, Run
     from inference.rank.judge import Judge
@@ -100,28 +101,26 @@ def work(
         everyone = world_metrics(world, residuals)
     phases.split_setup(messages()["setup_seconds"])
     say(environment, f"metrics of the world: {everyone}")
-    result = (
-        dict(done.keys)
-        | predictions.report()
-        | {
-            "rank": environment.rank,
-            "world_size": environment.world_size,
-            "execution_id": environment.execution_id,
-            "result_path": environment.result_path,
-            "data_path": environment.described_data,
-            "reused": done.reused,
-            "download_time (seconds)": phases.seconds["download"],
-            "bundle_download_time (seconds)": environment.bundle_download_seconds,
-            **s3.traffic.as_dict(),
-            "fmi": dict(messages()),
-            "metrics": measure(*predictions.judged).as_dict(),
-            "world_metrics": everyone.as_dict(),
-            "phases": phases.seconds,
-            "refused_partitions": [str(error) for error in source.refused],
-        }
-    )
-    s3.put(environment.bucket, environment.key("json"), json.dumps(result, indent=2).encode())
-    say(environment, f"wrote {environment.key('json')} and {environment.key('parquet')}")
+    result: RankResult = {
+        **done.keys,
+        **predictions.report(),
+        "rank": environment.rank,
+        "world_size": environment.world_size,
+        "execution_id": environment.execution_id,
+        "result_path": environment.result_path,
+        "data_path": environment.described_data,
+        "reused": done.reused,
+        "download_time (seconds)": phases.seconds["download"],
+        "bundle_download_time (seconds)": environment.bundle_download_seconds,
+        **s3.traffic.as_dict(),
+        "fmi": dict(messages()),
+        "metrics": measure(*predictions.judged).as_dict(),
+        "world_metrics": everyone.as_dict(),
+        "phases": phases.seconds,
+        "refused_partitions": [str(error) for error in source.refused],
+    }
+    s3.put(environment.bucket, environment.result_key, json.dumps(result, indent=2).encode())
+    say(environment, f"wrote {environment.result_key} and {environment.predictions_key}")
 
 
 def compute(environment: RankEnvironment, model_path: Path, source: "Source", phases: Phases) -> "Work":

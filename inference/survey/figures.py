@@ -55,7 +55,7 @@ def mosaic(galaxies: Galaxies) -> Array:
     return np.round(picture * LEVELS) / LEVELS
 
 
-def sample_sheet(galaxies: Galaxies, path: Path) -> None:
+def draw_samples(galaxies: Galaxies, path: Path) -> None:
     """Write a PNG: galaxies as the network sees them, redshift growing to the right."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -119,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         given.output.mkdir(parents=True, exist_ok=True)
         galaxies = synthetic.sample(given.count, given.seed)
-        sample_sheet(galaxies, given.output / "survey.png")
+        draw_samples(galaxies, given.output / "survey.png")
         colours(galaxies, given.output / "colours.png")
     except OSError as error:
         print(f"error: cannot write into {given.output}: {error.strerror or error}", file=sys.stderr)

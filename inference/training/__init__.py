@@ -1,5 +1,9 @@
 """Training AstroMAE: pretraining of the encoder, then fine-tuning of everything else with the encoder frozen.
 
-`parts` is the data, `pretraining` and `finetuning` what is learned, `fitting` the epochs (with checkpoints,
-resuming and early stopping), `curves` the record of them, `commands` the two commands' work.
+commands.py      the two commands' work    recipe.py          its settings
+parts.py         the galaxies                    normalisation.py   their scales, folded into weights
+pretraining.py (mae.py)   finetuning.py          what is learned
+fitting.py (curves.py)    epochs: checkpoints, resuming, early stopping; the record of them
+note_range.py                                    what a checkpoint was trained on, beside it
+evaluation.py   calibration.py                   how good the network is; its bias, taken away
 """

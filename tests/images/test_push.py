@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cosmic_fmi.experiment.targets.ports import free_port
-from cosmic_fmi.experiment.targets.terraform import cli_environment
+from cosmic_fmi.experiment.targets.terraform_mirrors import cli_environment
 from tests.cosmic_fmi.localcloud.conftest import wait_for
 from tests.images.conftest import ROOT, docker
 from tests.terraform.support.workspace import terraform_test

@@ -14,7 +14,8 @@ import pytest
 from tftest import TerraformTestError
 
 from cosmic_fmi.experiment.targets._local_root import local_root
-from cosmic_fmi.experiment.targets.terraform import Terraform, cli_environment
+from cosmic_fmi.experiment.targets.terraform import Terraform
+from cosmic_fmi.experiment.targets.terraform_mirrors import cli_environment
 from cosmic_fmi.localcloud import EmbeddedAWS
 from tests.terraform.support.workspace import ROOT, terraform_test
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,6 +134,42 @@ def test_no_role_may_do_everything_and_few_actions_reach_everywhere(resources: l
     assert len(allowed) > 20
     assert [each for each in allowed if any("*" in action for action in each.actions)] == []
     assert {action for each in allowed if "*" in each.resources for action in each.actions} <= RESOURCELESS
+
+
+def test_a_script_cannot_write_what_others_run(resources: list[Json]) -> None:
+    execute = [
+        each for each in permissions.statements(permissions.policies(resources)) if "-execute`" in each.who
+    ]
+    denied = {
+        (action, resource)
+        for each in execute
+        if each.effect == "Deny"
+        for action in each.actions
+        for resource in each.resources
+    }
+    [bucket] = [each["values"]["bucket"] for each in resources if each["type"] == "aws_s3_bucket"]
+    assert ("s3:PutObject", f"arn:aws:s3:::{bucket}/builds/*") in denied
+    assert ("s3:PutObject", f"arn:aws:s3:::{bucket}/requirements/*") in denied
+
+
+def test_only_execute_may_write_anywhere(resources: list[Json]) -> None:
+    found = permissions.statements(permissions.policies(resources))
+    everywhere = {
+        each.who
+        for each in found
+        if each.effect == "Allow" and "s3:PutObject" in each.actions
+        for resource in each.resources
+        if re.fullmatch(r"arn:aws:s3:::[^/]+/\*", resource)
+    }
+    assert everywhere == {"role `team-a-execute`"}
+
+
+def test_every_role_is_taken_for_this_account_only(resources: list[Json]) -> None:
+    for each in resources:
+        if each["type"] == "aws_iam_role":
+            for statement in json.loads(each["values"]["assume_role_policy"])["Statement"]:
+                account = statement["Condition"]["StringEquals"]["aws:SourceAccount"]
+                assert account == "123456789012", each["address"]
 
 
 def test_the_page_of_permissions_is_current(resources: list[Json]) -> None:

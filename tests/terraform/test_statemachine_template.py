@@ -14,6 +14,9 @@ ROOT = Path(__file__).parents[2]
 TEMPLATE = (ROOT / "statemachine.asl.json").read_text()
 
 
+WAKING = ["Lambda.CodeArtifactUserPendingException", "Lambda.ResourceConflictException"]
+
+
 def filled() -> dict[str, Any]:
     """The definition with plausible values."""
     text = re.sub(r"\$\{(\w+)_arn\}", r"arn:aws:lambda:us-east-1:123456789012:function:\1", TEMPLATE)
@@ -54,4 +57,19 @@ def test_every_task_has_a_time_limit_and_a_way_to_fail() -> None:
 def test_single_ranks_are_retried_only_where_they_certainly_did_not_run() -> None:
     execute = dict(states(filled()))["Execute"]
     retried = [error for retrier in execute["Retry"] for error in retrier["ErrorEquals"]]
-    assert retried == ["Lambda.TooManyRequestsException"]
+    assert retried == [*WAKING, "Lambda.TooManyRequestsException"]
+
+
+def test_every_call_of_a_function_waits_three_minutes_for_one_that_wakes_up() -> None:
+    for name, state in states(filled()):
+        if state.get("Resource") == "arn:aws:states:::lambda:invoke":
+            errors = WAKING if name == "Execute" else [*WAKING, "Lambda.ClientExecutionTimeoutException"]
+            for error in errors:
+                [retrier] = [one for one in state["Retry"] if error in one["ErrorEquals"]]
+                assert sum(pauses(retrier)) >= 180, (name, error)
+
+
+def pauses(retrier: dict[str, Any]) -> list[float]:
+    """Seconds before each further try, as the Amazon States Language defines them."""
+    grown = (retrier["IntervalSeconds"] * retrier["BackoffRate"] ** n for n in range(retrier["MaxAttempts"]))
+    return [min(pause, retrier["MaxDelaySeconds"]) for pause in grown]

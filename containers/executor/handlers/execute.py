@@ -19,6 +19,8 @@ from containers.executor.script import bundle, packages
 from containers.executor.script import run as script
 from containers.executor.script.bundle import local_path
 from containers.executor.script.hints import with_hint
+from cosmic_fmi.common.contract.outcome import CONSEQUENCES, Outcome
+from cosmic_fmi.common.contract.variables import Value, Variable, encode
 from cosmic_fmi.common.digests import digest
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     rank = RankEvent.from_json(event)
     if "failure" in event:
         return abort_notice.leave(rank, event["failure"])
-    outcome = outcomes.Outcome(
+    outcome = Outcome(
         rank=rank.rank,
         status="failed",
         request_id=context.aws_request_id,
@@ -75,18 +77,20 @@ def _is_cold_start() -> bool:
     return not was_warm
 
 
-def _run(rank: RankEvent, outcome: outcomes.Outcome) -> None:
+def _run(rank: RankEvent, outcome: Outcome) -> None:
     brought = packages.bring(rank.bucket, rank.requirements, rank.requirements_etag)
     download = bundle.download(rank.bucket, rank.object_type, rank.S3_object_name)
     outcome.download_seconds = download.seconds + (brought.seconds if brought else 0.0)
     outcome.download_bytes = download.bytes + (brought.bytes if brought else 0)
     outcome.objects_downloaded = download.objects_downloaded
     outcome.objects_cached = download.objects_cached
-    variables = {
-        "DOWNLOAD_SECONDS": f"{outcome.download_seconds:.6f}",
-        "FMI_CONFIG": str(_write_fmi_config(rank)),
-        **_work_id(rank, download.version),
-    }
+    variables = encode(
+        {
+            Variable.DOWNLOAD_SECONDS: outcome.download_seconds,
+            Variable.FMI_CONFIG: _write_fmi_config(rank),
+            Variable.WORK_ID: _work_id(rank, download.version),
+        }
+    )
     variables |= rank.variables
     with packages.importable(brought, variables) as found, script.variables(found):
         result = script.run(local_path(rank.script), download.root, rank.arguments)
@@ -99,21 +103,20 @@ def _run(rank: RankEvent, outcome: outcomes.Outcome) -> None:
     outcome.traceback = result.traceback
 
 
-def _work_id(rank: RankEvent, bundle_version: str) -> dict[str, str]:
+def _work_id(rank: RankEvent, bundle_version: str) -> str | None:
     """What tells a rank whether stored work is its own; without partitions there is nothing to tell by."""
     if rank.data_version is None:
-        return {}
+        return None
     made_from = [os.environ.get("IMAGE"), bundle_version, rank.script, rank.data_version, rank.batch_size]
     given = [sorted(rank.variables.items()), rank.arguments, rank.requirements_etag]
-    return {"WORK_ID": digest([*made_from, *given])}
+    return digest([*made_from, *given])
 
 
 def _environment(rank: RankEvent) -> dict[str, str]:
-    variables = rank.environment()
-    variables["SCRIPT"] = str(local_path(rank.script))
+    here: dict[Variable, Value] = {Variable.SCRIPT: local_path(rank.script)}
     if rank.data_path is not None:
-        variables["DATA_PATH"] = str(local_path(rank.data_path))
-    return variables
+        here[Variable.DATA_PATH] = local_path(rank.data_path)
+    return rank.environment() | encode(here)
 
 
 def _write_fmi_config(rank: RankEvent) -> Path:
@@ -128,7 +131,7 @@ def _write_fmi_config(rank: RankEvent) -> Path:
     return path
 
 
-def _finish_fmi(rank: RankEvent, outcome: outcomes.Outcome) -> None:
+def _finish_fmi(rank: RankEvent, outcome: Outcome) -> None:
     """Close what the script left open; after an error, make sure that no other rank waits for this one."""
     failed = outcome.status == "failed" and rank.fmi.rendezvous_host is not None
     if not failed and "fmi" not in sys.modules:
@@ -139,7 +142,7 @@ def _finish_fmi(rank: RankEvent, outcome: outcomes.Outcome) -> None:
         fmi.finalize(outcome.error if failed else None)
         # A communicator has told the others itself, but there may have been none yet. An error of FMI's own
         # shows that there was one, and a large world need not hear it from every rank.
-        if failed and outcome.error_type not in outcomes.CONSEQUENCES:
+        if failed and outcome.error_type not in CONSEQUENCES:
             fmi.abort_world(outcome.error)
     except Exception:  # whatever goes wrong at the end must not hide how the script itself ended
         log.exception("rank %d could not close its communicators", rank.rank)

@@ -16,11 +16,12 @@ from containers.executor.inputs import course_payload
 from containers.executor.inputs.listing import list_objects
 from containers.executor.inputs.mistakes import InputError, raise_all
 from containers.executor.inputs.payload import ExecutionInput, parse
-from containers.executor.outcomes import COMBINED_NAME, attempt_folder, failure_key, outcome_key
 from containers.executor.rank_event import FMISettings, RankEvent
 from containers.executor.script import check_bundle
 from containers.executor.script.archive import Archive, look_into
+from cosmic_fmi.common.contract.keys import Execution, Results, by_rank
 from cosmic_fmi.common.digests import digest
+from cosmic_fmi.common.lambda_limits import PAYLOAD_BYTES
 from cosmic_fmi.common.natural_order import natural_key
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_ITEM_BYTES = 240 * 1024
-"""Step Functions passes 256 KiB to a rank, and what the Map adds to its item has to fit in, too."""
+MOST_ITEM_BYTES = PAYLOAD_BYTES - 16 * 1024
+"""What the Map adds to an item has to fit in, too."""
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -42,15 +43,14 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     wanted = parse(event["input"])
     execution_id = event.get("execution_id") or event["execution_arn"].rpartition(":")[2]
     files, packages = _checked(wanted)
-    attempt = int(event.get("attempt", 1))
-    folder = attempt_folder(execution_id, attempt)
-    ranks = _rank_events(wanted, execution_id, attempt, files, packages)
+    number = int(event.get("attempt", 1))
+    attempt = Execution(execution_id).attempt(number)
+    ranks = _rank_events(wanted, execution_id, number, files, packages)
     items = [rank.to_json() for rank in ranks]
     _check_items(items)
-    manifest_key = f"{folder}/ranks.json"
     s3().put_object(
         Bucket=os.environ["STATE_BUCKET"],
-        Key=manifest_key,
+        Key=attempt.manifest,
         Body=json.dumps(items),
         ContentType="application/json",
     )
@@ -58,12 +58,12 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     warnings = _write_course_payload(wanted, ranks) if files else []
     return {
         "execution_id": execution_id,
-        "attempt": attempt,
+        "attempt": number,
         "bucket": wanted.bucket,
         "data_bucket": wanted.data_bucket,
         "state_bucket": os.environ["STATE_BUCKET"],
-        "manifest_key": manifest_key,
-        "outcome_prefix": f"{folder}/outcomes",
+        "manifest_key": attempt.manifest,
+        "outcome_prefix": attempt.outcomes,
         "world_size": wanted.world_size,
         "needs_rendezvous": wanted.world_size > 1 and wanted.rendezvous,
         "rendezvous": None,
@@ -104,14 +104,15 @@ def _checked(wanted: ExecutionInput) -> tuple[dict[str, str], Archive | None]:
 def _rank_events(
     wanted: ExecutionInput,
     execution_id: str,
-    attempt: int,
+    number: int,
     files: dict[str, str],
     packages: Archive | None,
 ) -> list[RankEvent]:
-    folder = attempt_folder(execution_id, attempt)
+    execution = Execution(execution_id)
+    attempt = execution.attempt(number)
     # Fresh for every attempt: what is left of an earlier one can neither join this world nor disturb it.
-    fmi = FMISettings(comm_name=f"{execution_id}.{attempt}", secret=secrets.token_hex(32))
-    result_path = wanted.result_path or f"executions/{execution_id}/results"
+    fmi = FMISettings(comm_name=f"{execution_id}.{number}", secret=secrets.token_hex(32))
+    result_path = wanted.result_path or execution.result_path
     stored = unfinished_ranks(wanted.bucket, result_path) if files else set()
     return [
         RankEvent(
@@ -119,8 +120,8 @@ def _rank_events(
             world_size=wanted.world_size,
             execution_id=execution_id,
             state_bucket=os.environ["STATE_BUCKET"],
-            outcome_key=outcome_key(folder, rank),
-            failure_key=failure_key(folder, rank),
+            outcome_key=attempt.outcome(rank),
+            failure_key=attempt.failure(rank),
             bucket=wanted.bucket,
             object_type=wanted.object_type,
             S3_object_name=wanted.object_name,
@@ -138,7 +139,7 @@ def _rank_events(
             requirements_etag=None if packages is None else packages.etag,
             variables=wanted.variables,
             arguments=wanted.arguments,
-            payload_key=course_payload.own_key(execution_id) if files else None,
+            payload_key=execution.payload if files else None,
         )
         for rank, share in enumerate(split(list(files), wanted.world_size))
     ]
@@ -205,14 +206,13 @@ def unfinished_ranks(bucket: str, result_path: str) -> set[int]:
     What is older than the combined results belongs to one that did, and shall be computed anew: whoever runs
     it again wants to measure it, or has reason to. Times are whole seconds, so a tie counts as older.
     """
-    written = {
-        entry["Key"].removeprefix(f"{result_path}/"): entry["LastModified"]
-        for entry in list_objects(bucket, f"{result_path}/")
-    }
-    finished = written.get(COMBINED_NAME)
-    ranks = {name.removesuffix(".parquet"): at for name, at in written.items() if name.endswith(".parquet")}
+    results = Results(result_path)
+    written = {entry["Key"]: entry["LastModified"] for entry in list_objects(bucket, results.prefix)}
+    finished = written.get(results.combined)
     return {
-        int(rank) for rank, at in ranks.items() if rank.isdecimal() and (finished is None or at > finished)
+        rank
+        for rank, key in by_rank(written, results.predictions).items()
+        if finished is None or written[key] > finished
     }
 
 

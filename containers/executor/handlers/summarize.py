@@ -14,17 +14,18 @@ from botocore.exceptions import ClientError
 
 from containers.executor import outcomes
 from containers.executor.clients import PARALLEL_REQUESTS, s3
-from containers.executor.inputs.course_payload import COURSE_KEY, replaced_by_another
-from containers.executor.outcomes import COMBINED_NAME, Outcome
+from containers.executor.inputs.course_payload import replaced_by_another
 from containers.executor.retry_policy import is_worth_retrying, looks_like_memory
-from cosmic_fmi.common.s3 import read_again
+from cosmic_fmi.common.contract import reading
+from cosmic_fmi.common.contract.keys import COURSE_PAYLOAD, Execution, Results
+from cosmic_fmi.common.contract.outcome import Outcome
+from cosmic_fmi.common.s3 import is_absent, read_again
 
 if TYPE_CHECKING:
     from awslambdaric.lambda_context import LambdaContext
 
 T = TypeVar("T")
 
-PREDICTIONS_NAME = "predictions.parquet"
 MOST_REFUSED = 50
 """Refused partitions that an error lists: Step Functions takes 32,768 characters."""
 
@@ -54,16 +55,21 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     world_size: int = event["world_size"]
     _check_outcomes(event)
-    results = _fresh_objects(event, "json")
+    results = Results(event["result_path"])
+    bodies = _fresh_objects(event, results.result)
     # The course's scripts write none where there is nothing to do.
-    missing = [rank for rank, body in enumerate(results[: event["working_ranks"]]) if body is None]
+    missing = [rank for rank, body in enumerate(bodies[: event["working_ranks"]]) if body is None]
     if event["result_required"] and missing:
         raise ResultMissing(
             f"{_ranks(missing)} wrote no result: the script has to write {event['result_path']}/<rank>.json "
             f"to bucket {event['bucket']} in every execution (it finds both in RESULT_PATH and S3_BUCKET)."
             f"{_whose_payload(event)}"
         )
-    parsed = [_parse(event, rank, body) for rank, body in enumerate(results) if body is not None]
+    parsed = [
+        _parse(results.result(rank), rank, body) for rank, body in enumerate(bodies) if body is not None
+    ]
+    fitted = [reading.fit(result).values for result in parsed]
+    predictions_key, left_out = _combine_predictions(event)
     summary = {
         "execution_id": event["execution_id"],
         "status": "succeeded",
@@ -72,14 +78,14 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         "result_path": event["result_path"],
         "attempt": event["attempt"],
         "outcome_prefix": event["outcome_prefix"],
-        "combined_key": _put(event, COMBINED_NAME, json.dumps(parsed).encode()) if parsed else None,
-        "predictions_key": _combine_predictions(event),
-        "samples": sum(_whole(result.get("num_samples")) for result in parsed),
-        "metrics": (parsed[0].get("world_metrics") or {}) if parsed else {},
-        "warnings": event["warnings"],
+        "combined_key": _put(event, results.combined, json.dumps(parsed).encode()) if parsed else None,
+        "predictions_key": predictions_key,
+        "samples": sum(result.get("num_samples") or 0 for result in fitted),
+        "metrics": (fitted[0].get("world_metrics") or {}) if fitted else {},
+        "warnings": [*event["warnings"], *left_out],
         "request_ids": {**event["request_ids"], "summarize": context.aws_request_id},
     }
-    if refused := [str(reason) for result in parsed for reason in _listed(result.get("refused_partitions"))]:
+    if refused := [reason for result in fitted for reason in result.get("refused_partitions", ())]:
         raise PartitionsRefused(_without(refused, summary))
     return summary
 
@@ -88,8 +94,8 @@ def _whose_payload(event: Mapping[str, Any]) -> str:
     """A further cause of missing results, for scripts that read the course's payload."""
     other = replaced_by_another(event["bucket"], event["execution_id"]) if event["data_bucket"] else None
     return (
-        f" Execution {other} has replaced {COURSE_KEY} in that bucket meanwhile: scripts that read it there "
-        "can run in one execution at a time; others read PAYLOAD_KEY in PAYLOAD_BUCKET."
+        f" Execution {other} has replaced {COURSE_PAYLOAD} in that bucket meanwhile: scripts that read it "
+        "there can run in one execution at a time; others read PAYLOAD_KEY in PAYLOAD_BUCKET."
         if other
         else ""
     )
@@ -111,15 +117,15 @@ def _without(refused: Sequence[str], summary: Mapping[str, Any]) -> str:
 
 
 def _check_outcomes(event: Mapping[str, Any]) -> None:
-    world_size, attempt = event["world_size"], event["attempt"]
-    folder = outcomes.attempt_folder(event["execution_id"], attempt)
-    ended = _in_parallel(lambda rank: outcomes.read(event["state_bucket"], folder, rank), world_size)
+    world_size, number = event["world_size"], event["attempt"]
+    attempt = Execution(event["execution_id"]).attempt(number)
+    ended = _in_parallel(lambda rank: outcomes.read(event["state_bucket"], attempt, rank), world_size)
     failed = sorted((one for one in ended if one.status != "succeeded"), key=Outcome.root_cause_order)
     if failed:
         root = failed[0]
         numbers = _numbers(sorted(one.rank for one in failed))
         others = f" ({len(failed)} of {world_size} ranks failed: {numbers})" if len(failed) > 1 else ""
-        which = f" in attempt {attempt}" if attempt > 1 else ""
+        which = f" in attempt {number}" if number > 1 else ""
         details = f"\n{root.traceback}" if root.traceback else ""
         if looks_like_memory(root):
             others += "; if it happens again, its memory was too small: raise executor_memory_mb"
@@ -129,8 +135,8 @@ def _check_outcomes(event: Mapping[str, Any]) -> None:
         raise kind(f"rank {root.rank} failed{which}: {root.error}{others}{details}")
 
 
-def _fresh_objects(event: Mapping[str, Any], suffix: str) -> list[bytes | None]:
-    """The bodies of ``<result_path>/<rank>.<suffix>`` by rank; None where this execution wrote none.
+def _fresh_objects(event: Mapping[str, Any], key_of: Callable[[int], str]) -> list[bytes | None]:
+    """The bodies of the objects ``key_of(rank)`` by rank; None where this execution wrote none.
 
     The course's scripts write to the data's bucket, which is mostly the same one.
     """
@@ -142,8 +148,7 @@ def _fresh_objects(event: Mapping[str, Any], suffix: str) -> list[bytes | None]:
     buckets = dict.fromkeys([event["bucket"], event["data_bucket"] or event["bucket"]])
 
     def read(rank: int) -> bytes | None:
-        key = f"{event['result_path']}/{rank}.{suffix}"
-        bodies = (_fresh_object(bucket, key, earliest) for bucket in buckets)
+        bodies = (_fresh_object(bucket, key_of(rank), earliest) for bucket in buckets)
         return next((body for body in bodies if body is not None), None)
 
     return _in_parallel(read, event["world_size"])
@@ -157,68 +162,60 @@ def _fresh_object(bucket: str, key: str, earliest: datetime) -> bytes | None:
     try:
         return read_again(f"s3://{bucket}/{key}", get)
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+        if is_absent(error):
             return None
         raise
 
 
-def _parse(event: Mapping[str, Any], rank: int, body: bytes) -> dict[str, Any]:
+def _parse(key: str, rank: int, body: bytes) -> dict[str, Any]:
     try:
-        # JSON knows no NaN: the summary would not be valid, nor the combined results outside Python.
-        parsed = json.loads(body, parse_constant=lambda _: None)
-    except ValueError as error:
-        raise ResultMissing(
-            f"The result of rank {rank}, {event['result_path']}/{rank}.json, is not JSON: {error}."
-        ) from None
-    if not isinstance(parsed, dict):
-        raise ResultMissing(
-            f"The result of rank {rank}, {event['result_path']}/{rank}.json, is not a JSON object."
-        )
-    return parsed
+        return reading.parse(body)
+    except reading.NotAResultError as error:
+        raise ResultMissing(f"The result of rank {rank}, {key}, {error}.") from None
 
 
-def _whole(number: object) -> int:
-    """A number of samples, which a script may have written in any form; 0 for what is none."""
-    try:
-        return int(number) if isinstance(number, int | float | str) else 0
-    except (ValueError, OverflowError):  # no number, or an infinite one
-        return 0
-
-
-def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value] if value else []
-
-
-def _combine_predictions(event: Mapping[str, Any]) -> str | None:
+def _combine_predictions(event: Mapping[str, Any]) -> tuple[str | None, list[str]]:
     """Concatenate the ranks' predictions in rank order; scripts without any are fine.
 
-    Numbers of different types become one that holds both, and a rank may lack columns.
+    Numbers of different types become one that holds both, and a rank may lack columns. The key, and a warning
+    for every file that does not fit and is left out: a script's own files may hold anything.
     """
-    parts = {rank: body for rank, body in enumerate(_fresh_objects(event, "parquet")) if body is not None}
+    results = Results(event["result_path"])
+    bodies = _fresh_objects(event, results.predictions)
+    parts = {rank: body for rank, body in enumerate(bodies) if body is not None}
     if not parts:
-        return None
+        return None, []
     import pyarrow as pa  # noqa: PLC0415  a third of a second that executions without predictions need not wait
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    from inference.data.prediction_tables import with_one_kind_of_ids  # noqa: PLC0415
+    from inference.data.prediction_tables import of_any_id, with_one_kind_of_ids  # noqa: PLC0415
 
-    combined, tables = io.BytesIO(), []
+    tables: list[pa.Table] = []
+    schema, left_out = pa.schema([]), []
     for rank, part in parts.items():
         try:
-            tables.append(pq.read_table(io.BytesIO(part)))
-            tables = with_one_kind_of_ids(tables)
-            pa.unify_schemas([tables[0].schema, tables[-1].schema], promote_options="permissive")
-        except pa.ArrowException as error:
-            raise ResultMissing(
-                f"The predictions of rank {rank}, {event['result_path']}/{rank}.parquet, cannot be combined "
-                f"with the others: {error}"
-            ) from None
-    pq.write_table(pa.concat_tables(tables, promote_options="permissive"), combined)
-    return _put(event, PREDICTIONS_NAME, combined.getvalue())
+            table = reading.read_table(part)
+            schema = pa.unify_schemas([schema, of_any_id(table.schema)], promote_options="permissive")
+            tables.append(table)
+        except (reading.NotATableError, pa.ArrowException) as error:
+            left_out.append(_left_out(results.predictions(rank), rank, error))
+    if not tables:
+        return None, left_out
+    together = pa.concat_tables(with_one_kind_of_ids(tables), promote_options="permissive")
+    combined = io.BytesIO()
+    pq.write_table(together, combined, write_page_checksum=True)
+    return _put(event, results.combined_predictions, combined.getvalue()), left_out
 
 
-def _put(event: Mapping[str, Any], name: str, body: bytes) -> str:
-    key = f"{event['result_path']}/{name}"
+def _left_out(key: str, rank: int, error: Exception) -> str:
+    reason = reading.printable(str(error), 300)
+    return (
+        f"The predictions of rank {rank}, {key}, are not among the combined "
+        f"ones and stay where they are: the file {reason}"
+    )
+
+
+def _put(event: Mapping[str, Any], key: str, body: bytes) -> str:
     s3().put_object(Bucket=event["bucket"], Key=key, Body=body)
     return key
 

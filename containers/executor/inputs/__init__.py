@@ -1,1 +1,6 @@
-"""What a user typed, checked: payload.py."""
+"""What a user typed, checked.
+
+payload.py    the execution input       settings.py         its `environment` and `arguments`
+listing.py    the data in the bucket    course_payload.py   the course's own payload
+mistakes.py   all mistakes in one error
+"""

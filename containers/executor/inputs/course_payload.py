@@ -17,16 +17,11 @@ from botocore.exceptions import ClientError
 from containers.executor.clients import s3
 from containers.executor.deal import course_form
 from containers.executor.inputs.listing import list_objects
-from containers.executor.outcomes import COMBINED_NAME
+from cosmic_fmi.common.contract.keys import COURSE_PAYLOAD, Execution, Results
+from cosmic_fmi.common.lambda_limits import LONGEST_RUN_S
 
-COURSE_KEY = "payload.json"
-LONGEST_RUN = timedelta(minutes=15)
+LONGEST_RUN = timedelta(seconds=LONGEST_RUN_S)
 """How long a rank may live on AWS Lambda, and thus need its payload."""
-
-
-def own_key(execution_id: str) -> str:
-    """Where an execution's own payload lies in the state's bucket."""
-    return f"executions/{execution_id}/{COURSE_KEY}"
 
 
 def content(
@@ -45,22 +40,24 @@ def write(payload: Mapping[str, Any], bucket: str, state_bucket: str) -> list[st
     body = json.dumps(payload, indent=4)
     s3().put_object(
         Bucket=state_bucket,
-        Key=own_key(payload["execution_id"]),
+        Key=Execution(payload["execution_id"]).payload,
         Body=body,
         ContentType="application/json",
     )
     other = replaced_by_another(bucket, payload["execution_id"])
     try:
-        s3().put_object(Bucket=bucket, Key=COURSE_KEY, Body=body, ContentType="application/json")
+        s3().put_object(Bucket=bucket, Key=COURSE_PAYLOAD, Body=body, ContentType="application/json")
     except ClientError as error:
-        return [f"{COURSE_KEY} cannot be written to bucket {bucket} ({error}): scripts that read it fail."]
+        return [
+            f"{COURSE_PAYLOAD} cannot be written to bucket {bucket} ({error}): scripts that read it fail."
+        ]
     return [_warning(other, bucket)] if other else []
 
 
 def _warning(other: str, bucket: str) -> str:
     minutes = LONGEST_RUN.seconds // 60
     return (
-        f"Execution {other} wrote {COURSE_KEY} to bucket {bucket} less than {minutes} minutes ago: "
+        f"Execution {other} wrote {COURSE_PAYLOAD} to bucket {bucket} less than {minutes} minutes ago: "
         "if it is still running, its scripts that read that file now read this execution's."
     )
 
@@ -68,7 +65,7 @@ def _warning(other: str, bucket: str) -> str:
 def replaced_by_another(bucket: str, execution_id: str) -> str | None:
     """The other execution whose payload lies at the course's place and that may be running, or None."""
     try:
-        found = s3().get_object(Bucket=bucket, Key=COURSE_KEY)
+        found = s3().get_object(Bucket=bucket, Key=COURSE_PAYLOAD)
         there = json.loads(found["Body"].read())
     except (ClientError, ValueError):  # there is none yet, or it is somebody else's
         return None
@@ -80,6 +77,6 @@ def replaced_by_another(bucket: str, execution_id: str) -> str | None:
 
 def _is_finished(bucket: str, result_path: object, since: datetime) -> bool:
     """Whether an execution combined its results after its payload was written."""
-    key = f"{result_path}/{COMBINED_NAME}"
+    key = Results(str(result_path)).combined
     combined = list_objects(bucket, key, most=1)
     return any(entry["Key"] == key and entry["LastModified"] >= since for entry in combined)

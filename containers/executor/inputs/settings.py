@@ -11,19 +11,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from containers.executor.inputs.mistakes import InputError, raise_all
+from cosmic_fmi.common.contract.variables import Variable
 
 MOST_BYTES = 16 * 1024
 """Of both together, as JSON: the manifest holds them once a rank, and a world may have a thousand."""
 
-OURS = frozenset(
-    (
-        *("S3_BUCKET", "S3_OBJECT_NAME", "S3_OBJECT_TYPE", "SCRIPT", "WORLD_SIZE", "RANK"),
-        *("DATA_BUCKET", "DATA_PREFIX", "DATA_PATH", "DATA_FILES", "RESULT_PATH", "BATCH_SIZE"),
-        *("EXECUTION_ID", "STORED_RESULT", "DOWNLOAD_SECONDS", "WORK_ID", "PAYLOAD_BUCKET", "PAYLOAD_KEY"),
-        *("FMI_CONFIG", "FMI_COMM_NAME", "FMI_SECRET", "RENDEZVOUS_HOST", "RENDEZVOUS_PORT"),
-        *("STATE_BUCKET", "TMPDIR"),
-    )
-)
+OURS = frozenset((*Variable, "STATE_BUCKET", "TMPDIR"))
 """Variables of the executor: a script that saw another value would read and write in the wrong place."""
 
 # Not all that begins with LAMBDA: it is also the name of a wavelength.

@@ -1,4 +1,8 @@
 """A rank's script.
 
-bundle.py   its objects, from S3      run.py   runs it      output.py   what it prints
+run.py            runs it                              output.py     what it prints
+bundle.py         its objects, from S3                 packages.py   packages that the image lacks
+bundle_modules.py which modules it imports             archive.py    a ZIP file of packages in S3
+check_bundle.py   what is wrong before it runs         hints.py      what to change after an error
+sources.py        imports.py                           its source files in S3; what they import
 """

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from containers.executor.clients import s3
 from containers.executor.inputs.mistakes import InputError
+from cosmic_fmi.common.s3 import is_absent, is_no_bucket
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -93,7 +94,7 @@ class _S3File(io.RawIOBase):
         try:
             head = s3().head_object(Bucket=bucket, Key=key)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in ("404", "NoSuchKey", "NoSuchBucket"):
+            if not (is_absent(error) or is_no_bucket(error)):
                 raise
             raise InputError(
                 f"There is no object {key!r} in bucket {bucket!r}: "

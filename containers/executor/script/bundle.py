@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError
 from containers.executor.clients import PARALLEL_REQUESTS, s3
 from containers.executor.inputs.payload import TMP
 from cosmic_fmi.common.digests import digest
+from cosmic_fmi.common.s3 import is_absent, list_objects
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -116,22 +117,19 @@ def download(bucket: str, object_type: str, object_name: str) -> Download:
 
 
 def _folder(bucket: str, prefix: str) -> list[_Object]:
-    return list(_list(bucket, prefix.rstrip("/") + "/"))
-
-
-def _list(bucket: str, prefix: str) -> Iterator[_Object]:
-    for page in s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for entry in page.get("Contents", []):
-            # Consoles mark an empty folder by an object whose key ends with a slash.
-            if not entry["Key"].endswith("/"):
-                yield _Object(entry["Key"], entry["ETag"], entry["Size"])
+    # Consoles mark an empty folder by an object whose key ends with a slash.
+    return [
+        _Object(entry["Key"], entry["ETag"], entry["Size"])
+        for entry in list_objects(s3(), bucket, prefix.rstrip("/") + "/")
+        if not entry["Key"].endswith("/")
+    ]
 
 
 def _single(bucket: str, key: str) -> _Object:
     try:
         head = s3().head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
+        if not is_absent(error):
             raise
         raise BundleError(
             f"There is no object {key!r} in bucket {bucket!r}: upload the script first."

@@ -1,8 +1,9 @@
-"""Which modules a script imports: the bundle's own first, and none of them in the next execution.
+"""Imports of a script: the bundle's own modules come first, and are removed from memory afterwards.
 
-A warm environment has modules in memory that ``python script.py`` would not have, and an import takes what is
-in memory before it looks into any folder. So a module of the bundle with the name of an installed one would
-win in a fresh environment and lose in a warm one. While the script runs, the installed one is set aside.
+A warm environment has modules in memory that ``python script.py`` would not have, and an import takes a
+module from memory before it looks into any folder. So a module of the bundle with the name of an installed
+one would be found in a fresh environment and not in a warm one. While the script runs, the installed one is
+removed from ``sys.modules``.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ _STARTUP = frozenset(
 
 @contextmanager
 def bundle_first(folders: Iterable[Path], root: Path) -> Iterator[None]:
-    """Let imports take what is in ``folders`` before what is in memory.
+    """Let imports find modules in ``folders`` before those in memory.
 
-    At the end the modules below ``root`` are forgotten, with those that were loaded meanwhile and took one of
-    them for an installed one, and what was in memory under their names is there again.
+    At the end the modules below ``root`` are removed from memory, and so are installed modules that were
+    loaded meanwhile and imported one of them. The modules that had their names in memory are restored.
     """
     before = set(sys.modules)
     aside = _set_aside(names_in(folders))
@@ -80,7 +81,7 @@ def _misled(new: dict[str, ModuleType], ours: dict[str, ModuleType]) -> set[str]
     }
     names = misled.keys() - ours.keys()
     if kept := {name for name in names if _top(name) in native}:
-        # Native code cannot be loaded twice.
+        # Native modules cannot be loaded twice.
         log.warning("%s go on with modules of this bundle", ", ".join(sorted(kept)))
     return names - kept
 

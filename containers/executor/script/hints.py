@@ -1,7 +1,7 @@
 """What to change in the execution input after an error that is not the script's own fault.
 
-Scripts that ran on other machines, with other packages and other buckets, end in one of a few ways here. The
-sentence goes behind their error; docs/course.md has the same as a table.
+Scripts that were written for other machines, packages and buckets fail here in a few typical ways. The
+sentence is appended to their error; docs/course.md has the same as a table.
 """
 
 from __future__ import annotations

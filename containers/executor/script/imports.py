@@ -1,8 +1,8 @@
-"""Which modules a source file certainly imports, found without running it.
+"""Which modules a source file imports unconditionally, found without running it.
 
-Certainly means: when the file is imported, or run, and nothing else is known. An import inside a function, or
-under a condition (``if TYPE_CHECKING:``, a platform), may never happen. One inside ``try`` whose failure is
-caught has been thought of. All of these are left out. ``if __name__ == "__main__":`` holds for the script.
+Imports inside a function, or under a condition (``if TYPE_CHECKING:``, a platform), may never happen, and a
+failure inside ``try`` may be handled. All of these are left out. ``if __name__ == "__main__":`` holds for the
+script.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Import:
 def parse(source: bytes) -> ast.Module:
     """Parse a source file. Raises SyntaxError when it is not Python."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # such as those about escapes, which are the author's business
+        warnings.simplefilter("ignore")  # such as those about escapes
         try:
             return ast.parse(source)
         except (ValueError, RecursionError, MemoryError) as error:  # NUL bytes, or nested too deeply

@@ -1,4 +1,4 @@
-"""What a script prints: it passes on to the log, and its end is kept for the rank's outcome."""
+"""What a script prints: it goes to the log, and its last lines are kept for the rank's outcome."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LINE_LENGTH = 500
 
 
 class Tail:
-    """The last lines of the text that goes by."""
+    """Keeps the last lines of a text."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=TAIL_LINES)
@@ -28,7 +28,7 @@ class Tail:
         self._lock = threading.Lock()
 
     def add(self, text: str) -> None:
-        """Take in more text; lines may arrive in pieces and from several threads."""
+        """Add text; lines may arrive in pieces and from several threads."""
         with self._lock:
             *complete, rest = (self._open + text).split("\n")
             self._lines.extend(line[-LINE_LENGTH:] for line in complete)
@@ -40,11 +40,11 @@ class Tail:
             return [*self._lines, self._open][-TAIL_LINES:] if self._open else list(self._lines)
 
 
-class _Passing(io.BufferedIOBase):
-    """Bytes (UTF-8) that become text of another stream, and are shown to a tail.
+class _Tee(io.BufferedIOBase):
+    """Writes UTF-8 bytes as text to another stream and to a tail.
 
-    The other stream is the process' own, which has to survive whatever the script does with its `sys.stdout`,
-    such as closing it, or wrapping its `buffer`, which closes it as well.
+    The other stream is the process' own. It stays open if the script closes its `sys.stdout`, or wraps its
+    `buffer`, which closes it as well.
     """
 
     def __init__(self, stream: TextIO, tail: Tail) -> None:
@@ -79,7 +79,7 @@ class _Passing(io.BufferedIOBase):
 
 @contextmanager
 def capture() -> Iterator[Tail]:
-    """Show a tail what is printed to `sys.stdout` and `sys.stderr`; at the end both are as they were."""
+    """Copy what is printed to `sys.stdout` and `sys.stderr` to a tail; restore both at the end."""
     tail = Tail()
     with redirect_stdout(_stream(sys.stdout, tail)), redirect_stderr(_stream(sys.stderr, tail)):
         try:
@@ -91,6 +91,4 @@ def capture() -> Iterator[Tail]:
 
 
 def _stream(stream: TextIO, tail: Tail) -> TextIO:
-    return io.TextIOWrapper(
-        _Passing(stream, tail), "utf-8", "backslashreplace", newline="", write_through=True
-    )
+    return io.TextIOWrapper(_Tee(stream, tail), "utf-8", "backslashreplace", newline="", write_through=True)

@@ -30,6 +30,7 @@ from botocore.exceptions import ClientError
 from containers.executor.clients import s3
 from containers.executor.script import archive, bundle
 from containers.executor.script.bundle_modules import modules_below
+from cosmic_fmi.common.s3 import is_absent
 
 
 class PackagesError(RuntimeError):
@@ -144,7 +145,7 @@ def _download(bucket: str, key: str, etag: str, file: IO[bytes]) -> None:
     try:
         found = s3().head_object(Bucket=bucket, Key=key)["ETag"]
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
+        if not is_absent(error):
             raise
         found = None
     if found != etag:

@@ -1,7 +1,7 @@
-"""Runs a script in this process, as ``python script.py`` would, and leaves the process as it found it.
+"""Runs a script in this process, as ``python script.py`` would, and restores the process afterwards.
 
-In-process because a warm Lambda environment then keeps what is dear to import (torch) between invocations;
-only the modules of the bundle itself are dropped, so that the next invocation runs the code it downloaded.
+In-process, so that a warm Lambda environment keeps modules that are slow to import (torch) between
+invocations. Only the modules of the bundle are removed: the next invocation runs the code it downloaded.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def run(path: Path, bundle_root: Path, arguments: Sequence[str] = ()) -> ScriptR
     """Run the script at ``path``; never raises what the script raises.
 
     The working directory and the first import directory are the script's own, the second one is the bundle's.
-    What it changes of the process' directory, import path, arguments, timer, logging and folder for temporary
-    files is undone, and modules below ``bundle_root`` are forgotten.
+    Afterwards the process' directory, import path, arguments, timer, logging and folder for temporary files
+    are restored, and modules below ``bundle_root`` are removed from memory.
     """
     process, threads = os.getpid(), set(threading.enumerate())
     folders = list(dict.fromkeys([path.parent, bundle_root])) if bundle_root.is_dir() else [path.parent]
@@ -72,9 +72,7 @@ def shorten(text: str) -> str:
 
 @contextmanager
 def variables(values: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables for a while; at the end all of them are as they were, those a script set
-    included.
-    """
+    """Set environment variables in a block; at its end the whole environment is restored."""
     before = dict(os.environ)
     os.environ.update(values)
     try:
@@ -91,9 +89,7 @@ def _run(path: Path) -> ScriptResult:
         runpy.run_path(str(path), run_name="__main__")
     except SystemExit as stop:
         return _exited(stop)
-    except (
-        BaseException
-    ) as error:  # whatever a script raises is its result: the rank's outcome must be written
+    except BaseException as error:  # whatever a script raises is its result, and the rank's outcome
         return _raised(error)
     return ScriptResult(0)
 
@@ -150,7 +146,7 @@ def _wait_for_threads(before: Collection[threading.Thread]) -> None:
 
 
 def _frames_of_script(frames: TracebackType | None) -> TracebackType | None:
-    """Skip the frames of this file and of runpy, which tell the script's author nothing."""
+    """Skip the frames of this file and of runpy, which do not help the script's author."""
     while frames is not None and frames.tb_frame.f_code.co_filename in (
         __file__,
         "<frozen runpy>",
@@ -162,7 +158,7 @@ def _frames_of_script(frames: TracebackType | None) -> TracebackType | None:
 
 @contextmanager
 def _as_main(path: Path, folders: Sequence[Path], arguments: Sequence[str]) -> Iterator[None]:
-    """The process as the script expects it, and as it was before when the script is done."""
+    """Prepare the process for the script, and restore it afterwards."""
     root = logging.getLogger()
     before = Path.cwd(), list(sys.path), list(sys.argv), sys.dont_write_bytecode, tempfile.tempdir
     log_handlers, log_level, logging_off = list(root.handlers), root.level, root.manager.disable

@@ -38,17 +38,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def local() -> int:
         gone = LocalTarget().destroy(reporter)
-        reporter.say(
+        reporter.message(
             "The embedded AWS is gone." if gone else "Nothing to destroy: the embedded AWS is not running."
         )
         return 0
 
     def aws() -> int:
-        if not arguments.yes and not _agreed():
-            reporter.say("Nothing was destroyed. Where nobody can be asked, add --yes.")
+        if not arguments.yes and not _confirmed():
+            reporter.message("Nothing was destroyed. Where nobody can be asked, add --yes.")
             return 1
         gone = AwsTarget().destroy(reporter)
-        reporter.say(
+        reporter.message(
             "The deployment on AWS is gone; nothing of it is billed any more."
             if gone
             else "Nothing to destroy: Terraform's state in terraform/ holds nothing. What was deployed from "
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded(local if arguments.target == "local" else aws, reporter)
 
 
-def _agreed() -> bool:
+def _confirmed() -> bool:
     try:
         return input("Destroy everything deployed on AWS, results in S3 included? [yes/no] ") == "yes"
     except EOFError:

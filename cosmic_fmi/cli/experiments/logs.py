@@ -67,7 +67,7 @@ def _collect(arguments: argparse.Namespace, target: Target, reporter: Reporter) 
     deployment = target.prepare(reporter)
     if arguments.list:
         for name in execution_names(target, deployment, [], 1000):
-            reporter.say(name)
+            reporter.message(name)
         return 0
     names = execution_names(target, deployment, arguments.execution, arguments.latest)
     output = arguments.output or Path("results") / f"logs-{datetime.now():%Y%m%d-%H%M%S}"
@@ -75,9 +75,9 @@ def _collect(arguments: argparse.Namespace, target: Target, reporter: Reporter) 
     rows = [record.row for record in records]
     reporter.show(runs_table(rows, reporter.console.width))
     for row in rows:
-        reporter.say(
+        reporter.message(
             f"{row['run_id']}: {row['reports_found']} of {row['reports_expected']} REPORT lines found, "
             f"{row['cold_starts']} cold and {row['warm_starts']} warm starts, ${row['cost_usd']:.6f}"
         )
-    reporter.say(f"Written: {output}", "bold")
+    reporter.message(f"Written: {output}", "bold")
     return 0 if all(row["reports_found"] == row["reports_expected"] for row in rows) else 1

@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         summary = open_results(arguments.folder)
         with reporter.step("Writing the report"):
             path = write_report(summary, prices_for(summary.rows, arguments.region), limits)
-        reporter.say(f"Report: {path}", "bold")
+        reporter.message(f"Report: {path}", "bold")
         return 0
 
     return guarded(work, reporter)

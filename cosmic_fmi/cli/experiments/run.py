@@ -134,13 +134,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         if arguments.preflight:
             target.prepare(reporter)
-            reporter.say(f"A run of up to {options.largest_world} ranks finds all that it needs.")
+            reporter.message(f"A run of up to {options.largest_world} ranks finds all that it needs.")
             return 0
         if arguments.dry_run:
             dry_run(target, options, reporter)
             return 0
         succeeded = run(target, options, reporter)
-        reporter.say(f"Tear down: make destroy{'' if arguments.target == 'local' else ' TARGET=aws'}")
+        reporter.message(f"Tear down: make destroy{'' if arguments.target == 'local' else ' TARGET=aws'}")
         return 0 if succeeded else 1
 
     return guarded(work, reporter)

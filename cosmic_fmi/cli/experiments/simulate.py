@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cosmic_fmi.cli.arguments import memory_size, new_parser, positive
 from cosmic_fmi.cli.loading import loading
+from cosmic_fmi.common.lambda_limits import LARGEST_MB
 from cosmic_fmi.experiment.report.workloads import DEFAULT_LIMITS, MOST_GB, WORKLOADS_GB
 
 EXAMPLES = """\
@@ -42,7 +43,9 @@ def parser() -> argparse.ArgumentParser:
         help="functions that the account may run at once (default: 10 1000)",
     )
     made.add_argument("--partition-mb", type=positive, default=25, metavar="MB", help="default: 25")
-    made.add_argument("--memory", type=memory_size, default=10_240, metavar="MB", help="default: 10240")
+    made.add_argument(
+        "--memory", type=memory_size, default=LARGEST_MB, metavar="MB", help="default: %(default)s"
+    )
     made.add_argument("--batch-size", type=positive, default=512, metavar="N", help="default: 512")
     made.add_argument("--region", default="us-east-1", help="whose prices to take (default: us-east-1)")
     return made

@@ -14,7 +14,7 @@ from cosmic_fmi.cli.arguments import argument, new_parser, positive
 from cosmic_fmi.cli.experiments import run as run_experiment
 from cosmic_fmi.cli.loading import loading
 from cosmic_fmi.common.numbers import amount
-from cosmic_fmi.experiment.model.tuning import GOALS
+from cosmic_fmi.experiment.model.goals import GOALS
 
 if TYPE_CHECKING:
     from cosmic_fmi.experiment.model.prediction import Prediction
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         made.error("--payload, --galaxies and --partitions belong together: the model has to know the data")
     with loading():
         from cosmic_fmi.experiment.model.tuned import outcome, outcome_table, write_outcome
-        from cosmic_fmi.experiment.model.tuning import Wish
+        from cosmic_fmi.experiment.model.tuning import Objective
         from cosmic_fmi.experiment.report.proposal import Task, proposal
         from cosmic_fmi.experiment.results.reading import open_results
         from cosmic_fmi.experiment.ui.command import guarded
@@ -93,8 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
     def work() -> int:
-        wish = Wish(arguments.goal, arguments.deadline, arguments.budget)
-        model, best = proposal(task, wish, reporter)
+        objective = Objective(arguments.goal, arguments.deadline, arguments.budget)
+        model, best = proposal(task, objective, reporter)
         if arguments.dry_run:
             return 0
         output = arguments.output or Path("results") / f"tune-{datetime.now():%Y%m%d-%H%M%S}"
@@ -103,15 +103,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             return status
         found = outcome(best, open_results(output).rows)
         if found is None:
-            reporter.say("No run has the proposed setting: the payload names another.", "red")
+            reporter.message("No run has the proposed setting: the payload names another.", "red")
             return 1
         reporter.console.print(outcome_table(found))
         write_outcome(found, model.source, output / "tuning.json")
         around = output.with_name(f"{output.name}-around")
         sweep = _command(arguments, best, around, _worlds_around(best))
-        reporter.say(f"Next: measure around it: {_command_line('run', sweep)}")
+        reporter.message(f"Next: measure around it: {_command_line('run', sweep)}")
         again = ["--target", arguments.target, "--from", str(around)]
-        reporter.say(f"then: {_command_line('tune', again)}")
+        reporter.message(f"then: {_command_line('tune', again)}")
         return 0
 
     return guarded(work, reporter)

@@ -1,1 +1,1 @@
-"""Commands of the libraries: message passing, and the embedded AWS."""
+"""Commands of the libraries: message passing (fmi.py), and the embedded AWS (local.py)."""

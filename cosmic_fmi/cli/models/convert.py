@@ -10,6 +10,7 @@ from pathlib import Path
 from cosmic_fmi.cli.arguments import new_parser
 from cosmic_fmi.cli.loading import loading
 from cosmic_fmi.common.extra import install
+from cosmic_fmi.common.foreign_text import shown
 from inference.core.config import ModelError
 
 SUFFIX = ".safetensors"
@@ -48,7 +49,7 @@ def convert(given: argparse.Namespace) -> int:
         from inference.checkpoints import checkpoint, pickled
         from inference.core.config import config_from_shapes
 
-    print(f"{given.model} is a pickle that refers to\n{pickled.names(given.model)}", flush=True)
+    print(f"{given.model} is a pickle that refers to\n{shown(str(pickled.names(given.model)))}", flush=True)
     if not given.trust:
         print("error: nothing was read; add --trust if you know where the file is from.", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""Reading CloudWatch Logs: the invocations with given request ids, waited for until they have arrived."""
+"""Reads CloudWatch Logs: the invocations with given request ids, once they have arrived."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Executions that run on a deployment, whoever started them."""
+"""Running executions of a deployment, whoever started them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def running(client: SFNClient, state_machine: str) -> list[str]:
-    """The ARNs of the executions of this state machine that run; none where it is gone."""
+    """ARNs of the running executions of this state machine; none where it no longer exists."""
     pages = client.get_paginator("list_executions").paginate(
         stateMachineArn=state_machine, statusFilter="RUNNING"
     )
@@ -22,14 +22,14 @@ def running(client: SFNClient, state_machine: str) -> list[str]:
         return []
 
 
-def stop_running(client: SFNClient, state_machine: str, say: Callable[[str], None]) -> None:
-    """Stop what runs before its parts are taken away; ``say`` is told each, and what could not be stopped.
+def stop_running(client: SFNClient, state_machine: str, notify: Callable[[str], None]) -> None:
+    """Stop running executions before the deployment is destroyed; ``notify`` gets a line for each.
 
     Ranks that Lambda runs already end by themselves, within their time limit: no call ends them.
     """
     try:
         for arn in running(client, state_machine):
-            say(f"Stopping the execution {arn.rpartition(':')[2]} ...")
+            notify(f"Stopping the execution {arn.rpartition(':')[2]} ...")
             client.stop_execution(executionArn=arn, error="Destroyed", cause="its deployment was taken down")
     except ClientError as error:  # of a role that may not; it must not keep a deployment alive
-        say(f"Executions that run could not all be stopped, stop them in AWS's console: {error}")
+        notify(f"Executions that run could not all be stopped, stop them in AWS's console: {error}")

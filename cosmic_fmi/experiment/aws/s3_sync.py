@@ -1,4 +1,4 @@
-"""Files into a bucket, several at a time, skipping what is there already."""
+"""Uploads files into a bucket, several at a time, skipping those that are there already."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cosmic_fmi.common.s3 import list_objects
 from cosmic_fmi.experiment.ui.console import Reporter
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ class Upload:
 
 def listing(s3: S3Client, bucket: str, prefix: str) -> dict[str, tuple[int, str]]:
     """Size and ETag of every object below ``prefix``, by key."""
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return {item["Key"]: (item["Size"], item["ETag"]) for page in pages for item in page.get("Contents", [])}
+    return {item["Key"]: (item["Size"], item["ETag"]) for item in list_objects(s3, bucket, prefix)}
 
 
 def sync(

@@ -1,5 +1,6 @@
 """What an execution costs.
 
-bill.py         lines, from what was used and the prices     prices.py      prices.json
-price_list.py   prices.json from the AWS Pricing API         published.py   the figures of the paper
+bill.py            lines, from what was used and the prices     prices.py      reads prices.json
+price_list.py      prices from the AWS Pricing API              price_refresh.py   writes prices.json
+published.py       figures of the papers and the course
 """

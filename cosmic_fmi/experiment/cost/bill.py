@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cosmic_fmi.common.contract.outcome import Outcome
 from cosmic_fmi.experiment.aws.lambda_logs import Report
 from cosmic_fmi.experiment.cost.prices import RENDEZVOUS_GB, RENDEZVOUS_VCPU, Prices
 from cosmic_fmi.experiment.schema import CostLine
@@ -96,7 +97,7 @@ def rendezvous_seconds(duration_s: float, *, on_demand: bool, idle_s: float = 0.
 
 
 def s3_requests(
-    ranks: int, outcomes: Iterable[Mapping[str, Any]], results: Iterable[Mapping[str, Any]]
+    ranks: int, outcomes: Iterable[Outcome], results: Iterable[Mapping[str, Any]]
 ) -> tuple[int, int]:
     """GET and PUT (or LIST) requests of a run that started so many ranks.
 
@@ -107,7 +108,7 @@ def s3_requests(
     which are then counted as a GET too: less than a millionth of a dollar a rank.
     """
     counted = sum(int(item.get("s3_num_requests") or 0) for item in results)
-    counted += sum(int(item.get("objects_downloaded") or 0) for item in outcomes)
+    counted += sum(outcome.objects_downloaded for outcome in outcomes)
     gets = counted + 1 + 3 * ranks
     puts = 1 + 1 + ranks + 2 + 3 * ranks + 1 + 2
     return gets, puts

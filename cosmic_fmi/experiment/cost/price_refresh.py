@@ -30,7 +30,7 @@ def refresh(file: Path, regions: Sequence[str] | None, reporter: Reporter) -> No
         before = table["regions"].get(region, {})
         for name in UNITS:
             if prices[name] != before.get(name):
-                reporter.say(f"{region} {name}: {before.get(name)} -> {prices[name]}")
+                reporter.message(f"{region} {name}: {before.get(name)} -> {prices[name]}")
     made = {**table, "regions": {**table["regions"], **found}}
     write_atomically(file, (json.dumps(made, indent=2) + "\n").encode())
-    reporter.say(f"Wrote {file}.")
+    reporter.message(f"Wrote {file}.")

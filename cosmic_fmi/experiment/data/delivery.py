@@ -150,7 +150,7 @@ class _Progress:
 
 
 def _write(path: Path, content: bytes) -> bool:
-    """Write the file unless it is there with this content; whether it was not."""
+    """Write the file unless it is there with this content; returns whether it was written."""
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -159,7 +159,7 @@ def _write(path: Path, content: bytes) -> bool:
 
 
 def _is_stranger(name: str, expected: Mapping[str, int], suffix: str) -> bool:
-    """Whether it is a data file, but none of those that are made."""
+    """Whether it is a data file that this preparation does not make."""
     path = PurePosixPath(name)
     if path.suffix not in SUFFIXES:
         return False

@@ -1,4 +1,4 @@
-"""A preparation with everything around it: progress, the summary for people, delivery."""
+"""Prepares a user's galaxies: progress, a summary for people, delivery."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def prepare(source: Source, options: Options, delivery: Delivery, reporter: Repo
 
         preparation = Preparation(source, options, tell)
     for line in found(preparation):
-        reporter.say(line)
+        reporter.message(line)
     delivery.check(preparation.expected, options.suffix)
     _check_split(preparation.summary(), delivery)
     with reporter.step("Making partitions", total=preparation.count) as step:

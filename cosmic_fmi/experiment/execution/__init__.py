@@ -1,6 +1,9 @@
 """One execution from start to end.
 
-runner.py   starts, watches and stops it      rank_states.py   failing_ranks.py   while it runs
-collect.py  gathers what it left              usage.py   phases.py                what that says
-past_executions.py                            the same for executions of the past
+runner.py             starts, watches and stops it
+rank_states.py   failing_ranks.py   what shows while it runs
+function_memory.py    the memory size of its functions
+collect.py            gathers what it left
+usage.py   phases.py  what was used, and where the time went
+past_executions.py    collects executions of the past
 """

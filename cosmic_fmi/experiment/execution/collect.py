@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from functools import cached_property
@@ -10,6 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from cosmic_fmi.common.contract.keys import Execution
+from cosmic_fmi.common.contract.reading import NotATableError, fit
 from cosmic_fmi.experiment.aws.artifacts import Artifacts, read_artifacts
 from cosmic_fmi.experiment.aws.cloudwatch import collect_invocations
 from cosmic_fmi.experiment.aws.lambda_logs import Invocation
@@ -20,7 +22,7 @@ from cosmic_fmi.experiment.execution.phases import phases
 from cosmic_fmi.experiment.execution.runner import Finished
 from cosmic_fmi.experiment.execution.usage import usage
 from cosmic_fmi.experiment.plan.plan import number
-from cosmic_fmi.experiment.results.record import PREDICTION_SCHEMA, RunRecord, flatten
+from cosmic_fmi.experiment.results.record import PREDICTION_SCHEMA, RunRecord, fit_predictions, flatten
 from cosmic_fmi.experiment.schema import SCHEMA_VERSION, Rendezvous, RunRow
 from cosmic_fmi.experiment.targets.base import Target
 from cosmic_fmi.experiment.targets.deployment import Deployment
@@ -48,19 +50,21 @@ def collect(
     wait_s = target.log_wait_s if log_wait_s is None else log_wait_s
     found = _invocations(target, finished, left, wanted, wait_s)
     met = _rendezvous(target, deployment, finished, left, wait_s)
-    seen = _Seen(finished, left, wanted, found, met)
+    seen = _Collected(finished, left, wanted, found, met)
     bill = cost.lines(usage(finished, left, seen.found), prices)
+    predictions = _predictions(finished.execution.spec.run_id, left)
     ranks = sorted({*left.outcomes, *left.results, *left.failures})
     return RunRecord(
         row=_row(target.name, seen, bill, prices, order),
         ranks=[_rank_row(seen, rank) for rank in ranks],
-        predictions=_predictions(finished.execution.spec.run_id, left.predictions),
+        predictions=predictions,
+        left_out=[f"rank {rank}: {what}" for rank in ranks for what in left.left_out.get(rank, ())],
         output={rank: invocation.output for rank in ranks if (invocation := seen.invocation(rank))},
     )
 
 
 @dataclass
-class _Seen:
+class _Collected:
     """A finished execution and everything that it left."""
 
     finished: Finished
@@ -84,7 +88,7 @@ class _Seen:
 
 def _artifacts(target: Target, deployment: Deployment, finished: Finished) -> Artifacts:
     execution = finished.execution
-    default = execution.payload.get("result_path") or f"executions/{execution.execution_id}/results"
+    default = execution.payload.get("result_path") or Execution(execution.execution_id).result_path
     return read_artifacts(
         target.clients.s3,
         deployment.bucket,
@@ -151,7 +155,7 @@ def _rendezvous(
 # --- rows -----------------------------------------------------------------------------------------
 
 
-def _row(target: str, seen: _Seen, bill: Sequence[cost.Line], prices: Prices, order: int) -> RunRow:
+def _row(target: str, seen: _Collected, bill: Sequence[cost.Line], prices: Prices, order: int) -> RunRow:
     finished, left = seen.finished, seen.left
     execution, spec, times = finished.execution, finished.execution.spec, finished.timings
     results = list(left.results.values())
@@ -161,7 +165,8 @@ def _row(target: str, seen: _Seen, bill: Sequence[cost.Line], prices: Prices, or
     reports = [invocation.report for invocation in of_ranks if invocation.report]
     items = cost.breakdown(bill)
     # Every rank has the metrics of its whole world, also in an execution that fails for a bad partition.
-    metrics = finished.output.get("metrics") or next(iter(results), {}).get("world_metrics") or {}
+    said = fit({"world_metrics": finished.output.get("metrics")}).values.get("world_metrics")
+    metrics = said or next(iter(results), {}).get("world_metrics") or {}
     return RunRow(
         schema_version=SCHEMA_VERSION,
         run_id=spec.run_id,
@@ -209,13 +214,18 @@ def _partition_mb(data_bytes: int, files: int | None) -> float | None:
     return data_bytes / files / _MEGABYTE if data_bytes and files else None
 
 
-def _rank_row(seen: _Seen, rank: int) -> dict[str, Any]:
+def _rank_row(seen: _Collected, rank: int) -> dict[str, Any]:
     finished, left, invocation = seen.finished, seen.left, seen.invocation(rank)
-    outcome = left.outcomes.get(rank) or _killed(left.failures.get(rank, {}))
+    left_none = rank not in left.outcomes
+    outcome = _killed(left.failures.get(rank, {})) if left_none else left.outcomes[rank].to_json()
     kept = {key: value for key, value in outcome.items() if key not in _NOT_IN_CSV}
     spec = finished.execution.spec
     row = {"run_id": spec.run_id, "warm_up": spec.warm_up, "rank": rank, **kept}
-    row |= flatten(left.results.get(rank, {}))
+    # A script's own keys come beside the runner's columns, never in their place.
+    own = flatten(left.results.get(rank, {}))
+    row |= {key: value for key, value in own.items() if key not in row and not key.startswith("report.")}
+    if rank in left.left_out:
+        row["left_out"] = "; ".join(left.left_out[rank])
     row["execution_started_at"] = finished.started_at.timestamp()
     if invocation and invocation.report:
         report = invocation.report
@@ -237,11 +247,19 @@ def _killed(failure: Mapping[str, Any]) -> dict[str, Any]:
     return {"status": "failed", "error_type": failure.get("Error"), "error_message": failure.get("Cause")}
 
 
-def _predictions(run_id: str, tables: Iterable[pa.Table]) -> pa.Table | None:
-    """All ranks' predictions with the run's id in front, then :data:`PREDICTION_SCHEMA`, then what else."""
+def _predictions(run_id: str, left: Artifacts) -> pa.Table | None:
+    """All ranks' predictions with the run's id in front, then :data:`PREDICTION_SCHEMA`, then what else.
+
+    A script's tables of another schema stay in S3, and are noted in ``left.left_out``.
+    """
+    schema = pa.schema([field for field in PREDICTION_SCHEMA if field.name != "run_id"])
     parts = []
-    for table in tables:
-        named = table.append_column("run_id", pa.array([run_id] * table.num_rows, pa.string()))
-        others = [name for name in table.column_names if name not in PREDICTION_SCHEMA.names]
-        parts.append(named.select([*PREDICTION_SCHEMA.names, *others]).replace_schema_metadata(None))
+    for rank, table in left.predictions.items():
+        try:
+            fitted = fit_predictions(table, schema)
+        except NotATableError as error:
+            left.left_out.setdefault(rank, []).append(f"its predictions file {error}")
+            continue
+        run = pa.array([run_id] * table.num_rows, pa.string())
+        parts.append(fitted.add_column(0, PREDICTION_SCHEMA.field("run_id"), run))
     return together(parts) if parts else None

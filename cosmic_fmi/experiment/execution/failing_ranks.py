@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from cosmic_fmi.common.contract.outcome import OF_ANOTHER_RANK
 from cosmic_fmi.experiment.aws.artifacts import read_endings
 from cosmic_fmi.experiment.aws.cloudwatch import collect_invocations
 from cosmic_fmi.experiment.aws.failure import parse_failure
@@ -15,12 +16,9 @@ from cosmic_fmi.experiment.aws.history import request_of_error
 from cosmic_fmi.experiment.targets.base import Target
 from cosmic_fmi.experiment.targets.deployment import Deployment
 from cosmic_fmi.experiment.ui.console import Reporter
-from fmi import MismatchError, PeerFailure, Timeout
 
 RANKS_SHOWN = 3
 LINES_SHOWN = 15
-CONSEQUENCES = tuple(error.__name__ for error in (MismatchError, PeerFailure, Timeout))
-"""What the other ranks raise when one has failed."""
 
 
 class FailureWatch:
@@ -45,13 +43,12 @@ class FailureWatch:
                 self._target.clients.s3, self._deployment.bucket, self._execution_id, self._shown
             )
         except ClientError as error:
-            self._reporter.say(f"The ranks' outcomes cannot be read yet: {error}", "dim")
+            self._reporter.message(f"The ranks' outcomes cannot be read yet: {error}", "dim")
             return
         for rank, outcome in outcomes.items():
-            if outcome.get("status") == "failed" and outcome.get("error_type") not in CONSEQUENCES:
-                said = f"{outcome.get('error_type')}: {outcome.get('error_message')}"
-                lines = [*outcome.get("output_tail", ()), *str(outcome.get("traceback") or "").splitlines()]
-                self._show(rank, said, lines)
+            if outcome.status == "failed" and outcome.error_type not in OF_ANOTHER_RANK:
+                lines = [*outcome.output_tail, *(outcome.traceback or "").splitlines()]
+                self._show(rank, outcome.error, lines)
         for rank in sorted(failures.keys() - outcomes.keys()):
             killed = failures[rank]
             failure = parse_failure("FAILED", killed.get("Error"), killed.get("Cause"))
@@ -64,9 +61,9 @@ class FailureWatch:
         last = [line for line in lines if line.strip()][-LINES_SHOWN:]
         self._reporter.event("rank_failed", rank=rank, error=said, lines=last)
         if self._reporter.mode != "json":
-            self._reporter.say(f"Rank {rank} failed: {said.splitlines()[0]}", "red", important=True)
+            self._reporter.message(f"Rank {rank} failed: {said.splitlines()[0]}", "red", important=True)
             for line in last:
-                self._reporter.say(f"  [{rank}] {line}", important=True)
+                self._reporter.message(f"  [{rank}] {line}", important=True)
 
     def _logged(self, failure: Mapping[str, Any]) -> list[str]:
         """What a killed rank had printed, if its log is there already."""

@@ -1,4 +1,4 @@
-"""One execution from start to end: start it, watch it, stop it on Ctrl-C, and say how it went."""
+"""One execution from start to end: start it, watch it, stop it on Ctrl-C, and return how it went."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from cosmic_fmi.experiment.aws.executions import running
 from cosmic_fmi.experiment.aws.failure import Failure, parse_failure
 from cosmic_fmi.experiment.aws.history import Timings, request_ids, timings
 from cosmic_fmi.experiment.cost.bill import FREE_EPHEMERAL_MB
-from cosmic_fmi.experiment.errors import TargetError
 from cosmic_fmi.experiment.execution.failing_ranks import FailureWatch
 from cosmic_fmi.experiment.execution.rank_states import MapWatch, RankStates
 from cosmic_fmi.experiment.plan.payloads import mode_of
@@ -24,10 +22,7 @@ from cosmic_fmi.experiment.plan.plan import RunSpec, number
 from cosmic_fmi.experiment.targets.base import Target
 from cosmic_fmi.experiment.targets.deployment import Deployment
 from cosmic_fmi.experiment.ui.console import Reporter
-from cosmic_fmi.experiment.ui.signals import undisturbed
-
-if TYPE_CHECKING:
-    from types_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef
+from cosmic_fmi.experiment.ui.signals import shielded
 
 
 @dataclass(frozen=True)
@@ -77,66 +72,6 @@ def new_execution_id(spec: RunSpec) -> str:
     return f"{spec.run_id[:48]}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-class FunctionMemory:
-    """The memory size of the execute function while an experiment lasts; a context manager that puts it back.
-
-    Setting it on the function is the one way that works on both targets. It is compared with the
-    deployment's own value before each run, so a size left behind by a run that was killed does not survive
-    the next one. It is never changed below an execution of somebody else's, whose ranks would start with it.
-    """
-
-    def __init__(self, target: Target, deployment: Deployment, say: Callable[[str], None]) -> None:
-        self._client = target.clients.functions
-        self._sfn = target.clients.stepfunctions
-        self._poll_s = target.poll_s
-        self._machine = deployment.state_machine_arn
-        self._function = deployment.functions["execute"]
-        self._default = deployment.executor_memory_mb
-        self._say = say
-
-    def __enter__(self) -> FunctionMemory:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            # Whoever runs something at this moment has chosen the size, and puts it back.
-            if not running(self._sfn, self._machine):
-                self.set(None)
-        except self._client.exceptions.ResourceNotFoundException:
-            pass  # the deployment was taken down meanwhile
-        except (ClientError, WaiterError) as error:
-            raise TargetError(
-                f"the memory of {self._function} could not be put back to {self._default} MB ({error}): the "
-                "next experiment does it, or `make deploy`"
-            ) from error
-
-    def set(self, memory_mb: int | None) -> tuple[int, int]:
-        """Make the function's memory ``memory_mb`` (None: the deployment's), as soon as no execution runs
-        with another. Returns its memory and storage in MB.
-        """
-        wanted = memory_mb or self._default
-        found = self._free_to_set(wanted)
-        if found["MemorySize"] != wanted:
-            if found.get("LastUpdateStatus") == "InProgress":  # or this change would be refused
-                self._client.get_waiter("function_updated_v2").wait(FunctionName=self._function)
-            self._client.update_function_configuration(FunctionName=self._function, MemorySize=wanted)
-            self._client.get_waiter("function_updated_v2").wait(FunctionName=self._function)
-        return wanted, found.get("EphemeralStorage", {}).get("Size", FREE_EPHEMERAL_MB)
-
-    def _free_to_set(self, wanted: int) -> FunctionConfigurationResponseTypeDef:
-        """The function's configuration, once nothing runs with another memory size than ``wanted``."""
-        said = False
-        while True:
-            found = self._client.get_function_configuration(FunctionName=self._function)
-            if found["MemorySize"] == wanted or not (others := running(self._sfn, self._machine)):
-                return found
-            if not said:
-                name = others[0].rpartition(":")[2]
-                self._say(f"Waiting for {name}, which runs with {found['MemorySize']} MB of memory ...")
-                said = True
-            time.sleep(self._poll_s)
-
-
 class Runner:
     """Makes executions on one prepared target; `on_ranks` is told the ranks' states at every look."""
 
@@ -168,9 +103,9 @@ class Runner:
         except BaseException:  # whatever ended the watching, nothing runs on unwatched
             if name not in self._refused:
                 try:
-                    self._reporter.say(f"Stopping the execution {name} ...", "yellow", important=True)
+                    self._reporter.message(f"Stopping the execution {name} ...", "yellow", important=True)
                 finally:  # also where the terminal is gone
-                    with undisturbed(self._reporter.say):
+                    with shielded(self._reporter.message):
                         self._stop(arn)
             raise
 
@@ -232,11 +167,11 @@ class Runner:
         try:
             self._sfn.stop_execution(executionArn=arn, error="Interrupted", cause="stopped by the user")
         except BotoCoreError as error:
-            self._reporter.say(f"{arn} may still run, stop it yourself: {error}", "red", important=True)
+            self._reporter.message(f"{arn} may still run, stop it yourself: {error}", "red", important=True)
         except ClientError as error:
             # It ended by itself meanwhile, or never started; anything else the user has to know.
             if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "ValidationException"):
-                self._reporter.say(f"The execution could not be stopped: {error}", "red", important=True)
+                self._reporter.message(f"The execution could not be stopped: {error}", "red", important=True)
 
     def _finished(self, execution: Execution, arn: str, found: dict[str, Any]) -> Finished:
         status = str(found["status"])

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from cosmic_fmi.common.lambda_limits import MB_PER_CPU, MOST_CPUS
 from cosmic_fmi.experiment.cost.bill import Line, rendezvous
 from cosmic_fmi.experiment.cost.prices import HOURS_A_MONTH, Prices
 from cosmic_fmi.experiment.cost.published import PARTITIONS
-from cosmic_fmi.experiment.model.scaling import CPU_MB, MOST_CPUS
 
 EC2_VCPUS = (2, 4, 8, 16, 36, 48, 72, 96)
 """Sizes of c5, large to 24xlarge (Amazon EC2 instance types)."""
@@ -26,7 +26,7 @@ def ec2(row: Mapping[str, Any], prices: Prices) -> Line:
     The ranks take as long as they took; a machine that is left running costs more, and one that is full all
     day less. It is what the course's reports call "an equivalent EC2 instance".
     """
-    wanted = max(1, math.ceil(row["world_size"] * min(MOST_CPUS, row["memory_mb"] / CPU_MB)))
+    wanted = max(1, math.ceil(row["world_size"] * min(MOST_CPUS, row["memory_mb"] / MB_PER_CPU)))
     whole, rest = divmod(wanted, EC2_VCPUS[-1])
     vcpus = whole * EC2_VCPUS[-1] + (next(size for size in EC2_VCPUS if size >= rest) if rest else 0)
     seconds = EC2_START_S + (row["map_s"] or 0.0)

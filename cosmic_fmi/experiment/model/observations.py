@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from cosmic_fmi.common.cores import usable_cores
+from cosmic_fmi.common.lambda_limits import LARGEST_MB
 from cosmic_fmi.experiment.cost.published import (
     FMI_TOTAL_S,
     INFERENCE,
@@ -25,7 +26,6 @@ _MODEL_PARTS = {
     "inference": ("inference",),
     "messages": ("setup", "reduce"),
 }
-_LAMBDA_MB = 10_240
 _COURSE_BATCH = 512
 
 
@@ -80,7 +80,7 @@ def published() -> ScalingModel:
 
 def _published_observations() -> list[Observation]:
     found = [
-        Observation(Settings(world, _LAMBDA_MB), {TOTAL: seconds}, f"FMI without data, world {world}")
+        Observation(Settings(world, LARGEST_MB), {TOTAL: seconds}, f"FMI without data, world {world}")
         for points in FMI_TOTAL_S.values()
         for world, seconds in points.items()
     ]
@@ -93,12 +93,12 @@ def _published_observations() -> list[Observation]:
     found += [_inference(batch, first.galaxies, seconds) for batch, seconds in SWEEP_BATCHES.items()]
     found += [
         Observation(
-            Settings(1, _LAMBDA_MB, galaxies=first.galaxies, data_bytes=first.megabytes * 1_000_000),
+            Settings(1, LARGEST_MB, galaxies=first.galaxies, data_bytes=first.megabytes * 1_000_000),
             {"download": first.megabytes * 1_000_000 / S3_BYTES_PER_S},
             "S3 bandwidth",
         ),
         Observation(
-            Settings(first.requests, _LAMBDA_MB, galaxies=first.requests * first.galaxies),
+            Settings(first.requests, LARGEST_MB, galaxies=first.requests * first.galaxies),
             {TOTAL: WHOLE_SET.lambda_s},
             "12.6 GB",
         ),
@@ -107,5 +107,5 @@ def _published_observations() -> list[Observation]:
 
 
 def _inference(batch: int, galaxies: int, seconds: float) -> Observation:
-    settings = Settings(1, _LAMBDA_MB, batch, galaxies)
+    settings = Settings(1, LARGEST_MB, batch, galaxies)
     return Observation(settings, {"inference": seconds}, f"{galaxies} galaxies, batch {batch}")

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cosmic_fmi.common.contract.outcome import Outcome
+from cosmic_fmi.common.lambda_limits import LONGEST_RUN_S, MB_PER_CPU
 from cosmic_fmi.experiment.aws.lambda_logs import Report
 from cosmic_fmi.experiment.cost import bill as cost
 from cosmic_fmi.experiment.cost.prices import Prices
@@ -13,7 +15,7 @@ from cosmic_fmi.experiment.model.scaling import ScalingModel, Settings
 
 _INITIALIZE_MB = 512
 _FIND_MB = 256
-_SUMMARIZE_MB = 1769
+_SUMMARIZE_MB = MB_PER_CPU
 _PARENT_STATES = 4
 """Initialize, NeedsRendezvous, the Map and Summarize; FindRendezvous is one more where ranks meet."""
 _BUNDLE_OBJECTS = 4
@@ -21,8 +23,6 @@ _LOG_BYTES = 1000
 """What an invocation writes into its log, about."""
 _RESULT_BYTES = 10_000
 """What a rank leaves in S3, about."""
-TIME_LIMIT_S = 900
-"""A Lambda function's longest time (AWS Lambda quotas)."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Prediction:
     @property
     def possible(self) -> bool:
         """Whether a function has the time for it."""
-        return self.rank_s <= TIME_LIMIT_S
+        return self.rank_s <= LONGEST_RUN_S
 
 
 def predict(model: ScalingModel, settings: Settings, prices: Prices) -> Prediction:
@@ -68,7 +68,7 @@ def _usage(settings: Settings, total_s: float, rank_s: float, start_s: float) ->
     files = math.ceil((settings.partitions or world) / world) if settings.galaxies else 0
     gets, puts = cost.s3_requests(
         world,
-        [{"objects_downloaded": _BUNDLE_OBJECTS if settings.cold else 0}] * world,
+        [Outcome(0, "succeeded", objects_downloaded=_BUNDLE_OBJECTS if settings.cold else 0)] * world,
         [{"s3_num_requests": files}] * world,
     )
     sizes = (_INITIALIZE_MB, *((_FIND_MB,) if meet else ()), _SUMMARIZE_MB)

@@ -28,11 +28,9 @@ from statistics import median
 import numpy as np
 import scipy
 
+from cosmic_fmi.common.lambda_limits import MB_PER_CPU, MOST_CPUS
 from cosmic_fmi.experiment.errors import ModelError
 
-CPU_MB = 1769
-"""Memory that buys a Lambda function one processor, in MB."""
-MOST_CPUS = 6
 GALAXY_BYTES = 20_500
 """Of one galaxy in a partition: a 100 MB partition holds 5,113 (shared figure of the course)."""
 FEWEST_RUNS = 3
@@ -72,7 +70,7 @@ class Settings:
         """Processors that one rank has."""
         if self.cores is not None:
             return self.cores / self.world_size
-        return min(MOST_CPUS, self.memory_mb / CPU_MB)
+        return min(MOST_CPUS, self.memory_mb / MB_PER_CPU)
 
     @property
     def share(self) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
+from cosmic_fmi.common.files import write_atomically
 from cosmic_fmi.experiment.model.observations import observation
 from cosmic_fmi.experiment.model.prediction import Prediction
 from cosmic_fmi.experiment.model.scaling import PARTS
@@ -92,8 +93,8 @@ def outcome_table(found: Outcome) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for index, name in enumerate(HEAD):
         table.add_column(name, justify="right" if index else "left")
-    for name, told, measured, off in found.lines():
-        table.add_row(name, shown(told), shown(measured), f"{off:+.0%}")
+    for name, predicted, measured, off in found.lines():
+        table.add_row(name, shown(predicted), shown(measured), f"{off:+.0%}")
     return table
 
 
@@ -115,4 +116,4 @@ def write_outcome(found: Outcome, source: str, path: Path) -> None:
             for line in found.lines()
         ],
     }
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())

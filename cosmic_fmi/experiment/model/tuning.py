@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from cosmic_fmi.common.lambda_limits import LARGEST_MB, MB_PER_CPU
 from cosmic_fmi.experiment.cost.prices import Prices
 from cosmic_fmi.experiment.errors import ModelError
+from cosmic_fmi.experiment.model.goals import Goal
 from cosmic_fmi.experiment.model.prediction import Prediction, predict
 from cosmic_fmi.experiment.model.scaling import ScalingModel, Settings
 from cosmic_fmi.experiment.results.rank_row import value
 
-Goal = Literal["cost", "time", "balanced"]
-GOALS: tuple[Goal, ...] = ("cost", "time", "balanced")
-
-MEMORIES_MB = (1024, 1769, 3008, 3538, 5307, 7076, 8846, 10_240)
+MEMORIES_MB = (1024, MB_PER_CPU, 3008, *(round(MB_PER_CPU * n) for n in (2, 3, 4)), 8846, LARGEST_MB)
 """Sizes to choose from: whole numbers of processors, a common size between, and the largest."""
 BATCHES = (32, 64, 128, 256, 512, 1024)
 SAFE_MEMORY_MB = 2048
@@ -24,7 +23,7 @@ _HEADROOM = 1.3
 
 
 @dataclass(frozen=True)
-class Wish:
+class Objective:
     """What is wanted: the goal, and limits in seconds and US dollars of one execution."""
 
     goal: Goal
@@ -69,7 +68,7 @@ def memory_needed(ranks: Iterable[Mapping[str, Any]]) -> int:
 
 
 def propose(
-    model: ScalingModel, data: tuple[int, int], choices: Choices, wish: Wish, prices: Prices
+    model: ScalingModel, data: tuple[int, int], choices: Choices, objective: Objective, prices: Prices
 ) -> list[Prediction]:
     """Predictions of every allowed setting, the best first; functions start cold. ``data``: galaxies, files.
 
@@ -82,11 +81,11 @@ def propose(
         for memory in choices.memories_mb
         for batch in choices.batches
     ]
-    allowed = [prediction for prediction in made if wish.allows(prediction)]
+    allowed = [prediction for prediction in made if objective.allows(prediction)]
     if not allowed:
-        raise ModelError(_nothing(made, wish))
+        raise ModelError(_nothing(made, objective))
     return sorted(
-        allowed, key=lambda prediction: (_weight(prediction, wish.goal), prediction.settings.memory_mb)
+        allowed, key=lambda prediction: (_weight(prediction, objective.goal), prediction.settings.memory_mb)
     )
 
 
@@ -97,14 +96,14 @@ def _weight(prediction: Prediction, goal: Goal) -> float:
     return prediction.seconds * (prediction.cost_usd if goal == "balanced" else 1)
 
 
-def _nothing(made: Sequence[Prediction], wish: Wish) -> str:
+def _nothing(made: Sequence[Prediction], objective: Objective) -> str:
     possible = [prediction for prediction in made if prediction.possible]
     if not possible:
         return "no setting gets a rank done within Lambda's 15 minutes: use more, smaller partitions"
     fastest = min(possible, key=lambda prediction: prediction.seconds)
     cheapest = min(possible, key=lambda prediction: prediction.cost_usd)
-    asked = [f"{wish.deadline_s:g} s"] if wish.deadline_s is not None else []
-    asked += [f"${wish.budget_usd:g}"] if wish.budget_usd is not None else []
+    asked = [f"{objective.deadline_s:g} s"] if objective.deadline_s is not None else []
+    asked += [f"${objective.budget_usd:g}"] if objective.budget_usd is not None else []
     return (
         f"no setting keeps to {' and '.join(asked)}: the fastest takes {fastest.seconds:.1f} s for "
         f"${fastest.cost_usd:.6f}, the cheapest {cheapest.seconds:.1f} s for ${cheapest.cost_usd:.6f}"

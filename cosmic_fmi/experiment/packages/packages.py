@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from cosmic_fmi.common.contract.keys import REQUIREMENTS
+from cosmic_fmi.common.s3 import is_absent
 from cosmic_fmi.experiment.aws.s3_sync import Upload, put_all
 from cosmic_fmi.experiment.packages.pip import PROVIDED, Pip
 from cosmic_fmi.experiment.packages.platform import FunctionPlatform
@@ -25,7 +27,6 @@ from cosmic_fmi.experiment.ui.console import Reporter
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-PREFIX = "requirements"
 _FORMAT = 1  # raised when archives of the same requirements are made differently
 _METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
 _WHEEL = "Wheel-Version: 1.0\nGenerator: cosmic-fmi\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -41,7 +42,7 @@ def upload_packages(
     """
     file = read_requirements(path)
     file.check(platform.provided, platform.markers)
-    key = f"{PREFIX}/{_digest(file, platform)}.zip"
+    key = f"{REQUIREMENTS}/{_digest(file, platform)}.zip"
     if _is_there(s3, bucket, key):
         return key
     with tempfile.TemporaryDirectory(prefix="cosmic-packages-") as folder:
@@ -49,7 +50,7 @@ def upload_packages(
             wheels = download(file, platform, Path(folder), lambda note: step.update(note=note))
             step.update(note="")
         if not wheels:
-            reporter.say(f"The functions have all that {path.name} asks for.")
+            reporter.message(f"The functions have all that {path.name} asks for.")
             return None
         count = f"{len(wheels)} package{'s' if len(wheels) > 1 else ''}"
         with reporter.step(f"Installing {count} for the functions: {', '.join(map(_title, wheels))}") as step:
@@ -148,7 +149,7 @@ def _is_there(s3: S3Client, bucket: str, key: str) -> bool:
     try:
         s3.head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+        if is_absent(error):
             return False
         raise
     return True

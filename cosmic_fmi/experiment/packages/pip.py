@@ -53,7 +53,7 @@ class Pip:
                 yield from ("--platform", tag)
 
     def _run(self, arguments: Sequence[str], note: Callable[[str], None]) -> tuple[int, str]:
-        """pip's exit status, and all that it said."""
+        """pip's exit status and its output."""
         markers = json.dumps(dict(self.platform.markers))
         command = [sys.executable, "-P", str(_PROGRAM), markers, *arguments, *_QUIET]
         said = []

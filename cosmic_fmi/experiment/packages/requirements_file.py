@@ -65,7 +65,7 @@ class RequirementsFile:
 
     @property
     def content(self) -> list[list[object]]:
-        """What tells it from another: the lines, and a digest of each local file that one of them names."""
+        """Its identity: the lines, and a digest of each local file that one of them names."""
         return [[line.text, line.no_dependencies, *_digests(line.text)] for line in self.lines]
 
     @property

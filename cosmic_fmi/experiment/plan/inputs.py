@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cosmic_fmi.common.s3 import list_objects
 from cosmic_fmi.experiment.errors import SweepError
 from cosmic_fmi.experiment.model.scaling import GALAXY_BYTES
 from cosmic_fmi.experiment.packages.packages import upload_packages
@@ -160,7 +161,6 @@ def _payload_data(content: dict[str, Any], setting: Setting, s3: S3Client | None
     if s3 is None:
         return Data(0, 0, 0, said[0] or limit, said[1])
     bucket = str(payload.get("data_bucket") or payload.get("bucket"))
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
-    sizes = [item["Size"] for page in pages for item in page.get("Contents", []) if item.get("Size")]
+    sizes = [item["Size"] for item in list_objects(s3, bucket, f"{prefix}/") if item.get("Size")]
     taken = sizes[:limit] if limit and limit > 0 else sizes
     return Data(sum(taken) // GALAXY_BYTES, len(taken), sum(taken), *said)

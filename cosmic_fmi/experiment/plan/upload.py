@@ -18,16 +18,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 BUNDLE = REPOSITORY / "inference" / "bundle"
-_SAMPLE_SOURCES = (
-    "inference/survey/atlas.json",
-    "inference/survey/cosmology.py",
-    "inference/core/galaxies.py",
-    "inference/data/partitions.py",
-    "inference/survey/population.py",
-    "inference/survey/profiles.py",
-    "inference/survey/spectra.py",
-    "inference/survey/synthetic.py",
-)
+_SAMPLE_SOURCES = ("inference/core", "inference/data", "inference/survey")
 
 
 def partitions_for(world_size: int) -> int:

@@ -31,19 +31,19 @@ def chosen(rows: Sequence[RunRow], wanted: str | None) -> RunRow:
 def show(row: RunRow, reporter: Reporter) -> None:
     """The bill of a run, line by line, and what stands beside it."""
     prices = load_prices(row["region"], row["architecture"])
-    reporter.say(
+    reporter.message(
         f"{row['run_id']} at the prices of {row['region']}, {row['architecture']}, of {row['prices_as_of']}, "
         "without the free tier"
     )
     reporter.show(_table(row["cost_lines"], row["cost_usd"]))
     beside = [ec2(row, prices), course(row)]
-    reporter.say("The same work elsewhere:")
+    reporter.message("The same work elsewhere:")
     reporter.show(_table([line.row() for line in beside if line], None))
     idle = sum(line.amount_usd for line in rendezvous(RENDEZVOUS_IDLE_S, prices))
     always = sum(
         line.amount_usd for line in month(prices, on_demand=False, image_gb=0, stored_gb=0, zone=False)
     )
-    reporter.say(
+    reporter.message(
         f"The rendezvous server on demand runs on for {RENDEZVOUS_IDLE_S / 60:.0f} minutes after the last "
         f"execution: ${idle:.4f}. Always on it would cost ${always:.2f} a month."
     )

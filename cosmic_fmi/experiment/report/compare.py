@@ -18,6 +18,7 @@ from rich import box
 from rich.table import Table
 from scipy.stats import mannwhitneyu
 
+from cosmic_fmi.common.files import write_atomically
 from cosmic_fmi.experiment.errors import ResultsError
 from cosmic_fmi.experiment.report.html import Page, picture
 from cosmic_fmi.experiment.report.pictures import save
@@ -145,7 +146,7 @@ def _holm(tests: dict[Setting, float]) -> set[Setting]:
     return found
 
 
-def told(comparison: Comparison) -> str:
+def headline(comparison: Comparison) -> str:
     """The result in one sentence."""
     all_of_them, what = comparison.together, MEASURES[comparison.measure].split()[0]
     if all_of_them.runs < _FEWEST_TOGETHER:
@@ -202,7 +203,7 @@ def forest(comparison: Comparison) -> Picture:
         f"compare-{what.split()[0]}",
         f"{what.split()[0].capitalize()} of B against A",
         "Ratios of medians with 95 % intervals. Orange squares: beyond noise; blue circles: within it, or "
-        f"too few runs to tell. {told(comparison)}",
+        f"too few runs to tell. {headline(comparison)}",
         figure,
         HEAD,
         body_of(comparison),
@@ -220,10 +221,10 @@ def _write(
         "Comparison of two sweeps",
         "Two sweeps beside each other",
         f"A: {names[0]} · B: {names[1]}",
-        lead=[*map(told, comparisons), *missing, *notes],
+        lead=[*map(headline, comparisons), *missing, *notes],
         sections=[picture(one, images[one.name].read_bytes()) for one in drawn],
     )
-    path.write_text(page.html(), encoding="utf-8")
+    write_atomically(path, page.html().encode())
     with (folder / "compare.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["measure", *HEAD])
@@ -243,10 +244,10 @@ def compare_folders(folders: tuple[Path, Path], output: Path | None, reporter: R
     path = _write(output or Path("results") / name, folders, comparisons, notes)
     for comparison in comparisons:
         reporter.console.print(_table(comparison, reporter.console.width))
-        reporter.say(told(comparison), "bold")
+        reporter.message(headline(comparison), "bold")
     for note in notes:
-        reporter.say(note, "yellow", important=True)
-    reporter.say(f"Page: {path}")
+        reporter.message(note, "yellow", important=True)
+    reporter.message(f"Page: {path}")
 
 
 def _table(comparison: Comparison, width: int) -> Table:

@@ -15,7 +15,7 @@ from cosmic_fmi.experiment.model.tuning import (
     MEMORIES_MB,
     SAFE_MEMORY_MB,
     Choices,
-    Wish,
+    Objective,
     memory_needed,
     propose,
     within,
@@ -47,10 +47,10 @@ class Task:
     region: str
 
 
-def proposal(task: Task, wish: Wish, reporter: Reporter) -> tuple[ScalingModel, Prediction]:
+def proposal(task: Task, objective: Objective, reporter: Reporter) -> tuple[ScalingModel, Prediction]:
     """The model and the best setting by it; shows the best few.
 
-    Raises ModelError when no setting meets the wish.
+    Raises ModelError when no setting meets the objective's limits.
     """
     limit = task.max_world or _WORLDS[task.target]
     galaxies, partitions = task.galaxies or SAMPLE_SIZE, task.partitions or partitions_for(limit)
@@ -67,8 +67,8 @@ def proposal(task: Task, wish: Wish, reporter: Reporter) -> tuple[ScalingModel, 
         memories or [MEMORIES_MB[-1]],
         within(BATCHES, (row["batch_size"] for row in rows if row["batch_size"])),
     )
-    found = propose(model, (galaxies, partitions), choices, wish, load_prices(task.region))
-    reporter.say(
+    found = propose(model, (galaxies, partitions), choices, objective, load_prices(task.region))
+    reporter.message(
         f"{galaxies:,} galaxies in {partitions} partitions, predicted from {model.source}; {model.error}."
     )
     reporter.console.print(proposals(found))

@@ -13,10 +13,11 @@ from pathlib import Path
 from rich.table import Table
 
 from cosmic_fmi.common.durations import duration
+from cosmic_fmi.common.lambda_limits import LARGEST_MB, LONGEST_RUN_S
 from cosmic_fmi.experiment.cost.prices import Prices, load_prices
 from cosmic_fmi.experiment.cost.published import PARTITIONS, WHOLE_SET
 from cosmic_fmi.experiment.model.observations import fitted, published
-from cosmic_fmi.experiment.model.prediction import TIME_LIMIT_S, Prediction, predict
+from cosmic_fmi.experiment.model.prediction import Prediction, predict
 from cosmic_fmi.experiment.model.scaling import GALAXY_BYTES, PARTS, ScalingModel, Settings
 from cosmic_fmi.experiment.report import html as page
 from cosmic_fmi.experiment.report.pictures.canvas import Cell
@@ -38,7 +39,7 @@ class Work:
 
     gigabytes: float
     partition_mb: int = 25
-    memory_mb: int = 10_240
+    memory_mb: int = LARGEST_MB
     batch_size: int = 512
 
     @property
@@ -88,9 +89,9 @@ def simulate(model: ScalingModel, work: Work, limit: int, prices: Prices) -> Sim
         )
         one = predict(model, settings, prices)
         # With one file a rank, smaller executions do not help any more.
-        if one.rank_s <= _MARGIN * TIME_LIMIT_S or files <= limit:
+        if one.rank_s <= _MARGIN * LONGEST_RUN_S or files <= limit:
             return Simulated(work, executions, one)
-        executions = max(executions + 1, math.ceil(executions * one.rank_s / (_MARGIN * TIME_LIMIT_S)))
+        executions = max(executions + 1, math.ceil(executions * one.rank_s / (_MARGIN * LONGEST_RUN_S)))
 
 
 def for_aws(model: ScalingModel) -> ScalingModel:
@@ -121,12 +122,12 @@ def lines(models: Iterable[tuple[str, ScalingModel]], works: Sequence[Work], lim
         for name, model in models:
             for limit in limits:
                 found = simulate(for_aws(model), work, limit, prices)
-                told: list[Cell] = [str(work), f"predicted: {name}", found.one.settings.world_size]
+                cells: list[Cell] = [str(work), f"predicted: {name}", found.one.settings.world_size]
                 if found.one.possible:
-                    told += [found.executions, duration(found.seconds), found.seconds, found.cost_usd]
+                    cells += [found.executions, duration(found.seconds), found.seconds, found.cost_usd]
                 else:
-                    told += [None, IMPOSSIBLE, None, None]
-                body.append(told)
+                    cells += [None, IMPOSSIBLE, None, None]
+                body.append(cells)
     return body
 
 
@@ -191,7 +192,7 @@ def show(
         own = fitted(results.rows, results.ranks)
     reporter.console.print(_table(lines(_models(own), works, limits, prices)))
     for note in notes(_models(own), works[0], prices):
-        reporter.say(note, "dim")
+        reporter.message(note, "dim")
 
 
 def _table(body: Iterable[Sequence[Cell]]) -> Table:

@@ -14,10 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cosmic_fmi.experiment.errors import ResultsError
-from cosmic_fmi.experiment.schema import ROW_KEYS, SCHEMA_VERSION, RunRow
-from cosmic_fmi.experiment.results.record import PREDICTION_SCHEMA, RunRecord, flatten
+from cosmic_fmi.common.contract.reading import read_table
 from cosmic_fmi.common.files import OutputError, make_writable, set_aside, write_atomically
+from cosmic_fmi.common.foreign_text import cell
+from cosmic_fmi.experiment.errors import ResultsError
+from cosmic_fmi.experiment.results.record import PREDICTION_SCHEMA, RunRecord, fit_predictions, flatten
+from cosmic_fmi.experiment.schema import ROW_KEYS, SCHEMA_VERSION, RunRow
 from inference.data.prediction_tables import together
 
 T = TypeVar("T")
@@ -32,8 +34,8 @@ class Summary:
     """``DIR/summary.json``, ``runs.csv``, ``ranks.csv``, ``predictions.parquet`` and ``logs/``.
 
     Opening a folder that holds results already is refused unless ``resume`` is given; then they are read,
-    runs that failed are forgotten when they are made again, and everything else stays. A damaged file is set
-    aside under another name, which ``say`` is told, and never overwritten; ``read_only`` refuses it instead.
+    runs that failed are forgotten when they are made again, and everything else stays. A damaged file is
+    never overwritten: it is renamed, and ``notify`` gets a line about it; ``read_only`` refuses it instead.
     """
 
     def __init__(
@@ -42,10 +44,10 @@ class Summary:
         *,
         resume: bool = False,
         read_only: bool = False,
-        say: Callable[[str], None] = _to_stderr,
+        notify: Callable[[str], None] = _to_stderr,
     ) -> None:
         self.folder = folder
-        self._say = say
+        self._notify = notify
         self._read_only = read_only
         self.rows: list[RunRow] = []
         self.ranks: list[dict[str, Any]] = []
@@ -69,7 +71,7 @@ class Summary:
                 "another --output, or set them aside with `cosmic-fmi run --resume`"
             )
         for path in found:
-            self._say(f"{path} belongs to no run that is known here, and is kept as {set_aside(path).name}.")
+            self._notify(f"{path} belongs to no known run, and is kept as {set_aside(path).name}.")
 
     @property
     def predictions(self) -> pa.Table:
@@ -115,7 +117,7 @@ class Summary:
         write_atomically(self.folder / "runs.csv", _csv(_flat(row) for row in self.rows))
         write_atomically(self.folder / "ranks.csv", _csv(self.ranks))
         sink = io.BytesIO()
-        pq.write_table(self._predictions, sink)
+        pq.write_table(self._predictions, sink, write_page_checksum=True)
         write_atomically(self.folder / "predictions.parquet", sink.getvalue())
         write_atomically(self.folder / "summary.json", (json.dumps(self.rows, indent=2) + "\n").encode())
 
@@ -145,11 +147,11 @@ class Summary:
             return None
         try:
             return read(path)
-        except (ValueError, pa.ArrowException, csv.Error) as error:
+        except (ValueError, csv.Error) as error:
             if self._read_only:
                 raise ResultsError(f"{path} is damaged ({error}): move it away first") from error
             aside = set_aside(path)
-            self._say(
+            self._notify(
                 f"{path} is damaged ({error}) and kept as {aside.name}; what comes goes into a new one."
             )
             return None
@@ -178,10 +180,7 @@ def _read_csv(path: Path) -> list[dict[str, Any]]:
 
 
 def _read_predictions(path: Path) -> pa.Table:
-    table = pq.read_table(path)
-    if missing := set(PREDICTION_SCHEMA.names) - set(table.column_names):
-        raise ValueError(f"it has no {' and no '.join(sorted(missing))}")
-    return table
+    return fit_predictions(read_table(path.read_bytes()), PREDICTION_SCHEMA)
 
 
 def _flat(row: RunRow) -> dict[str, Any]:
@@ -194,7 +193,7 @@ def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
     rows = list(rows)
     columns = list(dict.fromkeys(key for row in rows for key in row))
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(cell, columns))
+    writer.writerows([cell(row.get(column)) for column in columns] for row in rows)
     return text.getvalue().encode()

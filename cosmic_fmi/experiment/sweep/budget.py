@@ -46,7 +46,7 @@ def plan_line(forecast: Forecast) -> str:
     )
 
 
-def agree(
+def confirm(
     forecast: Forecast,
     budget_usd: float,
     reporter: Reporter,

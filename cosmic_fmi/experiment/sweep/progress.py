@@ -67,7 +67,7 @@ class SweepProgress:
             "run_started", run_id=spec.run_id, number=self.done + 1, of=self._total, ranks=ranks
         )
         if not self._live:
-            self._reporter.say(f"Run {self.done + 1} of {self._total}, {spec.run_id} ...")
+            self._reporter.message(f"Run {self.done + 1} of {self._total}, {spec.run_id} ...")
         try:
             yield
         finally:
@@ -101,7 +101,7 @@ class SweepProgress:
             remaining_s=self.remaining_s,
         )
         end = "" if not self._left else f", about {duration(self.remaining_s)} left"
-        self._reporter.say(
+        self._reporter.message(
             f"Run {self.done} of {self._total}, {spec.run_id}: {status} in {seconds:.1f} s, "
             f"{self._money(cost_usd)}; {self._money(self.cost_usd)} so far{end}",
             None if status == "succeeded" else "red",

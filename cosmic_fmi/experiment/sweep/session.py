@@ -12,7 +12,8 @@ from cosmic_fmi.common.cores import usable_cores
 from cosmic_fmi.experiment.cost.prices import Prices, load_prices
 from cosmic_fmi.experiment.errors import ResultsError, TargetError
 from cosmic_fmi.experiment.execution.collect import collect
-from cosmic_fmi.experiment.execution.runner import Execution, FunctionMemory, Runner, new_execution_id
+from cosmic_fmi.experiment.execution.function_memory import FunctionMemory
+from cosmic_fmi.experiment.execution.runner import Execution, Runner, new_execution_id
 from cosmic_fmi.experiment.plan.inputs import Input
 from cosmic_fmi.experiment.plan.payloads import read_payload
 from cosmic_fmi.experiment.plan.plan import DEFAULT_BUDGET_USD, Plan, RunSpec, check_names, number, remaining
@@ -21,13 +22,13 @@ from cosmic_fmi.experiment.report.report import write_report
 from cosmic_fmi.experiment.results.folder import Summary
 from cosmic_fmi.experiment.results.record import RunRecord
 from cosmic_fmi.experiment.schema import RunRow
-from cosmic_fmi.experiment.sweep.budget import Spending, agree, plan_line, plan_table
+from cosmic_fmi.experiment.sweep.budget import Spending, confirm, plan_line, plan_table
 from cosmic_fmi.experiment.sweep.forecast import Forecast, forecast, model_of
 from cosmic_fmi.experiment.sweep.progress import SweepProgress
 from cosmic_fmi.experiment.targets.base import Target
 from cosmic_fmi.experiment.targets.deployment import Deployment
 from cosmic_fmi.experiment.ui.console import Reporter
-from cosmic_fmi.experiment.ui.signals import undisturbed
+from cosmic_fmi.experiment.ui.signals import shielded
 from cosmic_fmi.experiment.ui.tables import runs_table
 
 _RANKS_SHOWN = 8
@@ -66,7 +67,9 @@ def run(target: Target, options: Options, reporter: Reporter) -> bool:
     """
     runs = _checked(options)
     summary = Summary(
-        options.output, resume=options.resume, say=lambda text: reporter.say(text, "yellow", important=True)
+        options.output,
+        resume=options.resume,
+        notify=lambda text: reporter.message(text, "yellow", important=True),
     )
     others = {row["target"] for row in summary.rows} - {target.name}
     if others:
@@ -79,7 +82,7 @@ def run(target: Target, options: Options, reporter: Reporter) -> bool:
     measured = [spec for spec in runs if not spec.warm_up]
     if len(todo) < len(runs):
         done = sum(summary.succeeded(spec.run_id) for spec in measured)
-        reporter.say(f"{done} of {len(measured)} runs are done already (--resume).")
+        reporter.message(f"{done} of {len(measured)} runs are done already (--resume).")
     succeeded = False
     try:
         deployment = target.prepare(reporter)
@@ -92,7 +95,7 @@ def run(target: Target, options: Options, reporter: Reporter) -> bool:
             _conclude(summary, prices, reporter)
         succeeded = all(summary.succeeded(spec.run_id) for spec in measured)
     finally:
-        with undisturbed(reporter.say):
+        with shielded(reporter.message):
             target.release(abandoned=not succeeded)
     return succeeded
 
@@ -113,7 +116,7 @@ def dry_run(target: Target, options: Options, reporter: Reporter) -> Forecast:
             memory, s3 = deployment.executor_memory_mb, target.clients.s3
             prices = load_prices(deployment.region, deployment.architecture)
         except TargetError as error:
-            reporter.say(
+            reporter.message(
                 f"Without a deployment ({error}), this is for {prices.region} and {memory} MB.", "yellow"
             )
     data = options.input.data([spec.setting for spec in todo], s3)
@@ -121,7 +124,7 @@ def dry_run(target: Target, options: Options, reporter: Reporter) -> Forecast:
     cores = usable_cores() if target.name == "local" else None
     predicted = forecast(todo, data, model, prices, default_memory_mb=memory, cores=cores)
     reporter.show(plan_table(predicted))
-    reporter.say(plan_line(predicted), important=True)
+    reporter.message(plan_line(predicted), important=True)
     for spec, prediction in predicted.runs:
         reporter.event(
             "planned", run_id=spec.run_id, seconds=prediction.seconds, cost_usd=prediction.cost_usd
@@ -153,7 +156,7 @@ class _Session:
         predicted = self._predicted(specs, options)
         free = self.target.name == "local"
         if not free:
-            agree(
+            confirm(
                 predicted, options.budget_usd, self.reporter, assume_yes=options.assume_yes, ask=options.ask
             )
         spending = Spending(None if free or options.assume_yes else _limit(options.budget_usd, predicted))
@@ -170,7 +173,7 @@ class _Session:
         order = {spec.run_id: index for index, spec in enumerate(options.plan.runs())}
         seconds = {spec.run_id: prediction.seconds for spec, prediction in predicted.runs}
         with (
-            FunctionMemory(self.target, self.deployment, self.reporter.say) as memory,
+            FunctionMemory(self.target, self.deployment, self.reporter.message) as memory,
             SweepProgress(self.reporter, seconds, free=free) as progress,
         ):
             runner = Runner(self.target, self.deployment, self.reporter, progress.ranks)
@@ -205,7 +208,7 @@ class _Session:
                 )
             raise
         if finished.failure:
-            self.reporter.say(
+            self.reporter.message(
                 f"Run {execution.spec.run_id} {finished.status}: {finished.failure}", "red", important=True
             )
         try:
@@ -218,6 +221,7 @@ class _Session:
         self.summary.add(record)
         row = record.row
         progress.finished(execution.spec, row["status"], row["duration_s"], row["cost_usd"])
+        self._say_what_was_left_out(record)
         self._check_logs(record)
         self._check_memory(record, execution.memory_mb)
         if execution.mode == "script" and not finished.failure:
@@ -227,7 +231,7 @@ class _Session:
     def _check_logs(self, record: RunRecord) -> None:
         found, expected = record.row["reports_found"], record.row["reports_expected"]
         if found < expected:
-            self.reporter.say(
+            self.reporter.message(
                 f"  {found} of {expected} REPORT lines found after {self.target.log_wait_s:.0f} s: the cost "
                 "lacks the others; `cosmic-fmi logs --execution "
                 f"{record.row['execution_id']}` looks again.",
@@ -235,10 +239,18 @@ class _Session:
                 important=True,
             )
 
+    def _say_what_was_left_out(self, record: RunRecord) -> None:
+        for what in record.left_out[:_RANKS_SHOWN]:
+            self.reporter.message(f"  Left out, {what}", "yellow", important=True)
+        if more := len(record.left_out[_RANKS_SHOWN:]):
+            self.reporter.message(
+                f"  ... and {more} more: see left_out in ranks.csv", "yellow", important=True
+            )
+
     def _check_memory(self, record: RunRecord, wanted_mb: int) -> None:
         found_mb = record.row["memory_mb"]
         if found_mb != wanted_mb:
-            self.reporter.say(
+            self.reporter.message(
                 f"  Its ranks had {found_mb} MB of memory instead of {wanted_mb}: something else changed the "
                 "function just then, and this run counts as one with what they had.",
                 "yellow",
@@ -249,9 +261,9 @@ class _Session:
         """What a script printed, which is often all that it has to say."""
         for rank, lines in list(record.output.items())[:_RANKS_SHOWN]:
             for line in lines[-_LINES_SHOWN:]:
-                self.reporter.say(f"  [{rank}] {line}")
+                self.reporter.message(f"  [{rank}] {line}")
         if record.output:
-            self.reporter.say(f"All of it: {self.summary.log_folder(record)}", "dim")
+            self.reporter.message(f"All of it: {self.summary.log_folder(record)}", "dim")
 
 
 def _limit(budget_usd: float, predicted: Forecast) -> float:
@@ -272,10 +284,10 @@ def _conclude(summary: Summary, prices: Prices, reporter: Reporter) -> None:
     rows: list[RunRow] = sorted(summary.rows, key=_by_setting)
     reporter.show(runs_table(rows, reporter.console.width))
     if any(row["target"] == "local" for row in summary.rows):
-        reporter.say(
+        reporter.message(
             "Cost is what the same run would have cost on AWS; on this machine it cost nothing.", "dim"
         )
     with reporter.step("Writing the report"):
         path = write_report(summary, prices)
     reporter.event("report", path=str(path))
-    reporter.say(f"Report: {path}", "bold", important=reporter.mode == "quiet")
+    reporter.message(f"Report: {path}", "bold", important=reporter.mode == "quiet")

@@ -1,7 +1,8 @@
 """Where an experiment runs.
 
-base.py     what a target is     local.py    the embedded AWS      aws.py      an account
-terraform.py   deployment.py     what is deployed, and its outputs
-images.py   ports.py             images for the embedded AWS, free ports
-preflight/                       what is checked before the first run
+base.py         what a target is        local.py     the embedded AWS      aws.py    an account
+deployment.py   Terraform's outputs     preflight/   what is checked before the first run on AWS
+terraform.py    the root module: init, apply, destroy
+terraform_command.py   terraform_mirrors.py   Terraform's process; where it gets its providers
+_local_stack.py   _local_root.py   _local_lock.py   images.py   ports.py   for local.py
 """

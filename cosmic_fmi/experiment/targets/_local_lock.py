@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from cosmic_fmi.localcloud.locks import taken
+from cosmic_fmi.localcloud.locks import try_lock
 
 
 class LocalLock:
@@ -19,26 +19,26 @@ class LocalLock:
         self._users: IO[str] | None = None
 
     @contextmanager
-    def preparing(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Nobody else prepares or destroys it meanwhile; ``say`` tells why this waits, if it does."""
+    def preparing(self, notify: Callable[[str], None]) -> Iterator[None]:
+        """Nobody else prepares or destroys it meanwhile; ``notify`` gets a line if this has to wait."""
         with self._open("prepare.lock") as lock:
-            if not taken(lock, fcntl.LOCK_EX):
-                say("Waiting for another command, which prepares the embedded AWS or takes it down ...")
+            if not try_lock(lock, fcntl.LOCK_EX):
+                notify("Waiting for another command, which prepares the embedded AWS or takes it down ...")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def use(self) -> None:
-        """Be one of those that use it, until :meth:`leave`."""
+        """Count as a user until :meth:`leave`."""
         if self._users is None:
             self._users = self._open("use.lock")
         fcntl.flock(self._users, fcntl.LOCK_SH)
 
     def alone(self) -> bool:
-        """Whether nobody else uses it; then nobody can begin to before :meth:`leave`."""
-        return self._users is not None and taken(self._users, fcntl.LOCK_EX)
+        """Whether there is no other user; then nobody else can become one before :meth:`leave`."""
+        return self._users is not None and try_lock(self._users, fcntl.LOCK_EX)
 
     def leave(self) -> None:
-        """Use it no more."""
+        """Stop counting as a user."""
         if self._users is not None:
             self._users.close()
             self._users = None

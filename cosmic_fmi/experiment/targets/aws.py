@@ -16,7 +16,8 @@ from cosmic_fmi.experiment.packages.platform import FunctionPlatform, of_image
 from cosmic_fmi.experiment.paths import LOCAL_STATE, REPOSITORY
 from cosmic_fmi.experiment.targets.deployment import Deployment
 from cosmic_fmi.experiment.targets.preflight.checks import Preflight, check_account
-from cosmic_fmi.experiment.targets.terraform import Terraform, cli_environment
+from cosmic_fmi.experiment.targets.terraform import Terraform
+from cosmic_fmi.experiment.targets.terraform_mirrors import cli_environment
 from cosmic_fmi.experiment.ui.console import Reporter
 
 
@@ -67,9 +68,9 @@ class AwsTarget:
     def preflight(self, deployment: Deployment, reporter: Reporter) -> None:
         """Make every check and show them all; raises :class:`PreflightError` when one is not met."""
         failed = 0
-        for check in Preflight(self.clients, deployment, self.world_size).checks():
+        for check in Preflight(self.clients, deployment, self.world_size, reporter.message).checks():
             mark, style = ("ok", None) if check.ok else ("FAILED", "red")
-            reporter.say(f"  {mark:6} {check.name}: {check.detail}", style, important=not check.ok)
+            reporter.message(f"  {mark:6} {check.name}: {check.detail}", style, important=not check.ok)
             failed += not check.ok
         if failed:
             raise PreflightError(f"{failed} of the checks above failed; nothing was started.")
@@ -96,7 +97,7 @@ class AwsTarget:
             if account is not None:
                 check_account(clients, account)
             if "state_machine_arn" in outputs:
-                stop_running(clients.stepfunctions, outputs["state_machine_arn"], reporter.say)
+                stop_running(clients.stepfunctions, outputs["state_machine_arn"], reporter.message)
             terraform.destroy(known, step.update)
         return True
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable
@@ -78,22 +77,7 @@ def _run(command: list[str], folder: Path, note: Callable[[str], None]) -> None:
         raise TargetError("the image was not built: " + "\n".join(tail))
 
 
-def main() -> None:
-    """Build both and print their sizes, for scripts: python -m cosmic_fmi.experiment.targets.images."""
-    repository = Path(__file__).resolve().parents[3]
-    try:
-        built = build(repository, lambda _line: None)
-    except TargetError as error:
-        sys.exit(str(error))
-    for name, digest in built.items():
-        size = subprocess.run(
-            ["docker", "image", "inspect", "--format", "{{.Size}}", f"sha256:{digest}"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        print(f"cosmic-{name}: {int(size.stdout) / 1e6:,.0f} MB (sha256:{digest[:12]})")
-
-
-if __name__ == "__main__":
-    main()
+def megabytes(digest: str) -> float:
+    """Size of an image in the engine, unpacked, in MB of 10⁶ bytes."""
+    command = ["docker", "image", "inspect", "--format", "{{.Size}}", f"sha256:{digest}"]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1e6

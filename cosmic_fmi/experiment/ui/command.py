@@ -22,13 +22,13 @@ def guarded(work: Callable[[], int], reporter: Reporter) -> int:
             return work()
     except KeyboardInterrupt as interrupt:
         said = str(interrupt) or "Interrupted: what this run started is stopped."
-        reporter.say(said, "yellow", important=True)
+        reporter.message(said, "yellow", important=True)
         return INTERRUPTED
     except ExperimentError as error:
-        reporter.say(f"Error: {error}", "bold red", important=True)
+        reporter.message(f"Error: {error}", "bold red", important=True)
     except (BotoCoreError, ClientError) as error:
-        reporter.say(f"Error: AWS said: {error}", "bold red", important=True)
+        reporter.message(f"Error: AWS said: {error}", "bold red", important=True)
     except OSError as error:
         said = f"{error.filename or 'a file'}: {error.strerror}" if error.strerror else str(error)
-        reporter.say(f"Error: {said}", "bold red", important=True)
+        reporter.message(f"Error: {said}", "bold red", important=True)
     return 1

@@ -13,6 +13,8 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from cosmic_fmi.common.foreign_text import shown
+
 Mode = Literal["people", "quiet", "json"]
 """``people``: everything, live on a terminal and as plain lines elsewhere; ``quiet``: what failed and where
 the results are; ``json``: one JSON object a line, with the keys ``time`` and ``event``.
@@ -33,7 +35,7 @@ class Step:
         if note is not None:
             self.note = note
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=done, total=total, note=escape(self.note))
+            self._progress.update(self._task, completed=done, total=total, note=escape(shown(self.note)))
 
 
 class Reporter:
@@ -48,12 +50,12 @@ class Reporter:
         """Whether somebody is there who sees live progress and can answer a question."""
         return self.mode == "people" and self.console.is_terminal
 
-    def say(self, message: str, style: str | None = None, *, important: bool = False) -> None:
+    def message(self, message: str, style: str | None = None, *, important: bool = False) -> None:
         """One line, printed above whatever is live; ``important`` ones also where it is to be quiet."""
         if self.mode == "json":
             self.event("message", text=message)
         elif important or self.mode == "people":
-            self.console.print(escape(message), style=style, soft_wrap=True)
+            self.console.print(escape(shown(message)), style=style, soft_wrap=True)
 
     def show(self, what: RenderableType) -> None:
         """A table or the like, for people only."""
@@ -85,7 +87,7 @@ class Reporter:
                 yield step
         else:
             if self.mode == "people":
-                self.say(f"{title} ...")
+                self.message(f"{title} ...")
             step = Step(title, total, None)
             yield step
         seconds = time.monotonic() - started
@@ -93,4 +95,4 @@ class Reporter:
             self.event("step", title=title, seconds=round(seconds, 3), note=step.note)
         else:
             note = f" ({step.note})" if step.note else ""
-            self.say(f"{title}: {seconds:.1f} s{note}")
+            self.message(f"{title}: {seconds:.1f} s{note}")

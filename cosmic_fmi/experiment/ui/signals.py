@@ -1,4 +1,4 @@
-"""Signals that ask a command to end, and the cleaning up that they must not cut short."""
+"""Signals that end a command, and clean-up that they must not cut short."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed(say: Callable[[str], None]) -> Iterator[None]:
-    """Let the block finish though Ctrl-C is pressed once more; ``say`` tells that the next one ends it.
+def shielded(notify: Callable[[str], None]) -> Iterator[None]:
+    """Let the block finish at the first Ctrl-C, which ``notify`` gets a line about; the second one ends it.
 
-    That one raises a KeyboardInterrupt that says what it means. Other threads get no signals.
+    The second one raises a KeyboardInterrupt with a sentence. Other threads get no signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -39,7 +39,7 @@ def undisturbed(say: Callable[[str], None]) -> Iterator[None]:
         asked += 1
         if asked > 1:
             raise KeyboardInterrupt("Interrupted while stopping: what this run started may still run.")
-        say("Stopping what this run started (Ctrl-C once more leaves it running) ...")
+        notify("Stopping what this run started (Ctrl-C once more leaves it running) ...")
 
     with _handled((signal.SIGINT, *ENDING), ask):
         yield
@@ -47,7 +47,7 @@ def undisturbed(say: Callable[[str], None]) -> Iterator[None]:
 
 @contextmanager
 def _handled(numbers: Iterable[int], handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handle these signals so, but for what is ignored already (nohup)."""
+    """Install ``handler`` for these signals, except for those that are ignored already (nohup)."""
     before = {number: signal.getsignal(number) for number in numbers}
     for number, former in before.items():
         if former is not signal.SIG_IGN:

@@ -25,26 +25,26 @@ from cosmic_fmi.localcloud.moto.ecs import (
     task_detail,
     update_counts,
 )
-from cosmic_fmi.localcloud.sandbox._task import ContainerSpec
 from cosmic_fmi.localcloud.sandbox.base import CannotStartError, Host, Task
+from cosmic_fmi.localcloud.sandbox.spec import ContainerSpec
 
 _LOG = logging.getLogger(__name__)
 _CHECK_SECONDS = 1.0
 _START_CHECK_SECONDS = 0.05
 _GRACE_SECONDS = 5.0
 # On AWS a task takes a minute to start. Here it is up before Terraform has created the rule that listens for
-# it, so the news that a task runs also reaches rules that come a little later.
+# it, so the event that a task runs is also delivered to rules that are created a little later.
 _LATE_RULE_SECONDS = 120.0
 _LONGEST_BACKOFF_SECONDS = 30.0
 _STABLE_SECONDS = 30.0
-# Whoever hears that a task has ended may want no other one, as publish_address does. On AWS a successor takes
-# 20 to 60 s to run, so there it is too late only for the slowest.
-_NEWS_SECONDS = 20.0
+# A target of the event that a task has ended may set the desired count to 0, as publish_address does. On AWS
+# a successor takes 20 to 60 s to start, so only the slowest target is too late there.
+_EVENT_SECONDS = 20.0
 
 
 @dataclass
 class _Running:
-    """A task with its process; `event` is the news that it runs, `delivered` the targets that have it."""
+    """A task with its process; `event` says that it runs, `delivered` which targets have received that."""
 
     task: MotoObject
     region: str
@@ -56,18 +56,18 @@ class _Running:
 
 @dataclass
 class _Backoff:
-    """When a service may get its next task; `news` are those who are being told how the last one ended."""
+    """When a service may get its next task; `deliveries` of the event that the last one ended still run."""
 
     failures: int = 0
     not_before: float = 0.0
-    news: list[threading.Thread] = field(default_factory=list)
-    news_until: float = 0.0
+    deliveries: list[threading.Thread] = field(default_factory=list)
+    deliveries_until: float = 0.0
 
     def is_over(self) -> bool:
-        """Whether the time has come."""
+        """Whether the next task may start."""
         now = time.monotonic()
-        told = now >= self.news_until or not any(one.is_alive() for one in self.news)
-        return told and now >= self.not_before
+        delivered = now >= self.deliveries_until or not any(one.is_alive() for one in self.deliveries)
+        return delivered and now >= self.not_before
 
 
 class Fargate:
@@ -84,7 +84,7 @@ class Fargate:
         self._thread.start()
 
     def wake(self) -> None:
-        """Look at once."""
+        """Reconcile at once."""
         self._changed.set()
 
     def status(self) -> list[dict[str, Any]]:
@@ -115,8 +115,8 @@ class Fargate:
             try:
                 self._reconcile()
             except Exception:
-                # moto's models are not ours and change under our hands; one bad look must not be the last.
-                _LOG.exception("looking at ECS failed; next try in a second")
+                # moto's models change in other threads: one failure must not end the loop.
+                _LOG.exception("reconciling ECS failed; next attempt in a second")
 
     def _reconcile(self) -> None:
         self._end_exited()
@@ -136,7 +136,7 @@ class Fargate:
                 self._announce(one)
 
     def _reconcile_service(self, ecs: MotoObject, service: MotoObject) -> None:
-        """Give the service as many tasks of its task definition as it wants; others shall stop."""
+        """Start as many tasks of its task definition as the service wants; stop the others."""
         active = service.status == "ACTIVE" and service.cluster_name in ecs.clusters
         wanted = int(service.desired_count) if active else 0
         definition = ecs.describe_task_definition(service.task_definition).arn if wanted else ""
@@ -161,7 +161,7 @@ class Fargate:
         try:
             return [start_service_task(ecs, service) for _ in range(count)]
         except Exception:
-            # moto refuses what it cannot place, with errors of many kinds; the other services go on.
+            # moto raises errors of many kinds for tasks that it cannot place; the other services go on.
             _LOG.exception("service %s: moto refuses its task", service.name)
             self._delay(f"{service.cluster_arn} service:{service.name}", stable=False)
             return []
@@ -175,14 +175,14 @@ class Fargate:
         except CannotStartError as error:
             _LOG.error("task %s: %s", arn, error)
             mark_stopped(task, region, f"CannotStartContainerError: {error}", None, "TaskFailedToStart")
-            self._tell_of_end(task, region)
+            self._report_end(task, region)
             self._delay(_service_key(task), stable=False)
             return
         self._running[arn] = _Running(task, region, process)
         _LOG.info("task %s: started %s", arn, " ".join(spec.command))
 
     def _announce(self, one: _Running) -> None:
-        """Tell the rules that a task runs, once it does; and late rules for a while."""
+        """Deliver the event that a task runs, once it does; for a while also to rules created later."""
         if one.event is None:
             if not one.process.ready():
                 return
@@ -213,15 +213,15 @@ class Fargate:
         del self._running[arn]
         one.task.desired_status = "STOPPED"
         mark_stopped(one.task, one.region, reason, status, code)
-        self._tell_of_end(one.task, one.region)
+        self._report_end(one.task, one.region)
 
-    def _tell_of_end(self, task: MotoObject, region: str) -> None:
+    def _report_end(self, task: MotoObject, region: str) -> None:
         backoff = self._backoff[_service_key(task)]
-        backoff.news = events.deliver(_event(task, region), self._runtime, set())
-        backoff.news_until = time.monotonic() + _NEWS_SECONDS
+        backoff.deliveries = events.deliver(_event(task, region), self._runtime, set())
+        backoff.deliveries_until = time.monotonic() + _EVENT_SECONDS
 
     def _delay(self, service_key: str, *, stable: bool) -> None:
-        """Start the next task of a service that keeps failing later and later."""
+        """Delay the next task of a service, longer with each failure."""
         backoff = self._backoff[service_key]
         backoff.failures = 1 if stable else backoff.failures + 1
         pause = min(2.0 ** (backoff.failures - 1), _LONGEST_BACKOFF_SECONDS)

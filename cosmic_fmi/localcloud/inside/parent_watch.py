@@ -1,4 +1,4 @@
-"""Ends a process when the daemon that started it is gone, however that came."""
+"""Ends a process when the daemon that started it has ended, for whatever reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import threading
 
 
-def end_with_parent(descriptor: int) -> None:
+def exit_with_parent(descriptor: int) -> None:
     """Kill this process's group once `descriptor`, a pipe whose other end only the daemon holds, reads EOF.
 
     A SIGKILL gives the daemon no chance to clean up, but the system closes its descriptors for it.

@@ -17,7 +17,7 @@ _MS_PRIVATE = 0x40000
 _TMP = Path("/tmp")  # noqa: S108 - the folder this module is about
 
 
-def give_private_tmp(folder: Path, visible: Iterable[Path]) -> None:
+def mount_private_tmp(folder: Path, visible: Iterable[Path]) -> None:
     """Put `folder` in the place of /tmp for this process and its children.
 
     On Linux a mount namespace makes /tmp itself private; `visible` and what Python runs from stay where they
@@ -77,7 +77,7 @@ def _mount(folder: Path, kept: list[Path]) -> None:
 
 
 def _enter_namespace() -> None:
-    """A mount namespace; who is not root gets it inside a user namespace, where the own ids stay the same."""
+    """Enter a mount namespace; for others than root inside a user namespace that keeps the ids."""
     if os.geteuid() == 0:
         try:
             _call("unshare", _CLONE_NEWNS)

@@ -7,9 +7,11 @@ module.
 from __future__ import annotations
 
 import http.client
+import json
 import os
 
-_PREFIX = "/2018-06-01/runtime/invocation"
+_RUNTIME = "/2018-06-01/runtime"
+_PREFIX = f"{_RUNTIME}/invocation"
 _DEADLINE = "Lambda-Runtime-Deadline-Ms"
 _agent = ""
 
@@ -48,6 +50,13 @@ def post_error(
     _post(f"{_PREFIX}/{invoke_id}/error", error_response_data.encode(), {"Content-Type": "application/json"})
 
 
+def post_init_error(error_response_data: dict[str, object], error_type_override: str | None = None) -> None:
+    """Hand in why the handler could not be loaded; awslambdaric's own way takes no path in the address."""
+    kind = error_type_override or str(error_response_data["errorType"])
+    headers = {"Content-Type": "application/json", "Lambda-Runtime-Function-Error-Type": kind}
+    _post(f"{_RUNTIME}/init/error", json.dumps(error_response_data).encode(), headers)
+
+
 def _post(path: str, body: bytes, headers: dict[str, str]) -> None:
     status, _, _ = _request("POST", path, body, headers)
     if status != http.HTTPStatus.ACCEPTED:
@@ -57,9 +66,13 @@ def _post(path: str, body: bytes, headers: dict[str, str]) -> None:
 def _request(
     method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
 ) -> tuple[int, bytes, dict[str, str]]:
-    connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    # As the C module does, which puts the path behind what it finds: host:port, or host:port/segment.
+    address, separator, segment = os.environ["AWS_LAMBDA_RUNTIME_API"].partition("/")
+    connection = http.client.HTTPConnection(address)
     try:
-        connection.request(method, path, body, {"User-Agent": _agent, **(headers or {})})
+        connection.request(
+            method, f"{separator}{segment}{path}", body, {"User-Agent": _agent, **(headers or {})}
+        )
         response = connection.getresponse()
         return response.status, response.read(), dict(response.getheaders())
     finally:

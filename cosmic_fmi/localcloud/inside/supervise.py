@@ -13,12 +13,12 @@ import subprocess
 import sys
 from types import FrameType
 
-from cosmic_fmi.localcloud.inside.parent_watch import end_with_parent
+from cosmic_fmi.localcloud.inside.parent_watch import exit_with_parent
 
 
 def main(arguments: list[str]) -> int:
     """Run the command to its end; its exit status, or 128 + signal as a shell reports it."""
-    end_with_parent(int(arguments[0]))
+    exit_with_parent(int(arguments[0]))
     try:
         child = subprocess.Popen(arguments[1:])
     except OSError as error:

@@ -1,1 +1,5 @@
-"""Lambda: functions and their environments (service.py, environment.py), the runtime API, and events."""
+"""Lambda.
+
+service.py       functions: concurrency, warm environments     events.py   events for functions
+environment.py   one environment: invocations, time limits     runtime_api.py   what it polls
+"""

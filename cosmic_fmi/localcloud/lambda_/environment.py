@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from cosmic_fmi.localcloud.lambda_.runtime_api import Event, RuntimeApi
@@ -120,14 +120,14 @@ class Environment:
 
     # The Runtime API calls the next three.
 
-    def next_event(self) -> Event | None:
-        """Block until there is an event for the process."""
+    def next_event(self, waiting: Callable[[], bool]) -> Event | None:
+        """Block until there is an event for the process; who has hung up leaves it to the next one."""
         with self._change:
             if self._init_seconds is None:
                 self._init_seconds = time.perf_counter() - self._spawned
             self._change.notify_all()
             self._change.wait_for(lambda: self._offered or self._closed or self._exit is not None)
-            if not self._offered or self._work is None:
+            if not self._offered or self._work is None or not waiting():
                 return None
             self._offered = False
             self._work.started = time.perf_counter()

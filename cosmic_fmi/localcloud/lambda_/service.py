@@ -68,9 +68,9 @@ class LambdaRuntime:
         client_context: str | None = None,
         execution_arn: str | None = None,
     ) -> Result:
-        """Run `function` (a name or an ARN) and wait for its end; LambdaError when it does not even start.
+        """Run `function` (a name or an ARN) and wait for its end; LambdaError when it cannot start.
 
-        `execution_arn` names the Step Functions execution that it belongs to, and ends with.
+        It belongs to the Step Functions execution `execution_arn`, if given, and is stopped with it.
         """
         model = self.find(function, region)
         spec = FunctionSpec.of(model, self._host.code_stamp())
@@ -107,7 +107,7 @@ class LambdaRuntime:
         return self.limits.concurrency - sum(backends.reserved_concurrency().values())
 
     def stop_functions(self, execution_arn: str | None = None) -> int:
-        """End running invocations, all or those of one execution, which gets no new ones; how many."""
+        """End running invocations, all or those of one execution, which gets no new ones; return how many."""
         with self._lock:
             if execution_arn is not None:
                 self._stopped_executions.add(execution_arn)
@@ -117,7 +117,7 @@ class LambdaRuntime:
         return len(chosen)
 
     def drop_idle(self) -> int:
-        """End every warm environment, so that the next invocations start cold; how many there were."""
+        """End every warm environment, so that the next invocations start cold; return their number."""
         with self._lock:
             chosen, self._idle = self._idle, []
         with ThreadPoolExecutor(16) as pool:
@@ -153,7 +153,7 @@ class LambdaRuntime:
             self._running[spec.arn] += 1
 
     def _environment(self, spec: FunctionSpec, execution_arn: str | None) -> Environment:
-        """The environment used last among the warm ones that fit, or a new one."""
+        """The most recently used warm environment of this function, or a new one."""
         with self._lock:
             self._refuse_if_stopped(execution_arn)
             for environment in reversed(self._idle):
@@ -195,7 +195,7 @@ class LambdaRuntime:
                 return
 
     def _watch(self) -> None:
-        """Memory limits of what runs, and the end of what idles for too long or is out of date."""
+        """Enforce memory limits, and end environments that are idle for too long or out of date."""
         while not self._closed.wait(_WATCH_SECONDS):
             with self._lock:
                 busy = list(self._busy)

@@ -1,1 +1,6 @@
-"""moto's backends, with types, and the models that are added to them (logs.py, ecs.py)."""
+"""moto's models, with types, and what is added to them.
+
+backends.py (_untyped.py)   what the daemon reads from moto
+ecs.py                      tasks, in step with their processes
+logs.py                     log streams, and the lines that Lambda writes
+"""

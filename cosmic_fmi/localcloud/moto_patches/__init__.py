@@ -1,1 +1,5 @@
-"""What moto lacks or gets wrong. Each module has one `install`, and can go once moto does the same."""
+"""What moto lacks or gets wrong. Each module has one `install`, and can go once moto does the same.
+
+bucket_policies.py   budgets.py   codebuild.py   quotas.py   stepfunctions.py   a service each
+insights.py                                      queries of CloudWatch Logs
+"""

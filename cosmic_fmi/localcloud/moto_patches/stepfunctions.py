@@ -50,7 +50,7 @@ def install(runtime: LambdaRuntime, key: str) -> None:
 
 
 class _Signed:
-    """boto3 as the interpreter's module sees it, whose own access key id nobody would obey."""
+    """boto3 as the interpreter's module sees it, with an access key id that the daemon accepts."""
 
     def __init__(self, key: str) -> None:
         self._key = key

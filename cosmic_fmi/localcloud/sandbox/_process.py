@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cosmic_fmi.common.lambda_limits import MB_PER_CPU
 from cosmic_fmi.localcloud.inside.image_modules import hidden_modules
 from cosmic_fmi.localcloud.sandbox import memory
 from cosmic_fmi.localcloud.sandbox.output import OutputReader
@@ -38,7 +39,6 @@ _INHERITED = (
 )
 # Lambda gives one vCPU per 1,769 MB.
 # Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
-_MB_PER_CPU = 1769
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def process_environment(settings: ProcessSettings, region: str) -> dict[str, str
 
 def function_variables(spec: FunctionSpec, runtime_api: str, log: LogStream) -> dict[str, str]:
     """As AWS documents them: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html."""
-    cpus = min(os.cpu_count() or 1, math.ceil(spec.memory_mb / _MB_PER_CPU))
+    cpus = min(os.cpu_count() or 1, math.ceil(spec.memory_mb / MB_PER_CPU))
     return {
         "OMP_NUM_THREADS": str(cpus),
         **dict(spec.variables),
@@ -134,7 +134,7 @@ class FunctionProcess:
         return memory.peak_mb(self._process.pid)
 
     def out_of_memory(self) -> bool:
-        """Never: nobody but the daemon watches over a process's memory."""
+        """Never: only the daemon checks a process's memory."""
         return False
 
     def wait(self) -> int:

@@ -1,4 +1,4 @@
-"""What a Fargate task runs, and one as a process of this machine."""
+"""A Fargate task as a process of this machine, and where its output goes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
-from typing import Any
 
 import psutil
 
@@ -17,44 +15,9 @@ from cosmic_fmi.localcloud.moto.logs import LogStream
 from cosmic_fmi.localcloud.sandbox._process import ProcessSettings, process_environment
 from cosmic_fmi.localcloud.sandbox.base import Sink
 from cosmic_fmi.localcloud.sandbox.output import OutputReader
+from cosmic_fmi.localcloud.sandbox.spec import ContainerSpec
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ContainerSpec:
-    """What to run: the first container of a task definition, with a RunTask call's overrides applied."""
-
-    name: str
-    image: str
-    command: tuple[str, ...]
-    variables: tuple[tuple[str, str], ...]
-    port: int | None
-    health_command: tuple[str, ...]
-    log: dict[str, str]
-
-    @classmethod
-    def of(cls, definition: dict[str, Any], overrides: dict[str, Any]) -> ContainerSpec:
-        """Read a container definition as the ECS API describes it."""
-        chosen: dict[str, Any] = {}
-        for override in overrides.get("containerOverrides", []):
-            if override.get("name") == definition["name"]:
-                chosen = override
-        pairs = [*definition.get("environment", []), *chosen.get("environment", [])]
-        ports = [mapping["containerPort"] for mapping in definition.get("portMappings", [])]
-        log = definition.get("logConfiguration") or {}
-        return cls(
-            name=definition["name"],
-            image=definition.get("image", ""),
-            command=(
-                *definition.get("entryPoint", []),
-                *(chosen.get("command") or definition.get("command", [])),
-            ),
-            variables=tuple((pair["name"], pair["value"]) for pair in pairs),
-            port=int(ports[0]) if ports else None,
-            health_command=_health_command(definition.get("healthCheck", {}).get("command", [])),
-            log=log.get("options", {}) if log.get("logDriver") == "awslogs" else {},
-        )
 
 
 class TaskProcess:
@@ -128,7 +91,7 @@ class TaskProcess:
             self.close()
 
     def close(self) -> None:
-        """End what is left of the group and give the descriptors back."""
+        """End the rest of the process group and close the descriptors."""
         # Nothing may be left of the group; macOS answers EPERM where only a zombie is.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
@@ -145,16 +108,6 @@ class TaskProcess:
             and connection.laddr.port == self.spec.port
             for connection in process.net_connections("inet")
         )
-
-
-def _health_command(words: list[str]) -> tuple[str, ...]:
-    """A health check's command as one to run: it begins with CMD, CMD-SHELL or NONE."""
-    match words:
-        case ["CMD", *command]:
-            return tuple(command)
-        case ["CMD-SHELL", line]:
-            return "sh", "-c", line
-    return ()
 
 
 def awslogs_sink(spec: ContainerSpec, task_id: str, region: str) -> Sink:

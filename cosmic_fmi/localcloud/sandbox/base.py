@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from cosmic_fmi.localcloud.moto.logs import LogStream
-    from cosmic_fmi.localcloud.sandbox._task import ContainerSpec
-    from cosmic_fmi.localcloud.sandbox.spec import FunctionSpec
+    from cosmic_fmi.localcloud.sandbox.runtime_address import RuntimeAddress
+    from cosmic_fmi.localcloud.sandbox.spec import ContainerSpec, FunctionSpec
 
 Sink = Callable[[Sequence[str]], None]
-"""Takes whole lines of output, each with its newline; the last one of all may lack it."""
+"""Called with whole lines of output, each with its newline; the very last one may lack it."""
 
 
 class CannotStartError(RuntimeError):
-    """A function or task that cannot be started here; a sentence that says what to change."""
+    """A function or task cannot be started here; the message says what to change."""
 
 
 class Sandbox(Protocol):
@@ -43,7 +43,7 @@ class Sandbox(Protocol):
         """End it at once, with all that it started."""
 
     def close(self) -> None:
-        """Kill it, pass on its last output, and give back what it held."""
+        """Kill it, pass on its last output, and release its resources."""
 
 
 class Task(Protocol):
@@ -66,14 +66,16 @@ class Task(Protocol):
         """SIGTERM, and SIGKILL after `grace` seconds; returns when it has ended and holds nothing."""
 
     def close(self) -> None:
-        """End what is left of it and give back what it held."""
+        """End it if it still runs, and release its resources."""
 
 
 class Host(Protocol):
     """Starts functions and tasks."""
 
-    def start_function(self, spec: FunctionSpec, runtime_api: str, log: LogStream, sink: Sink) -> Sandbox:
-        """A new environment, whose runtime asks `runtime_api` (host:port) for work; or CannotStartError."""
+    def start_function(
+        self, spec: FunctionSpec, runtime_api: RuntimeAddress, log: LogStream, sink: Sink
+    ) -> Sandbox:
+        """A new environment, whose runtime asks `runtime_api` for work; or CannotStartError."""
 
     def start_task(self, spec: ContainerSpec, task_id: str, region: str) -> Task:
         """A new task; or CannotStartError."""

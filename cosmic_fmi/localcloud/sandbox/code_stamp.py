@@ -1,4 +1,4 @@
-"""Tells when the code below the code root was edited, so that warm environments do not run old code."""
+"""Detects edits of the code below the code root, so that warm environments do not run old code."""
 
 from __future__ import annotations
 

@@ -7,17 +7,18 @@ from contextlib import suppress
 from docker.errors import APIError
 from docker.types import Ulimit
 
+from cosmic_fmi.common.lambda_limits import MB_PER_CPU
 from cosmic_fmi.localcloud.moto.logs import LogStream
 from cosmic_fmi.localcloud.sandbox._container import Container
 from cosmic_fmi.localcloud.sandbox._process import ProcessSettings, aws_environment, function_variables
-from cosmic_fmi.localcloud.sandbox._task import ContainerSpec, awslogs_sink
+from cosmic_fmi.localcloud.sandbox._task import awslogs_sink
 from cosmic_fmi.localcloud.sandbox.base import Sandbox, Sink, Task
 from cosmic_fmi.localcloud.sandbox.docker_engine import Engine
-from cosmic_fmi.localcloud.sandbox.spec import FunctionSpec
+from cosmic_fmi.localcloud.sandbox.runtime_address import RuntimeAddress
+from cosmic_fmi.localcloud.sandbox.spec import ContainerSpec, FunctionSpec
 
 # Lambda gives one vCPU per 1,769 MB, and these limits to an environment.
 # Sources: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html, gettingstarted-limits.html
-_MB_PER_CPU = 1769
 _PROCESSES = 1024
 _OPEN_FILES = 1024
 _PERIOD_US = 100_000
@@ -36,7 +37,9 @@ class Containers:
         self._engine = engine
         engine.remove_all()
 
-    def start_function(self, spec: FunctionSpec, runtime_api: str, log: LogStream, sink: Sink) -> Sandbox:
+    def start_function(
+        self, spec: FunctionSpec, runtime_api: RuntimeAddress, log: LogStream, sink: Sink
+    ) -> Sandbox:
         """A container whose /tmp has the function's size; EngineError when its image is not here.
 
         The engine counts what is in /tmp as memory, and Lambda does not: so the container may have both, and
@@ -47,9 +50,10 @@ class Containers:
             [spec.handler] if spec.handler else [],
             {
                 **aws_environment(self._settings, spec.region),
-                **function_variables(spec, runtime_api, log),
+                **function_variables(spec, runtime_api.by_name, log),
                 "LAMBDA_TASK_ROOT": _TASK_ROOT,
             },
+            extra_hosts={runtime_api.host: "127.0.0.1"},
             tmpfs={"/tmp": f"size={spec.ephemeral_storage_mb}m,mode=1777,exec"},  # noqa: S108 - Lambda's
             mem_limit=f"{spec.memory_mb + spec.ephemeral_storage_mb}m",
             memswap_limit=f"{spec.memory_mb + spec.ephemeral_storage_mb}m",
@@ -73,7 +77,7 @@ class Containers:
         return ""
 
     def close(self) -> None:
-        """Remove what is left and close the connections."""
+        """Remove the remaining containers and close the connections."""
         self._engine.remove_all()
         self._engine.close()
 
@@ -84,7 +88,7 @@ class FunctionContainer(Container):
     def loaded(self) -> None:
         """Limit the processors to the share that the memory size buys; loading has them all, as on AWS."""
         if self._engine.cpus:
-            cpus = min(self._limit_mb / _MB_PER_CPU, self._engine.cpus)
+            cpus = min(self._limit_mb / MB_PER_CPU, self._engine.cpus)
             with suppress(APIError):  # it has ended meanwhile
                 self._engine.api.update_container(
                     self.id,

@@ -19,7 +19,7 @@ _PARALLEL_CALLS = 64
 
 
 class EngineError(CannotStartError):
-    """No engine, or one that cannot do what is asked; a sentence that says what to change."""
+    """There is no engine, or it refuses; the message says what to change."""
 
 
 class Engine:
@@ -85,7 +85,7 @@ class Engine:
         return str(created["Id"])
 
     def remove(self, container: str) -> None:
-        """End and remove a container; nothing happens when it is gone."""
+        """End and remove a container, if it exists."""
         try:
             self.api.remove_container(container, force=True, v=True)
         except NotFound:

@@ -72,7 +72,7 @@ class MarkedOutput:
         return b"".join(self._lines(stream, content) for stream, content in self._frames.feed(data))
 
     def end(self) -> bytes:
-        """There is no more; what is left without an end of line."""
+        """End of the stream: the rest, which has no end of line."""
         with self._change:
             self._ended = True
             self._change.notify_all()

@@ -10,7 +10,7 @@ _MB = 1024 * 1024
 
 
 def resident_mb(pid: int) -> int:
-    """Resident memory now, rounded up; 0 when the process is gone."""
+    """Resident memory now, rounded up; 0 when the process has ended."""
     try:
         return -(-psutil.Process(pid).memory_info().rss // _MB)
     except psutil.Error:
@@ -18,7 +18,7 @@ def resident_mb(pid: int) -> int:
 
 
 def peak_mb(pid: int) -> int:
-    """The most it ever was: exact on Linux, elsewhere what it is now; 0 when the process is gone."""
+    """Peak resident memory: exact on Linux, elsewhere the present value; 0 when the process has ended."""
     try:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):

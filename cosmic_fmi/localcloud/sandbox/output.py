@@ -14,7 +14,7 @@ _FLUSH_LIMIT = 1024 * 1024
 
 
 class OutputReader:
-    """Takes the read end of a pipe and passes whole lines on to `sink`.
+    """Reads from a pipe and passes whole lines on to `sink`.
 
     A write to a pipe has returned only when its bytes are in the pipe. A process that first prints and then
     calls the Runtime API has therefore filled the pipe before the call arrives, and flush(), called after
@@ -58,7 +58,7 @@ class OutputReader:
         poll = select.poll()
         poll.register(self._descriptor, select.POLLIN)
         while self._open:
-            # Wakes up at times, because closing a descriptor does not wake who waits for it.
+            # Wakes up at intervals, because closing a descriptor does not wake the thread that reads it.
             ready = poll.poll(500)
             with self._lock:
                 if ready:

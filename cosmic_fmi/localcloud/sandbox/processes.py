@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from cosmic_fmi.localcloud.moto.logs import LogStream
 from cosmic_fmi.localcloud.sandbox._process import FunctionProcess, ProcessSettings
-from cosmic_fmi.localcloud.sandbox._task import ContainerSpec, TaskProcess
+from cosmic_fmi.localcloud.sandbox._task import TaskProcess
 from cosmic_fmi.localcloud.sandbox.base import CannotStartError, Sandbox, Sink, Task
 from cosmic_fmi.localcloud.sandbox.code_stamp import CodeStamp
-from cosmic_fmi.localcloud.sandbox.spec import FunctionSpec
+from cosmic_fmi.localcloud.sandbox.runtime_address import RuntimeAddress
+from cosmic_fmi.localcloud.sandbox.spec import ContainerSpec, FunctionSpec
 
 
 class Processes:
@@ -17,9 +18,11 @@ class Processes:
         self._settings = settings
         self._code = CodeStamp(settings.code_root)
 
-    def start_function(self, spec: FunctionSpec, runtime_api: str, log: LogStream, sink: Sink) -> Sandbox:
+    def start_function(
+        self, spec: FunctionSpec, runtime_api: RuntimeAddress, log: LogStream, sink: Sink
+    ) -> Sandbox:
         """A process that runs AWS's runtime client with the function's handler."""
-        return FunctionProcess(spec, self._settings, runtime_api, log, sink)
+        return FunctionProcess(spec, self._settings, runtime_api.by_path, log, sink)
 
     def start_task(self, spec: ContainerSpec, task_id: str, region: str) -> Task:
         """A process that runs the container's command; CannotStartError where only the image has one."""

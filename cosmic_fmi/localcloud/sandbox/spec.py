@@ -1,8 +1,9 @@
-"""What the runtime needs to know of a function, taken from moto's model of it."""
+"""What to run: a function as moto's model describes it, and a task's container as the ECS API does."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from cosmic_fmi.localcloud.moto._untyped import MotoObject
 
@@ -40,3 +41,49 @@ class FunctionSpec:
             image=function.code.get("ImageUri", ""),
             code=f"{function.code_sha_256} {code_stamp}",
         )
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """What to run: the first container of a task definition, with a RunTask call's overrides applied."""
+
+    name: str
+    image: str
+    command: tuple[str, ...]
+    variables: tuple[tuple[str, str], ...]
+    port: int | None
+    health_command: tuple[str, ...]
+    log: dict[str, str]
+
+    @classmethod
+    def of(cls, definition: dict[str, Any], overrides: dict[str, Any]) -> ContainerSpec:
+        """Read a container definition as the ECS API describes it."""
+        chosen: dict[str, Any] = {}
+        for override in overrides.get("containerOverrides", []):
+            if override.get("name") == definition["name"]:
+                chosen = override
+        pairs = [*definition.get("environment", []), *chosen.get("environment", [])]
+        ports = [mapping["containerPort"] for mapping in definition.get("portMappings", [])]
+        log = definition.get("logConfiguration") or {}
+        return cls(
+            name=definition["name"],
+            image=definition.get("image", ""),
+            command=(
+                *definition.get("entryPoint", []),
+                *(chosen.get("command") or definition.get("command", [])),
+            ),
+            variables=tuple((pair["name"], pair["value"]) for pair in pairs),
+            port=int(ports[0]) if ports else None,
+            health_command=_health_command(definition.get("healthCheck", {}).get("command", [])),
+            log=log.get("options", {}) if log.get("logDriver") == "awslogs" else {},
+        )
+
+
+def _health_command(words: list[str]) -> tuple[str, ...]:
+    """A health check's command as one to run: it begins with CMD, CMD-SHELL or NONE."""
+    match words:
+        case ["CMD", *command]:
+            return tuple(command)
+        case ["CMD-SHELL", line]:
+            return "sh", "-c", line
+    return ()

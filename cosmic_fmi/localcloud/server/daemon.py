@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from cosmic_fmi.localcloud.locks import taken
+from cosmic_fmi.localcloud.locks import try_lock
 from cosmic_fmi.localcloud.moto._untyped import MotoObject
 from cosmic_fmi.localcloud.sandbox._process import ProcessSettings
 from cosmic_fmi.localcloud.sandbox.base import CannotStartError, Host
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cosmic_fmi.localcloud.server.gateway import Gateway
 
 
-# A daemon whose folder was moved or removed notices it within a second, and ends within a few.
+# A daemon notices within a second that its folder was moved or removed, and ends within a few.
 _LOOK_SECONDS = 1.0
 _LOCK_SECONDS = 8.0
 
@@ -64,7 +64,7 @@ def _only_one(state_dir: Path) -> Iterator[None]:
     """
     with (state_dir / LOCK_FILE).open("a+") as lock:
         deadline = time.monotonic() + _LOCK_SECONDS
-        while not taken(lock, fcntl.LOCK_EX):
+        while not try_lock(lock, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 lock.seek(0)
                 raise OSError(

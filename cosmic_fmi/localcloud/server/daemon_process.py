@@ -1,4 +1,4 @@
-"""The process of a daemon in the background: `embedded` starts it, nobody does so by hand."""
+"""The program of a daemon in the background, which `cosmic_fmi.localcloud.client` starts."""
 
 from __future__ import annotations
 

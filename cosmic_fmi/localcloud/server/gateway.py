@@ -17,7 +17,7 @@ _INVOKE = re.compile(r"/2015-03-31/functions/(?P<function>.+)/invocations/?")
 _ACCOUNT_SETTINGS = "/2016-08-19/account-settings"
 _SYNCHRONOUS_LIMIT = 6 * 1024 * 1024
 _ASYNCHRONOUS_LIMIT = 1024 * 1024
-# Calls after which services, tasks or who listens to their events may have changed.
+# Calls that may change services, tasks or the targets of their events.
 _ECS_CHANGE = re.compile(r"AmazonEC2ContainerService\w*\.(?!Describe|List)|AWSEvents\.Put")
 HEALTH = "/_localcloud/health"
 _REGION = re.compile(r"Credential=[^/]+/\d+/([^/]+)/")
@@ -64,8 +64,8 @@ _REFUSED_XML = Response(
 class Gateway:
     """Answers what localcloud adds to moto; `actions` are POSTed below /_localcloud/.
 
-    Only who knows `key` is answered, whatever the service: others on this machine, and every page in a
-    browser, reach this port too, and a task definition is a command to run.
+    Every request has to be signed with `key`: other users of this machine, and every page in a browser, reach
+    this port too, and a task definition is a command to run.
     """
 
     def __init__(

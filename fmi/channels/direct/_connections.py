@@ -1,4 +1,4 @@
-"""Connections to the peers: made when they are first needed, looked after in every wait, ended in order."""
+"""The connections of a rank: made when they are first needed, served in every wait, closed in order."""
 
 from __future__ import annotations
 
@@ -20,30 +20,29 @@ from fmi.rendezvous.connector import Connector
 from fmi.rendezvous.handshake import derive
 from fmi.transport.connection import Connection
 from fmi.transport.mismatch import MismatchDetector
-from fmi.transport.oversubscription import ranks_per_core
 from fmi.transport.poller import Poller
 from fmi.transport.shutdown import drain_and_close
-from fmi.transport.spin import Spin
+from fmi.transport.spin import Spin, ranks_per_core
 
 SHUTDOWN_S = 30.0
 ABORT_SHUTDOWN_S = 1.0
-# A rank that is pairing with this one at the moment of an abort would not look for a note for seconds.
+# A rank that is pairing with this one at the moment of an abort would not read a note for seconds.
 ABORT_PAIRING_S = 0.2
-# A rank that has waited this long tells whom it waits for, and lets others pair with it meanwhile.
+# A rank that has waited this long tells the rank that it waits for, and lets others pair with it meanwhile.
 LISTEN_AFTER_S = 0.1
 LATE_PAIRING_S = 1.0
-# A wait is interrupted this often to look at other channels, if there are any.
-LOOK_BESIDE_S = 1.0
-# How long such a look at this channel lasts, and how long while a peer is pairing with this rank.
-GLANCE_S = 0.01
-PAIR_BESIDE_S = 0.25
+# A wait is interrupted this often to check other channels, if there are any.
+CHECK_OTHERS_S = 1.0
+# How long such a check of this channel lasts, and how long while a peer is pairing with this rank.
+CHECK_S = 0.01
+CHECK_PAIRING_S = 0.25
 
 
 class Connections(Channel):
-    """The peers of one rank over TCP; `Direct` sends messages to them.
+    """The peers of one rank over TCP; `DirectChannel` sends messages to them.
 
-    One thread at a time does everything: while it waits for one peer it takes in what others send and
-    notices when they die.
+    One thread at a time does everything: while it waits for one peer it receives what others send and notices
+    when they die.
     """
 
     def __init__(self, rank: int, world_size: int, comm_name: str, config: Config) -> None:
@@ -62,7 +61,7 @@ class Connections(Channel):
         self._poller = Poller(self._mismatches, self._spin)
         self._connections = self._poller.connections
         self._expected: defaultdict[int, deque[ReceiveTransfer]] = defaultdict(deque)
-        self._look_beside_at = 0.0
+        self._check_others_at = 0.0
         self._closed = False
 
     # Connecting
@@ -94,7 +93,7 @@ class Connections(Channel):
         self.setup_seconds += time.monotonic() - started
 
     def rest(self) -> None:
-        """Finish pairing with ranks that rang meanwhile: they are waiting for it at this moment."""
+        """Finish pairing with ranks that notified this one: they are waiting for it at this moment."""
         if self._connector.idle:
             return
         self._connector.stop_listening()
@@ -111,19 +110,19 @@ class Connections(Channel):
 
     # Waiting
 
-    def _wait(self, until: float, look: bool = True) -> None:
-        """Let everything go on that can, or sleep until something can or the time has come.
+    def _wait(self, until: float, spin: bool = True) -> None:
+        """Move everything on that can be moved, or sleep until something can or the time has come.
 
         Args:
             until: the time.
-            look: look for a moment before sleeping.
+            spin: poll for a moment before sleeping.
         """
         self._poller.check_liveness()
         until = min(until, self._poller.due)
         if self.on_idle is not None:
-            until = self._beside_others(until)
+            until = self._check_other_channels(until)
         if self._connector.idle:
-            self._poller.turn(until, look)
+            self._poller.poll(until, spin)
             return
         wait = self._connector.wait(until)
         connections = self._poller.sockets()
@@ -132,7 +131,7 @@ class Connections(Channel):
         self._connector.advance(ready)
 
     def _listen_in_time(self, started: float, until: float) -> float:
-        """Listen for ranks that want to pair once the wait has lasted; returns how long to wait for now."""
+        """Listen for ranks that want to pair once the wait has lasted; return how long to wait for now."""
         if time.monotonic() < started + LISTEN_AFTER_S:
             return min(until, started + LISTEN_AFTER_S)
         self._connector.listen()
@@ -140,26 +139,26 @@ class Connections(Channel):
 
     # Other channels
 
-    def _beside_others(self, until: float) -> float:
-        """Where there are other channels, wake up and look at them as often as `Channel.on_idle` says."""
+    def _check_other_channels(self, until: float) -> float:
+        """Check other channels if it is time to (`Channel.on_idle`); return how long to wait for now."""
         now = time.monotonic()
-        if now >= self._look_beside_at:
-            self._look_beside_at = now + LOOK_BESIDE_S
+        if now >= self._check_others_at:
+            self._check_others_at = now + CHECK_OTHERS_S
             awaited = self._poller.awaited
             peers = {awaited.peer} if awaited else self._connector.pending
             assert self.on_idle is not None  # noqa: S101 - this is called only where it is set
             self.on_idle(peers)
-        return min(until, self._look_beside_at)
+        return min(until, self._check_others_at)
 
     def waits_for_me(self, peer: int) -> Call | None:
-        """In which call a peer waits here for this rank, with nothing on its way to it."""
+        """The call in which a peer waits here for this rank, with nothing on its way to it."""
         self._connector.listen()
         started = time.monotonic()
         hook, self.on_idle = self.on_idle, None
         try:
-            # A pairing is a dozen messages to and fro; at one a look it would be given up before it is done.
-            while time.monotonic() < (until := started + self._look_lasts()):
-                self._wait(until, look=False)
+            # A pairing is a dozen messages; at one a check it would be given up before it is done.
+            while time.monotonic() < (until := started + self._check_duration()):
+                self._wait(until, spin=False)
         finally:
             self.on_idle = hook
         connection = self._connections.get(peer)
@@ -173,8 +172,8 @@ class Connections(Channel):
             else None
         )
 
-    def _look_lasts(self) -> float:
-        return PAIR_BESIDE_S if self._connector.pending else GLANCE_S
+    def _check_duration(self) -> float:
+        return CHECK_PAIRING_S if self._connector.pending else CHECK_S
 
     # Ending
 
@@ -185,7 +184,7 @@ class Connections(Channel):
         self._connector.stop_listening()
         until = time.monotonic() + ABORT_PAIRING_S
         while self._connector.pending and time.monotonic() < until:
-            with contextlib.suppress(FMIError):  # they tell what this rank knows: that the world has failed
+            with contextlib.suppress(FMIError):  # it says what this rank knows: that the world has failed
                 self._wait(until)
         unconnected = self._unconnected()
         self._close(Kind.ABORT, abort.pack(), ABORT_SHUTDOWN_S)
@@ -194,7 +193,7 @@ class Connections(Channel):
         leave_notes(self._connector.rendezvous, pairs, abort)
 
     def close(self) -> None:
-        """Let what was sent arrive, say goodbye and close the connections."""
+        """Let what was sent arrive, tell the peers and close the connections."""
         if not self._closed:
             self._close(Kind.BYE, b"", SHUTDOWN_S)
 

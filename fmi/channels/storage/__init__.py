@@ -1,7 +1,13 @@
-"""Messages through anything that keeps named bytes.
+"""Channels over anything that keeps named bytes.
 
-channel.py   the channel, for any store          _watch.py       looking for what has come
-store.py     what a store does: redis_store.py, s3_store.py
-_mailbox.py  messages as objects                 _peers.py   _hello.py   who is there
-_heartbeat.py   who still is                     _signing.py     whose they are
+    store.py        what such a thing has to do: `fmi.Store`
+    redis_store.py  Redis and Valkey as a store
+    s3_store.py     S3 as a store
+    channel.py      the channel over any store: `fmi.Storage`
+    _peers.py       pairing with the others through the store
+    _mailbox.py     the keys and the state of the messages with one peer
+    _heartbeat.py   which ranks are alive
+    _signing.py     names that cannot be guessed, signatures that cannot be forged
+
+Imports go from the two stores to channel, then _peers, then _mailbox, _heartbeat and _signing, then store.
 """

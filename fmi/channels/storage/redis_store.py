@@ -1,7 +1,8 @@
 """Redis (or Valkey) as a store: every key is a stream of one entry, because a stream can be waited for.
 
 A rank blocks in XREAD until one of the keys it watches gets a new entry, so nothing is asked twice. All keys
-expire, so that a world that dies leaves nothing behind.
+expire, so that a world that dies leaves nothing behind. All keys of a world have one hash tag, so that they
+lie on one node of a cluster: Redis waits for several keys at once only there.
 """
 
 from __future__ import annotations
@@ -12,34 +13,31 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fmi.channels.base import Channel, World
-from fmi.channels.storage._watch import LOOK_EVERY_S
 from fmi.channels.storage.channel import Storage
 from fmi.channels.storage.store import Known, Store
-from fmi.config import is_on, seconds, whole_number
+from fmi.config import seconds
 from fmi.errors import ChannelError, ConfigError
 
 try:
     import redis
-    from redis.backoff import ExponentialBackoff
-    from redis.retry import Retry
+
+    from fmi.channels.storage._redis_client import check_eviction, connect_to, responsible_for
 except ImportError as error:
     raise ConfigError(
         "the Redis channel needs the Redis client: .venv/bin/pip install -c constraints.txt -e '.[redis]', "
         'or set "enabled": "false" under backends.Redis'
     ) from error
 
-DEFAULT_PORT = 6379
 # Longer than a rank computes between two operations: a message that nobody has read by then is gone.
 DEFAULT_EXPIRE_MS = 3_600_000
 _FIELD = b"d"
-_ATTEMPTS = 3
-# The client's own 32 KiB costs large messages half of their speed.
-READ_BYTES = 1 << 20
+# Keys begin with fmi/ and the world, see `fmi.channels.storage._signing`.
+_TAGGED_PARTS = 2
 
 
 def open_channel(world: World, settings: Mapping[str, Any]) -> Channel:
     """The channel that the configuration calls Redis."""
-    return Storage(world, RedisStore(settings, world.config.stall_s), settings)
+    return Storage(world, RedisStore(settings, world.config.setup_s), settings)
 
 
 class RedisStore(Store):
@@ -47,13 +45,16 @@ class RedisStore(Store):
 
     Args:
         settings: `url` (redis:// or rediss://), or `host`, `port`, `username`, `password`, `tls` and `db`;
-            `expire`: milliseconds after which a key is gone.
+            `expire`: milliseconds after which a key is gone; `allow_eviction`: whether the server may throw
+            away what it has no room for.
         stall_s: limit for one answer of the server, where the settings have no `stall_timeout`.
     """
 
     def __init__(self, settings: Mapping[str, Any], stall_s: float) -> None:
         self._expire_ms = int(1000 * seconds(settings, "expire", DEFAULT_EXPIRE_MS / 1000))
-        self._client, self._name = _client(settings, seconds(settings, "stall_timeout", stall_s))
+        self._settings = settings
+        self._is_ready = False
+        self._client, self._name = connect_to(settings, seconds(settings, "stall_timeout", stall_s))
         self._entries: dict[str, bytes] = {}
         self._unwanted: list[str] = []
         self._silent = ""
@@ -66,11 +67,11 @@ class RedisStore(Store):
         """Keep several pieces in one exchange with the server."""
         if not items:
             return
-        with self._asking() as pipe:
+        with self._asking(next(iter(items))) as pipe:
             for key, data in items.items():
-                pipe.xadd(key, {_FIELD: data}, maxlen=1, approximate=False)
-                pipe.pexpire(key, self._expire_ms)
-            pipe.execute()
+                pipe.xadd(_tagged(key), {_FIELD: data}, maxlen=1, approximate=False)
+                pipe.pexpire(_tagged(key), self._expire_ms)
+            _execute(pipe)
 
     def get(self, key: str) -> bytes | None:
         """What the key holds."""
@@ -90,12 +91,12 @@ class RedisStore(Store):
     def _read(self, entries: Mapping[str, bytes], block_ms: int | None) -> dict[str, bytes]:
         if not entries:
             return {}
-        with self._asking() as pipe:
-            pipe.xread(dict(entries), block=block_ms)
-            streams = pipe.execute()[-1] or []
+        with self._asking(next(iter(entries))) as pipe:
+            pipe.xread({_tagged(key): entry for key, entry in entries.items()}, block=block_ms)
+            streams = _execute(pipe)[-1] or []
         found = {}
         for name, content in streams.items() if isinstance(streams, dict) else streams:
-            key = name.decode()
+            key = _untagged(name.decode())
             self._entries[key], fields = content[-1]
             found[key] = fields[_FIELD]
         return found
@@ -113,30 +114,42 @@ class RedisStore(Store):
     def keep_alive(self, key: str, seconds: float) -> bool:
         """Have a key exist for so long."""
         with self._naming_errors():
-            self._client.set(key, b"", px=int(1000 * seconds))
+            self._prepare(key)
+            self._client.set(_tagged(key), b"", px=int(1000 * seconds))
         return True
 
     def is_alive(self, key: str) -> bool:
         """Whether such a key exists."""
         with self._naming_errors():
-            return bool(self._client.exists(key))
+            self._prepare(key)
+            return bool(self._client.exists(_tagged(key)))
 
     def close(self) -> None:
         """Delete what is no longer wanted and close the connections."""
         try:
             with self._asking() as pipe:
-                pipe.execute()
+                _execute(pipe)
         finally:
             self._client.close()
 
+    def _prepare(self, key: str) -> None:
+        """Before the first question, see whom to ask and whether its answers can be relied on."""
+        if not self._is_ready:
+            self._client = responsible_for(self._client, _tagged(key))
+            check_eviction(self._client, self._settings, self._name)
+            self._is_ready = True
+
     @contextlib.contextmanager
-    def _asking(self) -> Iterator[Any]:
-        """A pipeline that begins with the deletions that are due."""
+    def _asking(self, key: str | None = None) -> Iterator[Any]:
+        """A pipeline that begins with the deletions that are due; `key` is one of those that it is about."""
         unwanted, self._unwanted = self._unwanted, []
-        with self._naming_errors(), self._client.pipeline(transaction=False) as pipe:
-            if unwanted:
-                pipe.unlink(*unwanted)
-            yield pipe
+        with self._naming_errors():
+            if key is not None:
+                self._prepare(key)
+            with self._client.pipeline(transaction=False) as pipe:
+                if unwanted:
+                    pipe.unlink(*map(_tagged, unwanted))
+                yield pipe
 
     @contextlib.contextmanager
     def _naming_errors(self) -> Iterator[None]:
@@ -151,33 +164,20 @@ class RedisStore(Store):
             raise ChannelError(text) from error
 
 
-def _client(settings: Mapping[str, Any], stall_s: float) -> tuple[redis.Redis, str]:
-    """A client, which connects when first used, and the server's address for messages."""
-    common: dict[str, Any] = {
-        "protocol": 2,
-        # What took too long once is not tried again: it would take as much longer as there are attempts.
-        "retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), _ATTEMPTS, (redis.ConnectionError,)),
-        # A blocked read is answered within LOOK_EVERY_S.
-        "socket_timeout": stall_s + 2 * LOOK_EVERY_S,
-        "socket_connect_timeout": stall_s,
-        "socket_read_size": READ_BYTES,
-    }
-    url = settings.get("url")
-    if url:
-        try:
-            client = redis.Redis.from_url(str(url), **common)
-        except ValueError as error:
-            raise ConfigError(f"url under backends.Redis: {error}") from error
-        return client, str(url).rpartition("@")[2].removeprefix("redis://").removeprefix("rediss://")
-    host = str(settings.get("host") or "127.0.0.1")
-    port = whole_number(settings.get("port", DEFAULT_PORT), "port", 1, 65535)
-    client = redis.Redis(
-        host,
-        port,
-        whole_number(settings.get("db", 0), "db", 0),
-        username=settings.get("username") or None,
-        password=settings.get("password") or None,
-        ssl=is_on(settings.get("tls", False)),
-        **common,
-    )
-    return client, f"{host}:{port}"
+def _execute(pipe: Any) -> list[Any]:  # noqa: ANN401 - redis' own types differ between its releases
+    """Answers of the server. The client's own error would quote the command with its data."""
+    answers: list[Any] = pipe.execute(raise_on_error=False)
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    return answers
+
+
+def _tagged(key: str) -> str:
+    """A key of the store as the server knows it: what stands in braces decides where in a cluster it lies."""
+    parts = key.split("/", _TAGGED_PARTS)
+    return "/".join(["{" + "/".join(parts[:_TAGGED_PARTS]) + "}", *parts[_TAGGED_PARTS:]])
+
+
+def _untagged(key: str) -> str:
+    return key.replace("{", "", 1).replace("}", "", 1)

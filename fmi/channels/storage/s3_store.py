@@ -1,8 +1,8 @@
 """S3, or any service that speaks its protocol, as a store: one object a key.
 
-S3 cannot be waited for, so a rank asks again and again, more and more slowly (`Store.watch`). Objects are
-deleted after use. A world that dies leaves its objects behind: give the bucket a lifecycle rule that expires
-what begins with `fmi/` after a day.
+S3 cannot be waited for, so a rank polls, more and more slowly (`Store.watch`). Objects are deleted after use.
+A world that dies leaves its objects behind: give the bucket a lifecycle rule that expires the prefix `fmi/`
+after a day.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
 # One connection to S3 carries some 50 to 90 MB/s, so large messages go over several at once.
 THREADS = 8
-# So many objects are deleted with one request; the protocol's limit is 1000.
+# Objects deleted with one request; the protocol's limit is 1000.
 DELETE_AT_ONCE = 100
-# How often something is asked for; the limit for an answer is for all of these together.
+# Attempts for each request; the limit for an answer is for all of them together.
 ATTEMPTS = 3
 
 _log = logging.getLogger("fmi")
@@ -54,7 +54,7 @@ Item = TypeVar("Item")
 
 def open_channel(world: World, settings: Mapping[str, Any]) -> Channel:
     """The channel that the configuration calls S3."""
-    return Storage(world, S3Store(settings, world.config.stall_s), settings)
+    return Storage(world, S3Store(settings, world.config.setup_s), settings)
 
 
 class S3Store(Store):
@@ -77,7 +77,7 @@ class S3Store(Store):
         self._bucket = str(bucket)
         self._client = _client(settings, seconds(settings, "stall_timeout", stall_s))
         self._pool = ThreadPoolExecutor(THREADS, "fmi s3")
-        self._doomed: list[str] = []
+        self._to_delete: list[str] = []
         self._silent = ""
 
     def put(self, key: str, data: bytes) -> None:
@@ -94,7 +94,7 @@ class S3Store(Store):
                 return None
 
     def _read(self, key: str) -> bytes:
-        """Ask again when the connection breaks in the middle of the object, which boto3 does not do."""
+        """Read again when the connection breaks in the middle of the object, which boto3 does not do."""
         for _ in range(ATTEMPTS - 1):
             body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
             with contextlib.suppress(IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
@@ -116,14 +116,14 @@ class S3Store(Store):
         return {key: data for key, data in found if data is not None}
 
     def delete_all(self, keys: Iterable[str]) -> None:
-        """Delete objects, many with one request, for which nobody waits before `close`."""
-        self._doomed += keys
-        while len(self._doomed) >= DELETE_AT_ONCE:
+        """Delete objects, many with one request, and wait for that in `close` only."""
+        self._to_delete += keys
+        while len(self._to_delete) >= DELETE_AT_ONCE:
             self._delete_some()
 
     def _delete_some(self) -> None:
-        self._pool.submit(self._delete, self._doomed[:DELETE_AT_ONCE])
-        del self._doomed[:DELETE_AT_ONCE]
+        self._pool.submit(self._delete, self._to_delete[:DELETE_AT_ONCE])
+        del self._to_delete[:DELETE_AT_ONCE]
 
     def _delete(self, keys: list[str]) -> None:
         objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys]
@@ -134,14 +134,14 @@ class S3Store(Store):
             _log.warning("messages that were read stay behind: %s", error)
 
     def keys(self, prefix: str) -> Iterable[str]:
-        """The objects that begin with the prefix."""
+        """List the objects with the prefix."""
         with self._naming_errors():
             pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
             return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
     def close(self) -> None:
         """Wait for the deletions and close the connections."""
-        while self._doomed:
+        while self._to_delete:
             self._delete_some()
         self._pool.shutdown()
         self._client.close()
@@ -154,7 +154,7 @@ class S3Store(Store):
 
     @contextlib.contextmanager
     def _naming_errors(self) -> Iterator[None]:
-        if self._silent:  # whoever has waited for an answer in vain need not do so again to say goodbye
+        if self._silent:  # after one wait in vain for an answer, closing need not wait again
             raise ChannelError(self._silent)
         try:
             yield

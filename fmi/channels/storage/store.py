@@ -1,7 +1,7 @@
-"""What a channel over storage needs from the thing that stores: named bytes that every rank can reach.
+"""The interface of a store: named bytes that every rank can reach.
 
-`fmi.channels.storage.channel.Storage` makes a channel of it. Three methods are enough; the others are there
-to be faster than asking again and again.
+`fmi.channels.storage.channel.Storage` is the channel over any of them. Three methods are enough; the others
+are for services that can do better than one key at a time, or can be waited for.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import abc
 import time
 from collections.abc import Iterable, Mapping
 
-# Between two looks at what has not come yet each pause is longer than the one before.
+# Each pause between two looks for a message that has not come is longer than the last.
 LAST_PAUSE_S = 0.5
 PAUSE_GROWTH = 1.5
-# What is not urgent is looked at this often, and for the first time when a wait has lasted so long.
+# Keys that are not urgent are read this often, and for the first time when a wait has lasted so long.
 OTHERS_EVERY_S = 1.0
 OTHERS_AFTER_S = 0.25
 
@@ -22,12 +22,12 @@ Known = Mapping[str, bytes | None]
 
 
 class Store(abc.ABC):
-    """Named pieces of bytes. What was put is seen by every rank's next get.
+    """Bytes under names. Every rank's next get sees what was put.
 
     Attributes:
         first_pause_s: how long `watch` waits before it asks a second time.
-        piece_bytes: what is longer travels in pieces of this size.
-        batch_bytes: so much is handed to `put_all` and asked of `get_all` at once.
+        piece_bytes: longer messages travel in pieces of this size.
+        batch_bytes: how much `put_all` is given and `get_all` is asked for at once.
     """
 
     first_pause_s = 0.002
@@ -36,41 +36,41 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def put(self, key: str, data: bytes) -> None:
-        """Keep the bytes under a key, in place of what it held; nobody ever sees half of them."""
+        """Keep the bytes under a key, in place of what it held; no reader ever sees half of them."""
 
     @abc.abstractmethod
     def get(self, key: str) -> bytes | None:
-        """What the key holds; None for nothing."""
+        """Return what the key holds; None for nothing."""
 
     @abc.abstractmethod
     def delete(self, key: str) -> None:
-        """Forget a key; it may be gone already."""
+        """Delete a key; it may be gone already."""
 
     def put_all(self, items: Mapping[str, bytes]) -> None:
-        """Keep several pieces; where the service can take them together, faster than one by one."""
+        """Put several keys; override it where the service can take them together."""
         for key, data in items.items():
             self.put(key, data)
 
     def get_all(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """What these keys hold, without those that hold nothing."""
+        """Return what these keys hold, without those that hold nothing."""
         found = {key: self.get(key) for key in keys}
         return {key: data for key, data in found.items() if data is not None}
 
     def delete_all(self, keys: Iterable[str]) -> None:
-        """Forget several keys some time, at the latest in `close`."""
+        """Delete several keys some time, at the latest in `close`."""
         for key in keys:
             self.delete(key)
 
     def keys(self, prefix: str) -> Iterable[str]:  # noqa: ARG002 - for stores that can
-        """The keys that begin with the prefix, to clean up; none where what is left expires by itself."""
+        """List the keys with a prefix, to clean up; none where what is left expires by itself."""
         return ()
 
     def watch(self, urgent: Known, others: Known, until: float) -> dict[str, bytes]:
-        """Wait until some key holds something else than what is known; returns those that do.
+        """Wait until a key holds something else than what is known; return those that do.
 
-        Returns nothing at `until` (`time.monotonic()`) at the latest. The keys in `others` may be looked
-        at as rarely as once a second. This one asks again and again, more and more slowly; a service that can
-        tell by itself does better.
+        Returns nothing at `until` (`time.monotonic()`) at the latest. The keys in `others` may be read as
+        rarely as once a second. This method polls, more and more slowly; override it where the service can be
+        waited for.
         """
         pause = self.first_pause_s
         look_at_others = min(time.monotonic() + OTHERS_AFTER_S, until)
@@ -86,15 +86,15 @@ class Store(abc.ABC):
             pause = min(pause * PAUSE_GROWTH, LAST_PAUSE_S)
 
     def keep_alive(self, key: str, seconds: float) -> bool:  # noqa: ARG002
-        """Have a key exist for so long and then vanish; False where the service cannot do that."""
+        """Make a key that expires after so many seconds; False where the service cannot do that."""
         return False
 
     def is_alive(self, key: str) -> bool:  # noqa: ARG002
         """Whether such a key exists."""
         return True
 
-    def close(self) -> None:  # noqa: B027 - most have nothing to give back
-        """Give connections and threads back."""
+    def close(self) -> None:  # noqa: B027 - most have nothing to release
+        """Release connections and threads."""
 
 
 def _news(found: Mapping[str, bytes], known: Known) -> dict[str, bytes]:

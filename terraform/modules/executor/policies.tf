@@ -1,5 +1,5 @@
-# What each function may do. Users' scripts run with the policy of execute: it reads and writes objects, and deletes
-# nothing but messages.
+# What each function may do. Users' scripts run with the policy of execute: it reads and writes objects, deletes nothing
+# but messages, and does not come near what other roles run.
 
 locals {
   bucket_arns = concat([var.bucket_arn], [for name in sort(var.extra_buckets) : "arn:aws:s3:::${name}"])
@@ -8,7 +8,7 @@ locals {
   policies = {
     initialize = data.aws_iam_policy_document.initialize.json
     execute    = data.aws_iam_policy_document.execute.json
-    summarize  = data.aws_iam_policy_document.objects.json
+    summarize  = data.aws_iam_policy_document.summarize.json
   }
 }
 
@@ -51,23 +51,59 @@ data "aws_iam_policy_document" "initialize" {
   }
 }
 
-data "aws_iam_policy_document" "objects" {
+data "aws_iam_policy_document" "list" {
   # Without it S3 answers for a missing object with "access denied", which would send users the wrong way.
   statement {
     sid       = "ListBuckets"
     actions   = ["s3:ListBucket"]
     resources = local.bucket_arns
   }
+}
+
+data "aws_iam_policy_document" "summarize" {
+  source_policy_documents = [data.aws_iam_policy_document.list.json]
+
+  # Outcomes, results and predictions, below whatever result path the input names.
+  statement {
+    sid       = "ReadResults"
+    actions   = ["s3:GetObject"]
+    resources = flatten([for arn in local.bucket_arns : ["${arn}/*.json", "${arn}/*.parquet"]])
+  }
+
+  statement {
+    sid     = "WriteSummary"
+    actions = ["s3:PutObject"]
+    resources = flatten([
+      for arn in local.bucket_arns : ["${arn}/*/combined_data.json", "${arn}/*/predictions.parquet"]
+    ])
+  }
+}
+
+data "aws_iam_policy_document" "execute" {
+  source_policy_documents = [data.aws_iam_policy_document.list.json]
 
   statement {
     sid       = "ReadAndWriteObjects"
     actions   = ["s3:GetObject", "s3:PutObject"]
     resources = local.object_arns
   }
-}
 
-data "aws_iam_policy_document" "execute" {
-  source_policy_documents = [data.aws_iam_policy_document.objects.json]
+  # CodeBuild runs what lies there, with the right to push images: a script that could write it would be every
+  # function's code after the next build.
+  statement {
+    sid       = "KeepOutOfBuilds"
+    effect    = "Deny"
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    resources = ["${var.bucket_arn}/builds/*"]
+  }
+
+  # Archives that later executions import come from who starts them, never from a script.
+  statement {
+    sid       = "KeepPackages"
+    effect    = "Deny"
+    actions   = ["s3:PutObject"]
+    resources = [for arn in local.bucket_arns : "${arn}/requirements/*"]
+  }
 
   # The S3 channel of fmi deletes messages once they are read.
   statement {

@@ -41,6 +41,12 @@ data "aws_iam_policy_document" "codebuild_assume" {
       type        = "Service"
       identifiers = ["codebuild.amazonaws.com"]
     }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.this.account_id]
+    }
   }
 }
 

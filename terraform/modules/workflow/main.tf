@@ -12,8 +12,9 @@ locals {
   # Looks for the rendezvous server, with pauses of 1 to 5 s in between: three minutes in all.
   rendezvous_attempts = 40
 
-  # For each attempt beside what its functions may take: the looks for the server, retries, the states in between.
-  slack_s = 600
+  # For each attempt beside what its functions may take: the looks for the server, retries (each state waits more
+  # than three minutes for a function that wakes up after idle weeks), the states in between.
+  slack_s = 1500
 
   limits = {
     initialize_timeout_s = var.initialize_timeout_s + local.grace_s

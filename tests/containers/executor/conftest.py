@@ -17,12 +17,14 @@ from moto.server import ThreadedMotoServer
 
 from containers.executor import clients
 from containers.executor.script import bundle
+from cosmic_fmi.common.contract.keys import Execution
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_ssm import SSMClient
 
 BUCKET = "the-bucket"
+ATTEMPT = Execution("run-7").attempt()
 PARAMETER = "/test/rendezvous"
 ACCOUNT_CONCURRENCY = 10
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from containers.executor.outcomes import Outcome
 from containers.executor.retry_policy import is_worth_retrying
+from cosmic_fmi.common.contract.outcome import Outcome
 
 KILLED = "RequestId: 1 Error: Runtime exited with error: signal: killed"
 
@@ -24,6 +24,9 @@ def own(error: str) -> Outcome:
         [lost("Runtime.ExitError", KILLED)],
         [lost("Runtime.ExitError", KILLED), own("PeerFailure")],
         [lost("Lambda.TooManyRequestsException"), own("Timeout")],
+        [lost("Lambda.CodeArtifactUserPendingException"), own("Timeout")],
+        [lost("Lambda.ResourceConflictException"), own("PeerFailure")],
+        [lost("Lambda.ClientExecutionTimeoutException")],
         [lost("NoOutcome")],
         [own("Timeout"), own("PeerFailure")],
         [own("RendezvousError"), own("Timeout")],  # the server had answered some before it went away

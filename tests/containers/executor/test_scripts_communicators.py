@@ -15,7 +15,7 @@ import pytest
 
 from containers.executor import outcomes
 from containers.executor.handlers import execute
-from tests.containers.executor.conftest import BUCKET
+from tests.containers.executor.conftest import ATTEMPT, BUCKET
 from tests.containers.executor.handlers.test_execute import event
 from tests.fmi.support.worlds import ServerThread, serving
 
@@ -83,7 +83,7 @@ def world(s3: S3Client, files: dict[str, str], server: ServerThread, tmp_path: P
         processes.append(start({**order, "rendezvous": place}, folder))
     errors = [process.communicate(timeout=60)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], errors
-    return [outcomes.read(BUCKET, "executions/run-7", rank).output_tail for rank in range(2)]
+    return [outcomes.read(BUCKET, ATTEMPT, rank).output_tail for rank in range(2)]
 
 
 @pytest.mark.parametrize("source", [BY_FILE_NAME, BY_FMILIB], ids=["Communicator", "fmilib"])
@@ -129,7 +129,7 @@ def test_where_a_script_finds_what_the_executor_says(
     order = event(script="/tmp/my bundle/Inference/main.py", rendezvous={"host": "10.1.2.3", "port": 10001})
     execute.handler(order, context)
     folder = tmp_path / "my bundle" / "Inference"
-    assert outcomes.read(BUCKET, "executions/run-7", 0).output_tail == [
+    assert outcomes.read(BUCKET, ATTEMPT, 0).output_tail == [
         str(folder),
         str(folder / "main.py"),
         "True 10001",

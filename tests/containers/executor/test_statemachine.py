@@ -184,6 +184,34 @@ def test_a_throttled_rank_is_started_later(machine: Machine) -> None:
     assert machine.calls == ["initialize", *["execute"] * 3, "summarize"]
 
 
+@pytest.mark.parametrize("code", ["CodeArtifactUserPendingException", "ResourceConflictException"])
+def test_a_rank_whose_function_wakes_up_is_started_later(machine: Machine, code: str) -> None:
+    machine.functions["execute"] = failing(20, refused(code), rank=0)
+    ended = machine.run()
+    assert ended["status"] == "SUCCEEDED"
+    assert json.loads(ended["output"])["attempt"] == 1
+    assert machine.calls == ["initialize", *["execute"] * 21, "summarize"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["CodeArtifactUserPendingException", "ResourceConflictException", "ClientExecutionTimeoutException"],
+)
+@pytest.mark.parametrize("name", ["initialize", "find_rendezvous", "summarize"])
+def test_a_state_whose_function_wakes_up_waits(machine: Machine, name: str, code: str) -> None:
+    own, left = machine.functions[name], [20]
+
+    def waking(event: Mapping[str, Any], context: object) -> object:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise refused(code)
+        result: dict[str, Any] = own(event, context)
+        return result
+
+    machine.functions[name] = waking
+    assert machine.run(world_size=2)["status"] == "SUCCEEDED"
+
+
 @pytest.mark.parametrize("error", [KILLED, refused("ServiceException")], ids=["killed", "refused"])
 def test_a_world_that_lost_a_rank_is_run_again_as_a_whole(
     machine: Machine, s3: S3Client, error: Exception

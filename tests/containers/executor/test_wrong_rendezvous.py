@@ -11,7 +11,7 @@ from containers.executor import outcomes
 from containers.executor.handlers import execute, summarize
 from containers.executor.handlers.execute import ScriptError
 from containers.executor.handlers.summarize import RankFailure, WorldLost
-from tests.containers.executor.conftest import BUCKET
+from tests.containers.executor.conftest import ATTEMPT, BUCKET
 from tests.containers.executor.handlers import test_execute, test_summarize
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def test_the_world_is_refused_by_its_cause_and_not_lost(s3: S3Client, context: S
     for rank in range(2):
         with pytest.raises(ScriptError, match=r"rendezvous\.invalid:10000: its name does not resolve"):
             execute.handler(test_execute.event(rank=rank, world_size=2), context)
-        outcome = outcomes.read(BUCKET, "executions/run-7", rank)
+        outcome = outcomes.read(BUCKET, ATTEMPT, rank)
         assert outcome.error_type == "RendezvousError"
         assert outcome.ended_at - outcome.started_at < 10
     found = {"rendezvous": {"host": "10.1.2.3", "port": 10000}}  # and not what the script names

@@ -6,17 +6,17 @@ from containers.rendezvous.abort_notes import AbortNotes
 from containers.rendezvous.server import RendezvousServer
 from fmi.protocol import tcpunch
 from fmi.protocol.tcpunch import Status
-from tests.containers.rendezvous.support.visitors import run, visit
+from tests.containers.rendezvous.support.clients import connect, run
 
 
 def test_a_note_reaches_who_waits_and_who_comes_later() -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as waits, visit(server) as aborts, visit(server) as later:
-            waits.say(tcpunch.encode_v2_request(b"pair", b"t"))
+        async with connect(server) as waits, connect(server) as aborts, connect(server) as later:
+            waits.send(tcpunch.encode_v2_request(b"pair", b"t"))
             await waits.v2()
-            aborts.say(tcpunch.encode_v2_request(b"pair", b"2:broken", tcpunch.FLAG_ABORT))
+            aborts.send(tcpunch.encode_v2_request(b"pair", b"2:broken", tcpunch.FLAG_ABORT))
             await aborts.v2()
-            later.say(tcpunch.encode_v2_request(b"pair", b"u"))
+            later.send(tcpunch.encode_v2_request(b"pair", b"u"))
             for client in (waits, later):
                 response = await client.v2()
                 assert (response.status, response.token) == (Status.ERROR, b"2:broken")
@@ -33,18 +33,3 @@ def test_notes_are_few_and_forgotten() -> None:
     brief = AbortNotes(2, 0)
     brief.add(b"a", b"text")
     assert brief.find(b"a") is None
-
-
-def test_rings_are_passed_on_to_who_listens() -> None:
-    async def body(server: RendezvousServer) -> None:
-        async with visit(server) as too_early, visit(server) as bell, visit(server) as ring:
-            too_early.say(tcpunch.encode_v2_request(b"bell", b"1", tcpunch.FLAG_NOTIFY))
-            assert await too_early.v2()
-            bell.say(tcpunch.encode_v2_request(b"bell", flags=tcpunch.FLAG_LISTEN))
-            assert (await bell.v2()).token == b""
-            ring.say(tcpunch.encode_v2_request(b"bell", b"7", tcpunch.FLAG_NOTIFY))
-            assert (await bell.v2()).token == b"7"
-            assert await ring.v2()
-            assert await ring.closed()
-
-    run(body)

@@ -11,13 +11,11 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from containers.rendezvous.health import is_well
-from fmi.protocol.tcpunch import V1_RESPONSE_BYTES, encode_v2_request
+from fmi.protocol.tcpunch import V1_RESPONSE_BYTES
 from tests.containers.rendezvous.support.processes import COMMAND, PATIENCE_S, server
 
 ROOT = Path(__file__).parents[3]
@@ -53,17 +51,6 @@ def test_settings_come_from_the_environment() -> None:
         assert it.metrics()['rendezvous_refused_total{reason="address"}'] == 1
 
 
-def test_the_health_check_finds_a_server_and_misses_none() -> None:
-    def check(**environment: str) -> int:
-        command = [sys.executable, "-m", "containers.rendezvous.health"]
-        return subprocess.run(command, env=environment, check=False, timeout=PATIENCE_S).returncode
-
-    with server() as it:
-        assert check(METRICS_PORT=str(it.metrics_port)) == 0
-        assert check(METRICS_PORT=str(it.port)) == 1  # something answers, but nothing that is well
-    assert check(METRICS_PORT=str(it.metrics_port)) == 1
-
-
 def test_health_and_metrics_are_there_while_clients_wait() -> None:
     with server() as it, socket.create_connection(("127.0.0.1", it.port)) as waiting:
         waiting.sendall(b"pair")
@@ -74,18 +61,6 @@ def test_health_and_metrics_are_there_while_clients_wait() -> None:
         metrics = it.metrics()
         assert metrics["rendezvous_waiting_for_a_peer"] == 1
         assert metrics['rendezvous_requests_total{kind="v1"}'] == 1
-
-
-def test_a_server_that_is_full_for_want_of_files_is_still_well() -> None:
-    few_files = ["sh", "-c", 'ulimit -n 100; exec "$@"', "sh"]
-    with server(launcher=few_files) as it, ExitStack() as clients:
-        for number in range(150):
-            client = clients.enter_context(socket.create_connection(("127.0.0.1", it.port)))
-            with suppress(OSError):  # turned away already
-                client.sendall(encode_v2_request(str(number).encode()))
-        while it.metrics()["rendezvous_connections_total"] < 150:
-            pass
-        assert is_well(it.metrics_port)
 
 
 @pytest.mark.parametrize("option", ["--port", "--metrics-port"])

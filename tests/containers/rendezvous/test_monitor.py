@@ -11,11 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prometheus_client.parser import text_string_to_metric_families
 
 from containers.rendezvous import monitor as module
-from containers.rendezvous.logs import LINES_A_PERIOD, PERIOD_S, Throttle
-from containers.rendezvous.metrics import Metrics
 from containers.rendezvous.monitor import CONNECTIONS, REQUEST_BYTES, Monitor
 from containers.rendezvous.server import RendezvousServer
 
@@ -113,40 +110,3 @@ def test_random_bytes_are_survived(pieces: list[bytes]) -> None:
         assert b"200 OK" in await ask(monitor, b"GET /healthz HTTP/1.1\r\n\r\n")
 
     run(body)
-
-
-def test_prometheus_reads_every_metric_with_its_explanation() -> None:
-    metrics = Metrics()
-    metrics.count("requests_total", "v2")
-    metrics.count_pair(0.5)
-    text = metrics.render({"open_connections": 3})
-    families = list(text_string_to_metric_families(text))
-    assert len({family.name for family in families}) == len(families) == text.count("# TYPE")
-    assert all(family.documentation for family in families)
-    values = {(each.name, *each.labels.items()): each.value for family in families for each in family.samples}
-    assert values["rendezvous_open_connections",] == 3
-    assert values["rendezvous_requests_total", ("kind", "v2")] == 1
-    assert values["rendezvous_requests_total", ("kind", "v1")] == 0
-    assert values["rendezvous_wait_seconds_sum",] == 0.5
-    assert values["rendezvous_wait_seconds_count",] == 1
-    with pytest.raises(ValueError, match="no reason 'mood'"):
-        metrics.count("refused_total", "mood")
-
-
-def test_a_flood_of_one_event_is_cut_short_and_counted() -> None:
-    now = 0.0
-    throttle = Throttle(lambda: now)
-
-    def log(event: str, level: int = logging.INFO) -> logging.LogRecord | None:
-        record = logging.LogRecord("rendezvous", level, "", 0, event, (), None)
-        return record if throttle.filter(record) else None
-
-    assert sum(log("refused") is not None for _ in range(100)) == LINES_A_PERIOD
-    assert log("listening")
-    assert log("cannot accept", logging.ERROR)
-    now = PERIOD_S
-    assert "left_out" not in vars(log("listening") or pytest.fail())
-    later = log("refused")
-    assert later is not None
-    assert vars(later)["left_out"] == 100 - LINES_A_PERIOD
-    assert "left_out" not in vars(log("listening") or pytest.fail())

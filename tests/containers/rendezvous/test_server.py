@@ -14,15 +14,15 @@ import pytest
 from containers.rendezvous.server import RendezvousServer
 from fmi.protocol import tcpunch
 from fmi.protocol.tcpunch import Response, Status
-from tests.containers.rendezvous.support.visitors import Visitor, run, until, visit
+from tests.containers.rendezvous.support.clients import Client, connect, run, until
 
 
 def test_two_version_1_clients_learn_each_others_address() -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as one, visit(server) as two:
-            one.say(b"pair")
+        async with connect(server) as one, connect(server) as two:
+            one.send(b"pair")
             assert await one.v1() == one.address  # at once
-            two.say(b"pair")
+            two.send(b"pair")
             assert await two.v1() == two.address
             assert (await one.v1(), await two.v1()) == (two.address, one.address)
             assert await one.closed()
@@ -33,11 +33,11 @@ def test_two_version_1_clients_learn_each_others_address() -> None:
 
 def test_two_version_2_clients_learn_each_others_address() -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as one, visit(server) as two:
+        async with connect(server) as one, connect(server) as two:
             tokens = [str(uuid.uuid4()).encode() for _ in range(2)]
-            one.say(tcpunch.encode_v2_request(b"pair", tokens[0]))
+            one.send(tcpunch.encode_v2_request(b"pair", tokens[0]))
             assert await one.v2() == Response(Status.WAITING, one.address, tcpunch.NOWHERE, tokens[0])
-            two.say(tcpunch.encode_v2_request(b"pair", tokens[1]))
+            two.send(tcpunch.encode_v2_request(b"pair", tokens[1]))
             assert (await two.v2()).status is Status.WAITING
             assert await one.v2() == Response(Status.PAIRED, one.address, two.address, tokens[0])
             assert await two.v2() == Response(Status.PAIRED, two.address, one.address, tokens[1])
@@ -49,10 +49,10 @@ def test_two_version_2_clients_learn_each_others_address() -> None:
 
 def test_the_two_versions_meet_on_one_port() -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as one, visit(server) as two:
-            one.say(b"pair")
+        async with connect(server) as one, connect(server) as two:
+            one.send(b"pair")
             await one.v1()
-            two.say(tcpunch.encode_v2_request(b"pair"))
+            two.send(tcpunch.encode_v2_request(b"pair"))
             assert (await two.v2()).status is Status.WAITING
             assert (await two.v2()).peer == one.address
             assert await one.v1() == two.address
@@ -66,9 +66,9 @@ def test_names_of_every_length_in_both_versions(length: int, version: int) -> No
     async def body(server: RendezvousServer) -> None:
         name = b"n" * length
         request = name if version == 1 else tcpunch.encode_v2_request(name)
-        async with visit(server) as one, visit(server) as two:
-            one.say(request)
-            two.say(request)
+        async with connect(server) as one, connect(server) as two:
+            one.send(request)
+            two.send(request)
             await until(lambda: server.metrics.value("pairs_total") == 1)
 
     run(body)
@@ -77,9 +77,9 @@ def test_names_of_every_length_in_both_versions(length: int, version: int) -> No
 def test_a_version_2_request_in_pieces_is_put_together() -> None:
     async def body(server: RendezvousServer) -> None:
         request = tcpunch.encode_v2_request(b"pair")
-        async with visit(server) as one:
+        async with connect(server) as one:
             for piece in (request[:10], request[10:101], request[101:]):
-                one.say(piece)
+                one.send(piece)
                 await one.writer.drain()
                 await asyncio.sleep(0.001)
             assert (await one.v2()).status is Status.WAITING
@@ -89,14 +89,14 @@ def test_a_version_2_request_in_pieces_is_put_together() -> None:
 
 def test_a_waiter_whose_connection_died_is_never_paired() -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as corpse:
-            corpse.say(b"pair")
+        async with connect(server) as corpse:
+            corpse.send(b"pair")
             await corpse.v1()
         await until(lambda: not server.waiting)
-        async with visit(server) as one, visit(server) as two:
-            one.say(b"pair")
+        async with connect(server) as one, connect(server) as two:
+            one.send(b"pair")
             await one.v1()
-            two.say(b"pair")
+            two.send(b"pair")
             await two.v1()
             assert await one.v1() == two.address
 
@@ -124,13 +124,13 @@ def test_a_waiter_that_goes_in_the_moment_its_peer_comes_is_not_paired() -> None
 def test_a_client_that_asks_again_replaces_itself() -> None:
     async def body(server: RendezvousServer) -> None:
         request = tcpunch.encode_v2_request(b"pair", b"its token")
-        async with visit(server) as before, visit(server) as again, visit(server) as other:
-            before.say(request)
+        async with connect(server) as before, connect(server) as again, connect(server) as other:
+            before.send(request)
             await before.v2()
-            again.say(request)
+            again.send(request)
             assert (await again.v2()).status is Status.WAITING
             assert (await before.v2()).status is Status.TIMEOUT
-            other.say(tcpunch.encode_v2_request(b"pair", b"another"))
+            other.send(tcpunch.encode_v2_request(b"pair", b"another"))
             assert (await again.v2()).peer == other.address
 
     run(body)
@@ -138,8 +138,8 @@ def test_a_client_that_asks_again_replaces_itself() -> None:
 
 def test_stopping_dismisses_who_waits() -> None:
     async def body(server: RendezvousServer) -> None:
-        async with visit(server) as one, visit(server) as silent:
-            one.say(tcpunch.encode_v2_request(b"pair"))
+        async with connect(server) as one, connect(server) as silent:
+            one.send(tcpunch.encode_v2_request(b"pair"))
             await one.v2()
             await until(lambda: len(server.connections) == 2)
             await server.stop()
@@ -157,21 +157,36 @@ def test_only_worlds_keep_a_server_from_being_idle(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("containers.rendezvous.server.time", SimpleNamespace(monotonic=lambda: clock[0]))
 
     async def body(server: RendezvousServer) -> None:
-        async def after(ask: Callable[[Visitor], Coroutine[Any, Any, Any]], request: bytes) -> float:
+        async def after(ask: Callable[[Client], Coroutine[Any, Any, Any]], request: bytes) -> float:
             clock[0] += 100
-            async with visit(server) as visitor:
-                visitor.say(request)
-                await ask(visitor)
+            async with connect(server) as client:
+                client.send(request)
+                await ask(client)
             return server.idle_s
 
         # Whoever looks for open ports on the internet says something like this.
-        assert await after(Visitor.v1, b"GET / HTTP/1.0") == 100
-        assert await after(Visitor.v2, tcpunch.encode_v2_request(b"name", flags=tcpunch.FLAG_NOTIFY)) == 0
-        async with visit(server) as first, visit(server) as second:
+        assert await after(Client.v1, b"GET / HTTP/1.0") == 100
+        assert await after(Client.v2, tcpunch.encode_v2_request(b"name", flags=tcpunch.FLAG_NOTIFY)) == 0
+        async with connect(server) as first, connect(server) as second:
             clock[0] += 100
-            for visitor in (first, second):
-                visitor.say(b"pair")
-                await visitor.v1()
+            for client in (first, second):
+                client.send(b"pair")
+                await client.v1()
             assert server.idle_s == 0
+
+    run(body)
+
+
+def test_a_notification_reaches_who_subscribed() -> None:
+    async def body(server: RendezvousServer) -> None:
+        async with connect(server) as too_early, connect(server) as subscriber, connect(server) as notifier:
+            too_early.send(tcpunch.encode_v2_request(b"bell", b"1", tcpunch.FLAG_NOTIFY))
+            assert await too_early.v2()
+            subscriber.send(tcpunch.encode_v2_request(b"bell", flags=tcpunch.FLAG_LISTEN))
+            assert (await subscriber.v2()).token == b""
+            notifier.send(tcpunch.encode_v2_request(b"bell", b"7", tcpunch.FLAG_NOTIFY))
+            assert (await subscriber.v2()).token == b"7"
+            assert await notifier.v2()
+            assert await notifier.closed()
 
     run(body)

@@ -254,3 +254,15 @@ def test_a_reader_that_leaves_early_sees_no_traceback(arguments: list[str]) -> N
         )
     assert done.returncode in (0, 1)  # argparse says nothing of it
     assert done.stderr == ""
+
+
+def test_a_package_that_this_machine_cannot_have_is_named(tmp_path: Path) -> None:
+    sample = ["sample", "--count", "1", "--output", str(tmp_path / "sample.pt")]
+    code = (
+        f"import sys; sys.modules['torch'] = None\nfrom cosmic_fmi.cli import main; sys.exit(main({sample}))"
+    )
+    done = run(sys.executable, "-c", code)
+    assert done.returncode == 1
+    assert (
+        done.stderr == "Error: this needs torch, which is not installed (it has no builds for Intel Macs).\n"
+    )

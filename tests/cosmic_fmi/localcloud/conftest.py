@@ -132,3 +132,10 @@ def deploy(cloud: EmbeddedAWS, request: pytest.FixtureRequest) -> Iterator[Calla
     for name in names:
         with contextlib.suppress(functions.exceptions.ResourceNotFoundException):
             functions.delete_function(FunctionName=name)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[EmbeddedAWS]:
+    """An embedded AWS of this test's own, for it to stop and to kill."""
+    with EmbeddedAWS(tmp_path / "state", FUNCTIONS) as cloud:
+        yield cloud

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import fmi
 from fmi._datatypes import Value
-from fmi.collectives._segments import SEGMENT_BYTES
+from fmi.collectives.select import SEGMENT_BYTES
 from tests.fmi.support.worlds import World
 
 SUM = fmi.func(fmi.op.sum)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import fmi
 from fmi._datatypes import Value
-from fmi.collectives.reduce import LARGE_BYTES
+from fmi.collectives.select import LARGE_REDUCTION_BYTES
 from tests.fmi.support.worlds import World
 
 INT = fmi.types(fmi.datatypes.int)
@@ -172,7 +172,7 @@ def test_the_example_of_the_original(kept_worlds: dict[int, World]) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("nbytes", [LARGE_BYTES - 8, LARGE_BYTES, 1_000_008])
+@pytest.mark.parametrize("nbytes", [LARGE_REDUCTION_BYTES - 8, LARGE_REDUCTION_BYTES, 1_000_008])
 def test_large_allreduce_has_the_same_bits_everywhere(
     kept_worlds: dict[int, World], size: int, nbytes: int
 ) -> None:

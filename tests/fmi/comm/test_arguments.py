@@ -114,7 +114,7 @@ def test_a_configuration_file_may_have_numbers_as_text(tmp_path: Path) -> None:
     path.write_text(json.dumps({"backends": {"Direct": direct}, "secret": "s", "model": {"Direct": {}}}))
     settings = config.resolve(path, {})
     assert (settings.host, settings.port, settings.secret) == ("example.org", 10001, b"s")
-    assert (settings.setup_s, settings.stall_s, settings.peer_s) == (1.5, 1.5, 300.0)
+    assert (settings.setup_s, settings.stall_s, settings.peer_s) == (1.5, 300.0, 300.0)
 
 
 def test_the_environment_fills_gaps_of_a_dict_or_wins() -> None:

@@ -13,17 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fmi
-from fmi.collectives._segments import SEGMENT_BYTES
-from fmi.collectives.moves import LARGE_BYTES
-from fmi.collectives.reduce import LARGE_BYTES as REDUCED_BYTES
+from fmi.collectives.select import LARGE_BLOCK_BYTES, LARGE_REDUCTION_BYTES, SEGMENT_BYTES
 from tests.fmi.support.array_kinds import Array, Wrapped
 from tests.fmi.support.worlds import World
 
 SIZES = [1, 2, 3, 4, 5, 8]
-# One share below and above every size at which an algorithm gives way to another.
-ELEMENTS = sorted(
-    {limit // 8 + more for limit in (LARGE_BYTES, REDUCED_BYTES, SEGMENT_BYTES) for more in (-1, 3)}
-)
+# One block below and above every size at which an algorithm gives way to another.
+LIMITS = (LARGE_BLOCK_BYTES, LARGE_REDUCTION_BYTES, SEGMENT_BYTES)
+ELEMENTS = sorted({limit // 8 + more for limit in LIMITS for more in (-1, 3)})
 
 
 @pytest.mark.parametrize("size", SIZES)

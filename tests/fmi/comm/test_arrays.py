@@ -143,7 +143,7 @@ def scatter_in_place(case: Case) -> None:
 
 
 def scatterv(case: Case) -> None:
-    """The shares in the other order, with a gap."""
+    """The blocks in the other order, with a gap."""
     counts = [6] * case.size
     displs = [6 * (2 * (case.size - rank) - 1) for rank in range(case.size)]
     room = np.zeros((2 * case.size, *SHAPE), case.dtype)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import enum
 import itertools
+import pickle
+import time
+import tracemalloc
 from collections import OrderedDict, namedtuple
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fmi
-from fmi.protocol.objects import decode, encode
+from fmi.protocol.objects import LONG_LIST, LONG_TEXT, decode, encode
 from tests.fmi.support.array_kinds import DTYPES, numbers
 from tests.fmi.support.worlds import World
 
@@ -73,6 +76,134 @@ def test_nan_and_infinity_come_out_as_they_went_in() -> None:
     nan, infinity = decode(encode([float("nan"), -float("inf")]))
     assert nan != nan  # noqa: PLR0124 - that is what it is
     assert infinity == -float("inf")
+
+
+@given(
+    st.sampled_from([st.floats(), st.integers(-(2**63), 2**63 - 1), st.booleans(), st.complex_numbers()]),
+    st.data(),
+)
+@settings(max_examples=30, deadline=None)
+def test_long_lists_of_numbers_come_out_as_they_went_in(
+    numbers: st.SearchStrategy[Any], data: st.DataObject
+) -> None:
+    some = data.draw(st.lists(numbers, min_size=1, max_size=4))
+    obj = some * LONG_LIST
+    for again in (decode(encode(obj)), list(decode(encode(tuple(obj)))), decode(encode({"x": obj}))["x"]):
+        assert repr(again) == repr(obj)  # NaNs are not equal, and zeros have signs
+
+
+@given(st.lists(scalars, max_size=4), st.sampled_from([list, tuple]), st.sampled_from([list, tuple]))
+@settings(max_examples=100, deadline=None)
+def test_long_tables_come_out_as_they_went_in(row: list[Any], inner: type, outer: type) -> None:
+    tables: list[Any] = [
+        outer([inner(row)] * LONG_LIST),
+        outer([inner(row), inner([*row, 1])] * LONG_LIST),
+        outer([inner([inner(row), inner(row)])] * LONG_LIST),
+        outer([inner([n, float(n), (n, n)]) for n in range(LONG_LIST)]),
+        outer([inner([2**70, n]) for n in range(LONG_LIST)]),
+        {n: inner(row) for n in range(LONG_LIST)},
+        {(n, str(n)): float(n) for n in range(LONG_LIST)},
+        ["é\ud800" * LONG_TEXT, [str(n) * LONG_TEXT for n in range(3)]],
+    ]
+    for table in tables:
+        assert same(decode(encode(table)), table)
+
+
+@pytest.mark.parametrize("kind", ["floats", "integers", "tuples"])
+def test_lists_of_numbers_cost_little_more_than_their_pickle(kind: str) -> None:
+    values = np.random.default_rng(0).random((3, 50_000))
+    lists: dict[str, list[Any]] = {
+        "floats": values.ravel().tolist(),
+        "integers": list(range(150_000)),
+        "tuples": list(zip(*values.tolist(), strict=True)),
+    }
+    obj = lists[kind]
+
+    def seconds(way: Callable[[Any], Any]) -> float:
+        started = time.thread_time()
+        assert way(obj) == obj
+        return time.thread_time() - started
+
+    ours = min(seconds(lambda each: decode(encode(each))) for _ in range(5))
+    pickles = min(seconds(lambda each: pickle.loads(pickle.dumps(each))) for _ in range(5))  # noqa: S301
+    print(f"{1e3 * ours:.1f} ms, pickle {1e3 * pickles:.1f} ms")
+    assert ours < 4 * pickles
+
+
+@pytest.mark.parametrize(
+    "obj", [np.ones(32 << 17), bytes(32 << 20), bytearray(32 << 20)], ids=["array", "bytes", "bytearray"]
+)
+def test_a_large_object_is_copied_once_on_its_way(obj: Any) -> None:  # noqa: ANN401
+    nbytes = 32 << 20
+    assert peak(lambda: encode(obj)) < 1.1 * nbytes
+    encoded = encode(obj)
+    assert peak(lambda: decode(encoded)) < 1.1 * nbytes
+
+
+@pytest.mark.parametrize(("operation", "receivers"), [("gather", 1), ("scatter", 1), ("allgather", 3)])
+def test_collectives_copy_a_large_object_once(
+    kept_worlds: dict[int, World], operation: str, receivers: int
+) -> None:
+    """There is the object, what is sent of it, and what each receiver gets; rank 2 gets its own again."""
+    nbytes = 16 << 20
+
+    def body(comm: fmi.Communicator) -> object:
+        mine = np.ones(nbytes // 8) if comm.rank == 2 else None
+        if operation == "scatter":
+            return comm.scatter([mine, None, None], 2)
+        return comm.gather(mine, 0) if operation == "gather" else comm.allgather(mine)
+
+    kept_worlds[3].run(lambda comm: comm.barrier())
+    assert peak(lambda: kept_worlds[3].run(body)) < (2 + receivers + 0.5) * nbytes
+
+
+def peak(action: Callable[[], object]) -> int:
+    """Bytes that were allocated at once, beyond what was before."""
+    tracemalloc.start()
+    try:
+        action()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def kept_bytes(array: Any) -> int:  # noqa: ANN401
+    """How much memory an array keeps alive."""
+    owner = array
+    while isinstance(owner, np.ndarray) and owner.base is not None:
+        owner = owner.base
+    return memoryview(owner.obj if isinstance(owner, memoryview) else owner).nbytes
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_a_small_part_does_not_keep_the_message(kept_worlds: dict[int, World], size: int) -> None:
+    def record(rank: int) -> dict[str, Any]:
+        return {"image": np.ones(1 << 18), "center": np.full(3, float(rank)), "parts": [np.ones(1 << 17)] * 3}
+
+    def body(comm: fmi.Communicator) -> list[Any]:
+        mine = record(comm.rank)
+        following, preceding = (comm.rank + 1) % size, (comm.rank - 1) % size
+        request = comm.irecv(preceding)
+        comm.isend(mine, following).wait()
+        return [
+            request.wait(),
+            comm.sendrecv(mine, following, preceding),
+            comm.bcast(mine, 0),
+            comm.scatter([mine] * size, 0),
+            *comm.allgather(mine),
+            *comm.alltoall([mine] * size),
+            *(comm.gather(mine, 0) or ()),
+            *comm.allgather(mine["center"]),
+            *comm.allgather(np.ones(1 << 18)),
+        ]
+
+    for received in kept_worlds[size].run(body):
+        for each in received:
+            arrays = (
+                [each] if isinstance(each, np.ndarray) else [each["image"], each["center"], *each["parts"]]
+            )
+            for array in arrays:
+                assert kept_bytes(array) <= 2 * array.nbytes + 1024
 
 
 class Color(enum.IntEnum):

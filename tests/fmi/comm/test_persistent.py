@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import fmi
-from fmi.collectives.allreduce import LARGE_OVERSUBSCRIBED_BYTES
+from fmi.channels.direct.frames import FramedConnections
+from fmi.collectives.select import LARGE_OVERSUBSCRIBED_BYTES
 from fmi.protocol.tcpunch import Address
 from tests.fmi.support.worlds import World
 
@@ -24,7 +25,7 @@ KINDS: list[tuple[Any, tuple[int, ...]]] = [
     (np.bool_, (7,)),
     (np.longdouble, (2,)),
     (np.uint8, (16_000,)),
-    # In a crowd and between two ranks these are small, too, though they come in pieces.
+    # Where ranks share cores, and between two ranks, these are small, too, though they come in pieces.
     (np.float32, (300, 100)),
     (np.float64, (60_000,)),
     # Large everywhere; does not come out even.
@@ -272,9 +273,9 @@ def test_a_known_call_whose_messages_are_there_is_one_send_and_one_recv(
     with monkeypatch.context() as patch:
         everyone = world(2)
         everyone.run(warm)
-        connections = everyone.comms[0]._channel.connections()
-        assert connections is not None
-        connection, calls = connections.connection(1), []
+        channel = everyone.comms[0]._channel
+        assert isinstance(channel, FramedConnections)
+        connection, calls = channel.connection(1), []
         send, read = connection.send, connection.recv_into
 
         def noting_send(frame: bytearray, flags: int) -> int:

@@ -156,7 +156,100 @@ def test_waitany_names_one_that_is_over(kept_worlds: dict[int, World]) -> None:
     assert kept_worlds[3].run(body)[0] == (1, [1, 2])
 
 
-def test_an_array_with_gaps_is_filled_by_wait(kept_worlds: dict[int, World]) -> None:
+def test_waitany_hands_out_each_request_once(kept_worlds: dict[int, World]) -> None:
+    def body(comm: fmi.Communicator) -> Any:  # noqa: ANN401
+        if comm.rank:
+            comm.Send(np.array([float(comm.rank)]), 0)
+            return None
+        buffers = np.zeros((3, 1))
+        requests = [comm.Irecv(buffer, source) for source, buffer in enumerate(buffers, 1)]
+        handled = []
+        while (index := fmi.waitany(requests)) is not None:
+            requests[index].wait()
+            handled.append(index)
+        return sorted(handled), buffers[:, 0].tolist()
+
+    assert kept_worlds[4].run(body)[0] == ([0, 1, 2], [1, 2, 3])
+
+
+@pytest.mark.parametrize("way", ["waitany", "wait"])
+def test_the_time_of_an_answer_does_not_grow_with_the_requests_under_way(
+    kept_worlds: dict[int, World], way: str
+) -> None:
+    """Rank 1 answers at once, rank 2 when rank 0 is through with rank 1."""
+
+    def seconds(comm: fmi.Communicator, count: int) -> float:
+        comm.Barrier()
+        if comm.rank == 2:
+            comm.recv(0)
+        if comm.rank:
+            fmi.waitall([comm.Isend(np.zeros(1), 0) for _ in range(count)])
+            return 0.0
+        quick, slow = ([comm.Irecv(np.zeros(1), source) for _ in range(count)] for source in (1, 2))
+        started = time.thread_time()
+        for request in quick:
+            request.wait() if way == "wait" else fmi.waitany([*slow, *quick])
+        taken = time.thread_time() - started
+        comm.send("go on", 2)
+        fmi.waitall(slow)
+        return taken / count
+
+    def body(comm: fmi.Communicator) -> tuple[float, float]:
+        return min(seconds(comm, 50) for _ in range(3)), min(seconds(comm, 800) for _ in range(2))
+
+    few, many = kept_worlds[3].run(body)[0]
+    print(f"{1e6 * few:.0f} and {1e6 * many:.0f} µs an answer")
+    assert many < 10 * few + 200e-6  # a list of 16 times the length takes longer to look through
+
+
+@pytest.mark.parametrize("told_by", ["wait", "test", "waitall", "waitany"])
+def test_a_request_that_its_caller_was_told_of_is_inactive(
+    kept_worlds: dict[int, World], told_by: str
+) -> None:
+    def body(comm: fmi.Communicator) -> Any:  # noqa: ANN401
+        if comm.rank:
+            comm.recv(0)
+            return comm.send("the second", 0)
+        first, second = comm.isend("go", 1), comm.irecv(1)
+        tell: dict[str, Callable[[], object]] = {
+            "wait": first.wait,
+            "test": lambda: compute_until(first.test),
+            "waitall": lambda: fmi.waitall([first]),
+            "waitany": lambda: fmi.waitany([first]),
+        }
+        tell[told_by]()
+        names = [fmi.waitany([first, second]), fmi.waitany([first, second])]
+        assert first.test()
+        return names, fmi.waitall([first, second])
+
+    assert kept_worlds[2].run(body)[0] == ([1, None], [None, "the second"])
+
+
+def test_looking_at_done_leaves_a_request_active(kept_worlds: dict[int, World]) -> None:
+    comm = kept_worlds[1].comms[0]
+    requests = [comm.irecv(0), comm.isend("to me", 0)]
+    assert all(request.done for request in requests)
+    assert [fmi.waitany(requests) for _ in range(3)] == [0, 1, None]
+
+
+@pytest.mark.parametrize("told_by", ["wait", "test", "waitany"])
+def test_an_array_with_gaps_is_filled_when_its_caller_is_told(
+    kept_worlds: dict[int, World], told_by: str
+) -> None:
+    def body(comm: fmi.Communicator) -> list[float]:
+        room = np.zeros(6)
+        sent, asked = comm.Isend(np.arange(3.0), 1 - comm.rank), comm.Irecv(room[::2], 1 - comm.rank)
+        sent.wait()
+        if told_by == "test":
+            compute_until(asked.test)
+        else:
+            asked.wait() if told_by == "wait" else fmi.waitany([asked])
+        return room.tolist()
+
+    assert kept_worlds[2].run(body) == [[0, 0, 1, 0, 2, 0]] * 2
+
+
+def test_an_array_with_gaps_is_filled_by_waitall(kept_worlds: dict[int, World]) -> None:
     def body(comm: fmi.Communicator) -> Any:  # noqa: ANN401
         room = np.zeros(6)
         requests = [comm.Irecv(room[::2], 1 - comm.rank), comm.Isend(np.arange(3.0), 1 - comm.rank)]

@@ -13,7 +13,7 @@ from fmi.protocol import tcpunch
 from fmi.protocol.tcpunch import NOWHERE, Address, Request, Response, Status, WireError
 from fmi.rendezvous.client import Rendezvous
 from fmi.rendezvous.handshake import AttemptFailed, Pair
-from tests.fmi.rendezvous.test_handshake import drive
+from tests.fmi.support.tasks import drive
 from tests.fmi.support.worlds import PATIENCE_S
 
 TOKEN = b"0f8fad5b-d9cb-469f-a165-70867728950e"

@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fmi
-from fmi._datatypes import Value
-from fmi._tasks import Task, Wait, poll
+from fmi._tasks import Task, Wait
 from fmi.protocol.tcpunch import (
     V2_RESPONSE_BYTES,
     Address,
@@ -27,21 +26,12 @@ from fmi.protocol.tcpunch import (
 )
 from fmi.rendezvous.client import bound_socket
 from fmi.rendezvous.handshake import AttemptFailed, AuthenticationFailed, Pair, derive, exchange, handshake
+from tests.fmi.support.tasks import drive
 from tests.fmi.support.worlds import PATIENCE_S, World, config_for
 
 SECRET = b"a shared secret"
 INT = fmi.types(fmi.datatypes.int)
 SUM = fmi.func(fmi.op.sum)
-
-
-def drive(task: Task[Any]) -> Value:
-    """Run one task to its end."""
-    wait = next(task)
-    try:
-        while True:
-            wait = task.send(poll(wait))
-    except StopIteration as stop:
-        return stop.value
 
 
 def pair(rank: int, peer: int, secret: bytes = SECRET, world_size: int = 2) -> Pair:

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
-import socket
 import threading
 import time
 
 import fmi
-from fmi.protocol.tcpunch import Address
 from tests.containers.rendezvous.support.processes import Server
 from tests.containers.rendezvous.support.processes import server as server_process
 from tests.fmi.support.endless import OPERATIONS
-from tests.fmi.support.worlds import PATIENCE_S, World
+from tests.fmi.support.worlds import PATIENCE_S, World, quiet_address
 
 INT = fmi.types(fmi.datatypes.int)
 SUM = fmi.func(fmi.op.sum)
-
-
-def quiet_address() -> Address:
-    """A free port that no outgoing connection takes while nobody listens there.
-
-    On one machine a client of a server that is away may otherwise be given the server's port for its own.
-    """
-    while True:
-        address = Address("127.0.0.1", 20_000 + secrets.randbelow(12_000))
-        with socket.socket() as sock:
-            if sock.connect_ex(address):
-                return address
 
 
 def wait_until_some_have_paired_and_some_wait(it: Server) -> None:

@@ -73,7 +73,7 @@ def arrays(comm: Any, sides: Sides, dtype: str, n: int) -> list[Any]:  # noqa: A
 
 
 def uneven(comm: Any, sides: Sides, dtype: str) -> list[Any]:  # noqa: ANN401
-    """The operations whose shares differ in size."""
+    """The operations whose blocks differ in size."""
     rank, size, root = comm.Get_rank(), comm.Get_size(), 1
     counts = [3 * ((rank + 1) % 3) for rank in range(size)]
     share, whole = numbers(rank, counts[rank], dtype), numbers(rank, sum(counts), dtype)

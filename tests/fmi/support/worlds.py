@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
+import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -50,6 +52,18 @@ def serving(
         yield thread
     finally:
         thread.stop()
+
+
+def quiet_address() -> Address:
+    """A free port that no outgoing connection takes while nobody listens there.
+
+    On one machine a client of a server that is away may otherwise be given the server's port for its own.
+    """
+    while True:
+        address = Address("127.0.0.1", 20_000 + secrets.randbelow(12_000))
+        with socket.socket() as sock:
+            if sock.connect_ex(address):
+                return address
 
 
 def config_for(address: Address, secret: str = SECRET, /, **direct: int) -> dict[str, Any]:

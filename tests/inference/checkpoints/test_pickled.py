@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -261,5 +262,65 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"list\.pt: holds a list"):
         pickled_model.load(tmp_path / "list.pt")
     torch.save(torch.nn.Linear(2, 2), tmp_path / "whole.pt")
-    with pytest.raises(ModelError, match="convert_checkpoint"):
+    with pytest.raises(ModelError, match="cosmic-fmi convert"):
         checkpoint.load(tmp_path / "whole.pt")
+
+
+def archive(folder: Path, content: bytes, compression: int = zipfile.ZIP_STORED) -> Path:
+    """A file like those of torch.save around a pickle of one's own."""
+    path = folder / "hostile.pt"
+    with zipfile.ZipFile(path, "w", compression) as file:
+        file.writestr("archive/data.pkl", content)
+        file.writestr("archive/version", "3\n")
+    return path
+
+
+# Sixty tuples, each of which holds the one before it twice: the hash of the last takes 2^60 steps.
+BOMB = b")" + b"2\x86" * 60
+
+
+@pytest.mark.parametrize(
+    "pickle_of",
+    [
+        b"\x80\x02}" + BOMB + b"K\x01s.",
+        b"\x80\x02}(" + BOMB + b"K\x01u.",
+        b"\x80\x02(" + BOMB + b"K\x01d.",
+        b"\x80\x04\x8f(" + BOMB + b"\x90.",
+        b"\x80\x04(" + BOMB + b"\x91.",
+        b"\x80\x02c__builtin__\nset\n(](" + BOMB + b"etR.",
+        b"\x80\x02ccollections\nOrderedDict\n(](" + BOMB + b"K\x01\x86etR.",
+        b"\x80\x02ccollections\nOrderedDict\n)R(" + BOMB + b"K\x01u.",
+        b"\x80\x02(c__builtin__\nset\n](" + BOMB + b"eo.",
+        b"\x80\x02(](" + BOMB + b"ei__builtin__\nset\n.",
+    ],
+    ids=[
+        "setitem",
+        "setitems",
+        "dict",
+        "additems",
+        "frozenset",
+        "set",
+        "pairs",
+        "state",
+        "obj",
+        "inst",
+    ],
+)
+@pytest.mark.timeout(20)
+def test_nothing_is_hashed_that_takes_hours(tmp_path: Path, pickle_of: bytes) -> None:
+    with pytest.raises(ModelError, match="refused a tuple as a dictionary's key or in a set"):
+        pickled_model.load(archive(tmp_path, pickle_of))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_pickle_beyond_what_models_need_is_not_read(tmp_path: Path, compression: int) -> None:
+    path = archive(tmp_path, b"\x80\x02" + b"N0" * 600_000 + b"N.", compression)
+    for read in (pickled_model.names, pickled_model.load):
+        with pytest.raises(ModelError, match="its pickle has 1200004 bytes, far more than"):
+            read(path)
+
+
+def test_a_module_within_itself_is_no_endless_work(tmp_path: Path) -> None:
+    own = b"\x80\x02cm\nM\n)\x81q\x00}X\x08\x00\x00\x00_modules}X\x01\x00\x00\x00ah\x00ssb."
+    with pytest.raises(ModelError, match="cannot be read"):
+        pickled_model.load(archive(tmp_path, own))

@@ -283,3 +283,14 @@ def test_small_pickles_do_not_take_long_or_much_memory() -> None:
             continue
         with pytest.raises(DataError, match=r"^1\.pt: .{,400}$"):
             load(content, "1.pt")
+
+
+def test_a_pickle_beyond_what_names_and_shapes_need_is_not_read() -> None:
+    """Of 6 MB each cost 450 to 670 MB of memory and 6 to 17 s."""
+    content = pickle.dumps([float(number) for number in range(200_000)], protocol=2)
+    assert 2**20 < len(content) < 2 * 2**20
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("archive/data.pkl", content)
+    with pytest.raises(DataError, match="far more than names and shapes need"):
+        load(buffer.getvalue(), "1.pt")

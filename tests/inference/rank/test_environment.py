@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.rank.environment import RankEnvironment, VariablesError, threads
+from cosmic_fmi.common.contract.variables import VariablesError
+from inference.rank.environment import RankEnvironment, threads
 
 MINIMAL = {"RANK": "1", "WORLD_SIZE": "4", "S3_BUCKET": "b", "RESULT_PATH": "results/x/"}
 
@@ -21,7 +22,7 @@ def test_partitions() -> None:
     )
     assert (orders.rank, orders.world_size, orders.batch_size) == (1, 4, 64)
     assert orders.data_files == ("25MB/1.pt", "25MB/10.pt")
-    assert orders.key("json") == "results/x/1.json"
+    assert orders.result_key == "results/x/1.json"
     assert orders.described_data == "25MB/1.pt, 25MB/10.pt"
 
 

@@ -17,35 +17,16 @@ import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 
+from cosmic_fmi.common.contract.result import RankResult
 from cosmic_fmi.experiment.targets.ports import free_port
 from inference.core.galaxies import Galaxies
 from inference.data.partitions import write, write_partitions
 from inference.data.sources import CountedS3, FileSource, s3_partitions
 from inference.metrics import measure
 from inference.predict import DEFAULT_MODEL
-from tests.inference.test_plots_results import COURSE_KEYS
 
 SCRIPT = Path(DEFAULT_MODEL).parents[1] / "Inference" / "inference.py"
 BUCKET = "cosmic"
-OUR_KEYS = {
-    "rank",
-    "world_size",
-    "execution_id",
-    "result_path",
-    "data_path",
-    "download_time (seconds)",
-    "s3_num_requests",
-    "s3_total_time",
-    "s3_avg_time",
-    "s3_min_time",
-    "s3_max_time",
-    "fmi",
-    "metrics",
-    "world_metrics",
-    "phases",
-    "refused_partitions",
-    "reused",
-}
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +106,7 @@ def test_a_world_of_one_twice_in_one_process(
         result, table = result_of(aws, 0)
         predictions.append(table["z_pred"].to_pylist())
     assert predictions[0] == predictions[1]
-    assert set(result) >= COURSE_KEYS | OUR_KEYS
+    assert set(result) == RankResult.__required_keys__
     assert table["object_id"].to_pylist() == list(range(90))
     expected = measure(np.array(predictions[0]), survey.redshift[:90]).as_dict()
     assert result["metrics"] == pytest.approx(expected)

@@ -14,7 +14,8 @@ from tftest import TerraformTest
 
 from cosmic_fmi.experiment.targets import images
 from cosmic_fmi.experiment.targets.ports import free_port
-from cosmic_fmi.experiment.targets.terraform import Terraform, cli_environment
+from cosmic_fmi.experiment.targets.terraform import Terraform
+from cosmic_fmi.experiment.targets.terraform_mirrors import cli_environment
 from cosmic_fmi.localcloud import EmbeddedAWS
 from tests.terraform.support.workspace import ROOT, terraform_test
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tftest import TerraformTest
 
-from cosmic_fmi.experiment.targets.terraform import cli_environment, find_executable
+from cosmic_fmi.experiment.targets.terraform_command import find_executable
+from cosmic_fmi.experiment.targets.terraform_mirrors import cli_environment
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,7 +30,7 @@ def make_workspace(folder: Path) -> TerraformTest:
     settings = {
         "CHECKPOINT_DISABLE": "1",
         "GOGC": "400",
-    }  # as cosmic_fmi/experiment/targets/terraform.py has them
+    }  # as cosmic_fmi/experiment/targets/terraform.py sets them
     made = terraform_test(root, cli_environment(os.environ, folder / "cli") | settings)
     made.init()
     return made

@@ -1,4 +1,11 @@
-"""The report's pictures, drawn from an experiment's rows, and kept as PNG, SVG and CSV."""
+"""The report's pictures, drawn from an experiment's rows, and kept as PNG, SVG and CSV.
+
+times.py   costs.py   tuning.py   time, cost, and both against batch size, memory and partitions
+timeline.py                       each rank from the start of the execution
+predictions.py                    redshifts
+modelled.py   beside_published.py   the scaling model, and figures of the course, beside the runs
+canvas.py                         colours and axes of them all
+"""
 
 from __future__ import annotations
 

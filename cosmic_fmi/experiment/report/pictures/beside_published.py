@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cosmic_fmi.common.lambda_limits import LARGEST_MB
 from cosmic_fmi.experiment.cost.published import FMI_TOTAL_S, INFERENCE
 from cosmic_fmi.experiment.report.pictures.canvas import (
     BLUE,
@@ -18,8 +19,6 @@ from cosmic_fmi.experiment.report.pictures.canvas import (
 from cosmic_fmi.experiment.results.groups import Row, along, by_setting, held
 from cosmic_fmi.experiment.results.rank_row import value
 from cosmic_fmi.experiment.results.statistics import median
-
-_LAMBDA_MB = 10_240
 
 
 def world_without_data(rows: Sequence[Row]) -> Picture | None:
@@ -76,7 +75,7 @@ def inference(rows: Sequence[Row], ranks: Sequence[Row]) -> Picture | None:
     if not ours:
         return None
     body = ours + [
-        [item.source, item.batch_size, _LAMBDA_MB, item.seconds_per_batch, item.samples_per_s]
+        [item.source, item.batch_size, LARGEST_MB, item.seconds_per_batch, item.samples_per_s]
         for item in INFERENCE
         if item.batch_size in {line[1] for line in ours}
     ]

@@ -21,9 +21,9 @@ def model_fit(rows: Sequence[Row], model: ScalingModel) -> Picture | None:
     most = 0.0
     for setting, group in groups.items():
         time = median([row["duration_s"] for row in group])
-        told = median([model.seconds(observation(row, model.cores).settings) for row in group]).value
+        predicted = median([model.seconds(observation(row, model.cores).settings) for row in group]).value
         axes.errorbar(
-            told,
+            predicted,
             time.value,
             yerr=[[part] for part in time.error_bar],
             color=BLUE,
@@ -31,8 +31,8 @@ def model_fit(rows: Sequence[Row], model: ScalingModel) -> Picture | None:
             capsize=2,
             ms=4,
         )
-        most = max(most, 1.08 * time.high, 1.08 * told)
-        body.append([str(setting), time.runs, time.value, told, told / time.value - 1])
+        most = max(most, 1.08 * time.high, 1.08 * predicted)
+        body.append([str(setting), time.runs, time.value, predicted, predicted / time.value - 1])
     axes.plot([0, most], [0, most], color=GREY, linewidth=1, zorder=0)
     axes.set(xlabel="time by the model (s)", ylabel="measured time (s)", xlim=(0, most), ylim=(0, most))
     return Picture(

@@ -54,7 +54,7 @@ def _picture(
         xlabel="true redshift", ylabel="predicted redshift", xlim=(0, top), ylim=(low, top), aspect="equal"
     )
     body = [[label, metrics[key]] for key, label in METRICS.items() if is_number(metrics.get(key))]
-    told = ", ".join(f"{label} {number:.4f}" for label, number in body)
+    text = ", ".join(f"{label} {number:.4f}" for label, number in body)
     axes.text(
         0.03,
         0.98,
@@ -71,5 +71,5 @@ def _picture(
         figure,
         ("metric", "value"),
         body,
-        f"Scatter of {len(true):,} galaxies along the diagonal. {told}.",
+        f"Scatter of {len(true):,} galaxies along the diagonal. {text}.",
     )

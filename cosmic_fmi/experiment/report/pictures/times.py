@@ -105,7 +105,7 @@ def time_by_world_size(rows: Sequence[Row]) -> Picture | None:
     for (world, group), bar in zip(groups.items(), bars, strict=True):
         total = median([row["duration_s"] for row in group])
         body.append([world, total.runs, total.value, *total.interval, *(bar.get(name) for name in names)])
-    told = "; ".join(f"world {line[0]}: {line[2]:.2f} s" for line in body)
+    text = "; ".join(f"world {line[0]}: {line[2]:.2f} s" for line in body)
     together = [row for group in groups.values() for row in group]
     return Picture(
         "time",
@@ -116,7 +116,7 @@ def time_by_world_size(rows: Sequence[Row]) -> Picture | None:
         figure,
         ("world size", "runs", "median s", "95 % from", "to", *(f"{name} s" for name in names)),
         body,
-        f"Stacked bars of the phases by world size. Medians: {told}.",
+        f"Stacked bars of the phases by world size. Medians: {text}.",
     )
 
 

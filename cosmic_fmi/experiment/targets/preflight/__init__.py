@@ -1,1 +1,7 @@
-"""What is checked before the first run on AWS: checks.py, and what it asks of the images and the server."""
+"""What is checked before the first run on AWS.
+
+checks.py       everything, in order: account, state machine, bucket, functions, quotas
+images.py       the images in the registry
+functions.py    the functions, which may be asleep
+rendezvous.py   the rendezvous server
+"""

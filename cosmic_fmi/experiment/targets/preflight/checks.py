@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cosmic_fmi.experiment.errors import PreflightError
+from cosmic_fmi.experiment.targets.preflight.functions import check_functions
 from cosmic_fmi.experiment.targets.preflight.images import check_images
 from cosmic_fmi.experiment.targets.preflight.rendezvous import check_rendezvous
 
@@ -36,6 +37,10 @@ class Check:
     detail: str
 
 
+def _silently(_: str) -> None:
+    return
+
+
 @dataclass(frozen=True)
 class Preflight:
     """The checks of one deployment for runs of up to ``world_size`` ranks."""
@@ -43,6 +48,8 @@ class Preflight:
     clients: Clients
     deployment: Deployment
     world_size: int
+    notify: Callable[[str], None] = _silently
+    """Told what is waited for."""
 
     def checks(self) -> Iterator[Check]:
         """Make every check, one after the other."""
@@ -54,7 +61,7 @@ class Preflight:
             "region": self._region,
             "state machine": self._state_machine,
             "bucket": self._bucket,
-            "functions": self._functions,
+            "functions": lambda: check_functions(self.clients, self.deployment, self.notify),
             "images": lambda: check_images(self.clients, self.deployment),
             "concurrency": self._concurrency,
             "fargate quota": self._fargate_quota,
@@ -104,22 +111,6 @@ class Preflight:
                 "and let your own role use the bucket."
             ) from error
         return bucket
-
-    def _functions(self) -> str:
-        for name in self.deployment.functions.values():
-            try:
-                found = self.clients.functions.get_function_configuration(FunctionName=name)
-            except self.clients.functions.exceptions.ResourceNotFoundException as error:
-                raise PreflightError(f"the function {name} is gone: run `make deploy`.") from error
-            architecture = self.deployment.architecture
-            if architecture not in found.get("Architectures", ["x86_64"]):
-                raise PreflightError(
-                    f"the function {name} is not of architecture {architecture}: run `make deploy`."
-                )
-            if found.get("State", "Active") != "Active" or found.get("LastUpdateStatus") == "Failed":
-                reason = found.get("StateReason") or found.get("LastUpdateStatusReason")
-                raise PreflightError(f"the function {name} cannot run ({reason}): run `make deploy`.")
-        return f"{len(self.deployment.functions)} functions, {self.deployment.architecture}"
 
     def _concurrency(self) -> str:
         execute = self.deployment.functions["execute"]

@@ -14,7 +14,8 @@ import fmi
 from containers.executor import outcomes
 from containers.executor.handlers import execute
 from containers.executor.handlers.execute import ScriptError
-from tests.containers.executor.conftest import BUCKET
+from cosmic_fmi.common.contract.outcome import Outcome
+from tests.containers.executor.conftest import ATTEMPT, BUCKET
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -54,8 +55,8 @@ def upload(s3: S3Client, source: str) -> None:
     s3.put_object(Bucket=BUCKET, Key="my bundle/main.py", Body=source.encode())
 
 
-def outcome(rank: int = 0) -> outcomes.Outcome:
-    return outcomes.read(BUCKET, "executions/run-7", rank)
+def outcome(rank: int = 0) -> Outcome:
+    return outcomes.read(BUCKET, ATTEMPT, rank)
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from containers.executor.handlers.summarize import (
     ResultMissing,
     WorldLost,
 )
-from containers.executor.outcomes import Outcome
-from tests.containers.executor.conftest import BUCKET
+from cosmic_fmi.common.contract.outcome import Outcome
+from tests.containers.executor.conftest import ATTEMPT, BUCKET
 from tests.support.breaking_s3 import breaking_s3
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def event(world_size: int = 2, required: bool = True, started_s_ago: float = 5) 
 
 def write_outcome(rank: int, **changes: Any) -> None:  # noqa: ANN401
     written = Outcome(rank=rank, status="failed" if changes else "succeeded", **changes)
-    outcomes.write(BUCKET, outcomes.outcome_key("executions/run-7", rank), written)
+    outcomes.write(BUCKET, ATTEMPT.outcome(rank), written)
 
 
 def write_result(s3: S3Client, rank: int, body: object) -> None:
@@ -117,18 +117,62 @@ def test_predictions_of_different_types_and_columns_are_concatenated(
     assert table.to_pydict() == {"z": [0.5, 1.0, None], "true": [1, None, None]}
 
 
-def test_predictions_that_cannot_be_combined_name_their_rank(s3: S3Client, context: SimpleNamespace) -> None:
+def test_predictions_that_cannot_be_combined_are_named_and_left_out(
+    s3: S3Client, context: SimpleNamespace
+) -> None:
+    tables: list[dict[str, Any]] = [{"z": [0.5]}, {"z": ["high"]}, {"w": ["low"]}, {"w": [1.5]}]
+    for rank, columns in enumerate(tables):
+        write_outcome(rank)
+        write_result(s3, rank, {"rank": rank})
+        write_predictions(s3, rank, columns)
+    summary = summarize.handler(event(4), context)
+    assert combined_predictions(s3, summary) == {"z": [0.5, None], "w": [None, "low"]}
+    assert [warning.partition(",")[0] for warning in summary["warnings"]] == [
+        "The predictions of rank 1",
+        "The predictions of rank 3",
+    ]
+    assert f"{PATH}/1.parquet" in summary["warnings"][0]
+    assert s3.get_object(Bucket=BUCKET, Key=f"{PATH}/1.parquet")["ContentLength"] > 0
+
+
+def test_damaged_predictions_are_named_and_left_out(s3: S3Client, context: SimpleNamespace) -> None:
     for rank in range(2):
         write_outcome(rank)
         write_result(s3, rank, {"rank": rank})
-        write_predictions(s3, rank, {"z": [0.5] if rank == 0 else ["high"]})
-    with pytest.raises(
-        ResultMissing, match=r"^The predictions of rank 1, my results/1/1\.parquet, cannot be"
-    ):
-        summarize.handler(event(), context)
-    s3.put_object(Bucket=BUCKET, Key=f"{PATH}/0.parquet", Body=b"no Parquet")
-    with pytest.raises(ResultMissing, match=r"^The predictions of rank 0"):
-        summarize.handler(event(), context)
+        write_predictions(s3, rank, {"z": [0.5 + rank]})
+    whole = s3.get_object(Bucket=BUCKET, Key=f"{PATH}/0.parquet")["Body"].read()
+    for damaged in (b"no Parquet", whole[:-20], b"PAR1" + bytes(30) + whole[34:]):
+        s3.put_object(Bucket=BUCKET, Key=f"{PATH}/0.parquet", Body=damaged)
+        summary = summarize.handler(event(), context)
+        assert combined_predictions(s3, summary) == {"z": [1.5]}
+        [warning] = summary["warnings"]
+        assert warning.startswith(f"The predictions of rank 0, {PATH}/0.parquet, are not among the combined")
+
+
+def combined_predictions(s3: S3Client, summary: dict[str, Any]) -> dict[str, Any]:
+    body = s3.get_object(Bucket=BUCKET, Key=summary["predictions_key"])["Body"].read()
+    content: dict[str, Any] = pq.read_table(io.BytesIO(body)).to_pydict()
+    return content
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"num_samples": "many", "world_metrics": "good"},
+        {"num_samples": -3, "world_metrics": ["MAE", 0.1]},
+        {"num_samples": True, "refused_partitions": {"all": 1}},
+        {"num_samples": [7], "world_metrics": {"MAE": "low"}, "refused_partitions": [1, 2]},
+    ],
+)
+def test_a_result_of_a_script_s_own_form_is_no_error(
+    s3: S3Client, context: SimpleNamespace, own: dict[str, Any]
+) -> None:
+    write_outcome(0)
+    write_result(s3, 0, own)
+    summary = summarize.handler(event(1), context)
+    assert (summary["samples"], summary["metrics"]) == (0, {})
+    combined = json.loads(s3.get_object(Bucket=BUCKET, Key=summary["combined_key"])["Body"].read())
+    assert combined == [own]
 
 
 def test_what_a_script_of_ones_own_writes_into_its_result_is_taken_as_it_is(
@@ -276,7 +320,7 @@ def test_a_killed_rank_is_named_with_what_the_state_machine_recorded(
     write_outcome(0, error_type="PeerFailure", error_message="rank 1 left", ended_at=1.0)
     recorded = json.dumps({"Error": "Sandbox.Timedout", "Cause": cause})
     body = json.dumps(recorded) if quoted else recorded
-    s3.put_object(Bucket=BUCKET, Key=outcomes.failure_key("executions/run-7", 1), Body=body)
+    s3.put_object(Bucket=BUCKET, Key=ATTEMPT.failure(1), Body=body)
     with pytest.raises(RankFailure, match=f"^rank 1 failed: Sandbox.Timedout: {message} "):
         summarize.handler(event(2), context)
 
@@ -302,6 +346,6 @@ def test_an_outcome_whose_connection_breaks_is_asked_for_again(monkeypatch: pyte
         clients.forget()
         try:
             server.breaks = 1
-            assert outcomes.read(BUCKET, "executions/run-7", 3) == written
+            assert outcomes.read(BUCKET, ATTEMPT, 3) == written
         finally:
             clients.forget()

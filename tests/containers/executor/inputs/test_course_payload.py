@@ -12,8 +12,8 @@ from containers.executor import outcomes
 from containers.executor.deal import course_form
 from containers.executor.handlers import execute
 from containers.executor.inputs import course_payload
-from containers.executor.inputs.course_payload import COURSE_KEY
-from tests.containers.executor.conftest import BUCKET
+from cosmic_fmi.common.contract.keys import COURSE_PAYLOAD
+from tests.containers.executor.conftest import ATTEMPT, BUCKET
 from tests.containers.executor.handlers.test_initialize import manifest, start
 from tests.containers.executor.inputs.test_payload import PARTITIONS
 
@@ -61,7 +61,7 @@ def test_it_is_the_input_as_typed_with_the_files_of_each_rank(
     uploaded: S3Client, context: SimpleNamespace
 ) -> None:
     start(context, {**INPUT, "world_size": "2", "environment": {"TOKEN": "secret"}})
-    written = read(uploaded, COURSE_KEY)
+    written = read(uploaded, COURSE_PAYLOAD)
     assert {key: written[key] for key in INPUT} == INPUT
     assert written["data_map"] == {"0": ["100MB/1.pt", "100MB/2.pt"], "1": "100MB/3.pt"}
     assert "secret" not in json.dumps(written)
@@ -72,7 +72,7 @@ def test_keys_that_the_input_leaves_out_are_there(uploaded: S3Client, context: S
     uploaded.put_object(Bucket=BUCKET, Key="100MB/1.pt", Body=b"")
     left_out = ("data_bucket", "result_path")
     start(context, {key: value for key, value in INPUT.items() if key not in left_out})
-    written = read(uploaded, COURSE_KEY)
+    written = read(uploaded, COURSE_PAYLOAD)
     assert (written["data_bucket"], written["result_path"]) == (BUCKET, "executions/run-7/results")
 
 
@@ -81,7 +81,7 @@ def test_without_partitions_there_is_none(uploaded: S3Client, context: SimpleNam
     [rank] = manifest(uploaded, start(context, {name: INPUT[name] for name in names} | {"world_size": 1}))
     assert rank["payload_key"] is None
     keys = [entry["Key"] for entry in uploaded.list_objects_v2(Bucket=BUCKET)["Contents"]]
-    assert not [key for key in keys if key.endswith(COURSE_KEY)]
+    assert not [key for key in keys if key.endswith(COURSE_PAYLOAD)]
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 4])
@@ -97,7 +97,7 @@ def test_a_script_of_the_courses_kind_runs_on_every_rank(
             sizes += json.loads(uploaded.get_object(Bucket="data-bucket", Key=key)["Body"].read())
             value = course_form(item["data_files"])
             text = value if isinstance(value, str) else json.dumps(value)
-            assert outcomes.read(BUCKET, "executions/run-7", item["rank"]).output_tail[0].endswith(f" {text}")
+            assert outcomes.read(BUCKET, ATTEMPT, item["rank"]).output_tail[0].endswith(f" {text}")
     assert sizes == [1, 2, 3]
     assert output["working_ranks"] == min(3, world_size)
 
@@ -110,16 +110,16 @@ def test_a_script_can_read_its_own_executions(uploaded: S3Client, context: Simpl
         "print(json.loads(boto3.client('s3').get_object(**place)['Body'].read())['execution_id'])"
     )
     uploaded.put_object(Bucket=BUCKET, Key=BUNDLE, Body=source.encode())
-    uploaded.put_object(Bucket=BUCKET, Key=COURSE_KEY, Body=b'{"execution_id": "run-8"}')
+    uploaded.put_object(Bucket=BUCKET, Key=COURSE_PAYLOAD, Body=b'{"execution_id": "run-8"}')
     execute.handler({"item": item, "rendezvous": None}, context)
-    assert outcomes.read(BUCKET, "executions/run-7", 0).output_tail == ["run-7"]
+    assert outcomes.read(BUCKET, ATTEMPT, 0).output_tail == ["run-7"]
 
 
 def test_another_execution_that_may_still_need_it_is_named(
     uploaded: S3Client, context: SimpleNamespace, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = {"execution_id": "run-6", "bucket": BUCKET, "result_path": "results of 6"}
-    uploaded.put_object(Bucket=BUCKET, Key=COURSE_KEY, Body=json.dumps(other))
+    uploaded.put_object(Bucket=BUCKET, Key=COURSE_PAYLOAD, Body=json.dumps(other))
     [warning] = start(context, INPUT)["warnings"]
     assert warning.startswith(
         f"Execution run-6 wrote payload.json to bucket {BUCKET} less than 15 minutes ago"
@@ -130,7 +130,7 @@ def test_another_execution_that_may_still_need_it_is_named(
 
 def test_one_that_has_finished_needs_it_no_more(uploaded: S3Client, context: SimpleNamespace) -> None:
     other = {"execution_id": "run-6", "bucket": BUCKET, "result_path": "results of 6"}
-    uploaded.put_object(Bucket=BUCKET, Key=COURSE_KEY, Body=json.dumps(other))
+    uploaded.put_object(Bucket=BUCKET, Key=COURSE_PAYLOAD, Body=json.dumps(other))
     uploaded.put_object(Bucket=BUCKET, Key="results of 6/combined_data.json", Body=b"[]")
     assert start(context, INPUT)["warnings"] == []
 
@@ -139,9 +139,9 @@ def test_one_that_has_finished_needs_it_no_more(uploaded: S3Client, context: Sim
 def test_what_somebody_else_wrote_there_is_replaced(
     uploaded: S3Client, context: SimpleNamespace, body: bytes
 ) -> None:
-    uploaded.put_object(Bucket=BUCKET, Key=COURSE_KEY, Body=body)
+    uploaded.put_object(Bucket=BUCKET, Key=COURSE_PAYLOAD, Body=body)
     assert start(context, INPUT)["warnings"] == []
-    assert read(uploaded, COURSE_KEY)["execution_id"] == "run-7"
+    assert read(uploaded, COURSE_PAYLOAD)["execution_id"] == "run-7"
 
 
 @pytest.mark.usefixtures("uploaded")

@@ -13,7 +13,7 @@ from containers.executor.handlers import execute
 from containers.executor.inputs.mistakes import InputError
 from containers.executor.inputs.payload import parse
 from containers.executor.inputs.settings import MOST_BYTES, OURS
-from tests.containers.executor.conftest import BUCKET
+from tests.containers.executor.conftest import ATTEMPT, BUCKET
 from tests.containers.executor.handlers.test_execute import event, outcome, upload
 from tests.containers.executor.handlers.test_initialize import manifest, start
 from tests.containers.executor.inputs.test_payload import FOLDER, SCRIPT
@@ -110,7 +110,7 @@ def test_they_reach_the_script_and_not_the_next_one(s3: S3Client, context: Simpl
     for payload, printed in ((given, "r ['--n', '3']"), ({**SCRIPT, "world_size": 1}, "None []")):
         [item] = manifest(s3, start(context, {**payload, "bucket": BUCKET}))
         execute.handler({"item": item, "rendezvous": None}, context)
-        assert outcomes.read(BUCKET, "executions/run-7", 0).output_tail == [printed]
+        assert outcomes.read(BUCKET, ATTEMPT, 0).output_tail == [printed]
 
 
 def test_other_settings_are_other_work(s3: S3Client, context: SimpleNamespace) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cosmic_fmi.common.contract.outcome import Outcome
 from cosmic_fmi.experiment.aws.lambda_logs import Report
 from cosmic_fmi.experiment.cost.bill import (
     ITEMS,
@@ -129,9 +130,8 @@ def test_storage_within_the_free_512_mb_costs_nothing() -> None:
 
 def test_requests_counted_by_the_ranks_are_billed() -> None:
     none = s3_requests(2, [], [])
-    some = s3_requests(
-        2, [{"objects_downloaded": 3}, {}], [{"s3_num_requests": 5}, {"s3_num_requests": None}]
-    )
+    outcomes = [Outcome(0, "succeeded", objects_downloaded=3), Outcome(1, "succeeded")]
+    some = s3_requests(2, outcomes, [{"s3_num_requests": 5}, {"s3_num_requests": None}])
     assert some == (none[0] + 8, none[1])
 
 

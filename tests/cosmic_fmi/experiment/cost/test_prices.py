@@ -23,7 +23,7 @@ def test_prices_know_the_architecture() -> None:
 
 
 def test_an_unknown_region_is_one_sentence_that_says_what_to_run() -> None:
-    with pytest.raises(PriceError, match=r"refresh_prices\.py --region eu-nowhere-1") as caught:
+    with pytest.raises(PriceError, match=r"cosmic-fmi prices --region eu-nowhere-1") as caught:
         load_prices("eu-nowhere-1")
     assert "us-east-1" in str(caught.value)
     assert "\n" not in str(caught.value)

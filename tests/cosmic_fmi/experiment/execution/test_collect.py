@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
+from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cosmic_fmi.experiment.cost.prices import load_prices
 from cosmic_fmi.experiment.execution.collect import collect
 from cosmic_fmi.experiment.execution.runner import Runner
+from cosmic_fmi.experiment.results.folder import Summary
 from cosmic_fmi.experiment.results.record import flatten
 from cosmic_fmi.experiment.schema import ROW_KEYS
 from tests.cosmic_fmi.experiment.support.executions import (
     EXECUTION,
+    OUTPUT,
     PAYLOAD,
     SPEC,
     history,
@@ -125,3 +132,87 @@ def test_execution_times_are_those_of_step_functions(target: FakeTarget) -> None
     finished = Runner(target, DEPLOYMENT, quiet()).run(EXECUTION)
     assert finished.started_at == STARTED
     assert finished.timings.duration_s == 5
+
+
+WILD: list[dict[str, Any]] = [
+    {"num_samples": "many", "throughput_bps": "fast", "s3_bytes": [1], "s3_num_requests": {}},
+    {"phases": ["all"], "fmi": "off", "metrics": 3, "world_metrics": "good"},
+    {"phases": {"import": "long"}, "fmi": {"setup_seconds": "0.2 s"}, "world_metrics": {"MAE": []}},
+    {"run_id": "mine", "warm_up": "yes", "started_at": "now", "report": {"billed_ms": "x"}, "status": 0},
+    {"num_samples": 1e400, "deep": {"er": {"and": [{"deeper": "\ud800"}]}}, "=1+1": "=1+1"},
+]
+
+
+@pytest.mark.parametrize("own", WILD, ids=json.dumps)
+def test_a_result_of_a_script_s_own_form_ends_no_run(
+    target: FakeTarget, tmp_path: Path, own: dict[str, Any]
+) -> None:
+    target.fakes.s3.put_json("results/x/1.json", own)
+    target.fakes.stepfunctions.states = [succeeded()]
+    finished = Runner(target, DEPLOYMENT, quiet()).run(EXECUTION)
+    record = collect(target, DEPLOYMENT, finished, load_prices())
+    assert record.row["samples"] == 300
+    assert [row["run_id"] for row in record.ranks] == [SPEC.run_id] * 2
+    assert record.ranks[1]["status"] == "succeeded"
+    assert record.ranks[1]["report.billed_ms"] == 1100
+    Summary(tmp_path).add(record)
+    read = Summary(tmp_path, resume=True, read_only=True)
+    assert [row["rank"] for row in read.ranks] == ["0", "1"]
+
+
+def test_what_of_a_result_does_not_fit_is_named(target: FakeTarget) -> None:
+    target.fakes.s3.put_json(
+        "results/x/1.json", {"num_samples": "many", "metrics": {"MAE": 0.1, "best": "u"}}
+    )
+    target.fakes.stepfunctions.states = [succeeded()]
+    record = collect(target, DEPLOYMENT, Runner(target, DEPLOYMENT, quiet()).run(EXECUTION), load_prices())
+    named = [
+        'in its result num_samples: "many" is no whole number from 0',
+        'in its result metrics.best: "u" is no number',
+    ]
+    assert record.ranks[1]["left_out"] == "; ".join(named)
+    assert "left_out" not in record.ranks[0]
+    assert record.left_out == [f"rank 1: {what}" for what in named]
+    assert record.ranks[1]["metrics.MAE"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"galaxy": ["NGC 1300"]}, "has no column object_id or z_true or z_pred or rank"),
+        ({"object_id": ["a"], "z_true": [0.1], "z_pred": [0.1], "rank": [1]}, "does not hold the types"),
+        (None, "is no Parquet file, or a damaged one"),
+    ],
+)
+def test_predictions_of_another_schema_are_named_and_left_out(
+    target: FakeTarget, columns: dict[str, Any] | None, reason: str
+) -> None:
+    sink = io.BytesIO()
+    pq.write_table(pa.table(columns or {"object_id": [1]}), sink)
+    body = sink.getvalue() if columns else sink.getvalue()[:-9]
+    target.fakes.s3.objects["results/x/1.parquet"] = body
+    target.fakes.stepfunctions.states = [succeeded()]
+    record = collect(target, DEPLOYMENT, Runner(target, DEPLOYMENT, quiet()).run(EXECUTION), load_prices())
+    assert record.predictions is not None
+    assert record.predictions["object_id"].to_pylist() == [0]
+    [named] = record.left_out
+    assert named.startswith(f"rank 1: its predictions file {reason}")
+
+
+def test_predictions_that_bring_a_run_id_get_this_one_s(target: FakeTarget) -> None:
+    table = pa.table({"run_id": ["mine"], "object_id": [7], "z_true": [0.1], "z_pred": [0.1], "rank": [1]})
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    target.fakes.s3.objects["results/x/1.parquet"] = sink.getvalue()
+    target.fakes.stepfunctions.states = [succeeded()]
+    record = collect(target, DEPLOYMENT, Runner(target, DEPLOYMENT, quiet()).run(EXECUTION), load_prices())
+    assert record.predictions is not None
+    assert record.predictions["run_id"].to_pylist() == [SPEC.run_id] * 2
+
+
+@pytest.mark.parametrize("metrics", [["MAE", 1], "good", {"MAE": "low"}, 7])
+def test_metrics_that_are_none_are_empty(target: FakeTarget, metrics: object) -> None:
+    output = json.dumps(OUTPUT | {"metrics": metrics})
+    target.fakes.stepfunctions.states = [{"status": "SUCCEEDED", "output": output}]
+    record = collect(target, DEPLOYMENT, Runner(target, DEPLOYMENT, quiet()).run(EXECUTION), load_prices())
+    assert record.row["metrics"] == {}

@@ -1,4 +1,4 @@
-"""The functions' memory size: set for a while, put back, and what the ranks really had."""
+"""The functions' memory size: set for a while, restored, and what the ranks really had."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cosmic_fmi.experiment.errors import TargetError
-from cosmic_fmi.experiment.execution.runner import FunctionMemory
+from cosmic_fmi.experiment.execution.function_memory import FunctionMemory
 from cosmic_fmi.experiment.sweep import session
 from cosmic_fmi.experiment.sweep.session import run
 from tests.cosmic_fmi.experiment.support.executions import options, succeeded

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cosmic_fmi.common.contract.outcome import Outcome
 from cosmic_fmi.experiment.aws.history import Timings
 from cosmic_fmi.experiment.execution.phases import phases
 from cosmic_fmi.experiment.schema import PHASES
@@ -22,9 +23,9 @@ TIMES = Timings(
 )
 
 
-def outcome(started: float, ended: float, download: float = 0.5) -> dict[str, float]:
+def outcome(started: float, ended: float, download: float = 0.5) -> Outcome:
     at = ENTERED.timestamp()
-    return {"started_at": at + started, "ended_at": at + ended, "download_seconds": download}
+    return Outcome(0, "succeeded", started_at=at + started, ended_at=at + ended, download_seconds=download)
 
 
 def test_the_rank_that_ended_last_decides() -> None:

@@ -16,18 +16,18 @@ from hypothesis import strategies as st
 from cosmic_fmi.cli.experiments import run as run_experiment
 from cosmic_fmi.cli.experiments import simulate as command
 from cosmic_fmi.cli.experiments import tune
+from cosmic_fmi.common.lambda_limits import LONGEST_RUN_S
 from cosmic_fmi.experiment.cost.prices import load_prices
 from cosmic_fmi.experiment.cost.published import WHOLE_SET
 from cosmic_fmi.experiment.errors import ModelError
+from cosmic_fmi.experiment.model.goals import GOALS, Goal
 from cosmic_fmi.experiment.model.observations import fitted, published
-from cosmic_fmi.experiment.model.prediction import TIME_LIMIT_S, predict
+from cosmic_fmi.experiment.model.prediction import predict
 from cosmic_fmi.experiment.model.scaling import Settings
 from cosmic_fmi.experiment.model.tuned import outcome, write_outcome
 from cosmic_fmi.experiment.model.tuning import (
-    GOALS,
     Choices,
-    Goal,
-    Wish,
+    Objective,
     memory_needed,
     propose,
     within,
@@ -58,7 +58,7 @@ def kept(folder: Path) -> Path:
 def test_a_proposal_keeps_to_the_limits_and_nothing_allowed_is_better(
     goal: Goal, deadline: float, budget: float
 ) -> None:
-    wish = Wish(goal, deadline, budget)
+    objective = Objective(goal, deadline, budget)
     every = [
         predict(SYSTEM, Settings(world, memory, batch, *DATA), PRICES)
         for world in CHOICES.worlds
@@ -67,7 +67,7 @@ def test_a_proposal_keeps_to_the_limits_and_nothing_allowed_is_better(
     ]
     allowed = [one for one in every if one.seconds <= deadline and one.cost_usd <= budget and one.possible]
     try:
-        best = propose(SYSTEM, DATA, CHOICES, wish, PRICES)[0]
+        best = propose(SYSTEM, DATA, CHOICES, objective, PRICES)[0]
     except ModelError as error:
         assert not allowed
         assert "the fastest takes" in str(error)
@@ -79,7 +79,7 @@ def test_a_proposal_keeps_to_the_limits_and_nothing_allowed_is_better(
 
 def test_goals_pull_in_different_directions() -> None:
     cheap, fast, between = (
-        propose(SYSTEM, DATA, CHOICES, Wish(goal), PRICES)[0] for goal in ("cost", "time", "balanced")
+        propose(SYSTEM, DATA, CHOICES, Objective(goal), PRICES)[0] for goal in ("cost", "time", "balanced")
     )
     assert cheap.cost_usd <= between.cost_usd <= fast.cost_usd
     assert fast.seconds <= between.seconds <= cheap.seconds
@@ -194,7 +194,7 @@ def test_simulated_work_keeps_to_the_account_and_to_lambda(
     work = Work(gigabytes, partition_mb)
     found = simulation.simulate(published(), work, limit, PRICES)
     assert found.one.settings.world_size <= limit
-    assert found.one.rank_s <= TIME_LIMIT_S
+    assert found.one.rank_s <= LONGEST_RUN_S
     assert found.executions * (found.one.settings.partitions or 0) >= work.partitions
     assert found.executions * found.one.settings.galaxies >= work.galaxies
 
@@ -238,4 +238,4 @@ def test_a_partition_that_no_function_can_finish_is_called_impossible(
 
 def test_a_billion_gigabytes_are_simulated_as_well() -> None:
     found = simulation.simulate(published(), Work(1e9), 10, PRICES)
-    assert 0.79 * TIME_LIMIT_S < found.one.rank_s <= 0.8 * TIME_LIMIT_S
+    assert 0.79 * LONGEST_RUN_S < found.one.rank_s <= 0.8 * LONGEST_RUN_S

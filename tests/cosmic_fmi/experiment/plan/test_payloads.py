@@ -54,7 +54,7 @@ def test_partition_sizes_are_folders_beside_each_other(prefix: str, size: float,
 
 @pytest.mark.parametrize("prefix", ["data", "25MB/part", "", None])
 def test_a_prefix_without_a_size_cannot_be_swept(prefix: str | None) -> None:
-    with pytest.raises(PayloadError, match=r"prepare_data\.py"):
+    with pytest.raises(PayloadError, match="cosmic-fmi data prepare"):
         with_overrides({"data_prefix": prefix}, RunSpec(partition_mb=25))
 
 

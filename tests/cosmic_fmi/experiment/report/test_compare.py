@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cosmic_fmi.cli.experiments import compare as command
 from cosmic_fmi.experiment.errors import ResultsError
-from cosmic_fmi.experiment.report.compare import compare, told
+from cosmic_fmi.experiment.report.compare import compare, headline
 from cosmic_fmi.experiment.results.folder import Summary
 from cosmic_fmi.experiment.results.groups import along, held
 from cosmic_fmi.experiment.results.statistics import median, pooled_ratio, ratio
@@ -97,7 +97,7 @@ def test_three_runs_are_too_few_for_one_setting_but_not_for_all_together() -> No
 
 @pytest.mark.parametrize("runs", [1, 2, 3])
 def test_nothing_is_claimed_over_all_settings_from_one_or_two_runs(runs: int) -> None:
-    said = told(compare(repeated(1.0, runs, 1), repeated(0.5, runs, 2), "duration_s"))
+    said = headline(compare(repeated(1.0, runs, 1), repeated(0.5, runs, 2), "duration_s"))
     assert ("too few runs to tell" in said) == (runs < 3)
     assert ("% lower" in said) == (runs >= 3)
 

@@ -1,30 +1,24 @@
-"""The report, its pictures and the table on the terminal."""
+"""The report: one file with everything in it, on every screen."""
 
 from __future__ import annotations
 
 import csv
 import errno
-import io
 import json
 import os
 from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from xml.etree import ElementTree
 
 import pytest
-from rich.console import Console
 
 from cosmic_fmi.cli.experiments import report as command
 from cosmic_fmi.experiment.cost.prices import load_prices
 from cosmic_fmi.experiment.report.pictures import pictures
-from cosmic_fmi.experiment.report.pictures.timeline import rank_spans
 from cosmic_fmi.experiment.report.report import render, write_report
 from cosmic_fmi.experiment.results.folder import Summary
 from cosmic_fmi.experiment.results.record import RunRecord
-from cosmic_fmi.experiment.schema import CostLine, RunRow
-from cosmic_fmi.experiment.ui.tables import runs_table, shown
+from cosmic_fmi.experiment.schema import CostLine
 from tests.cosmic_fmi.experiment.support import rows
 from tests.cosmic_fmi.experiment.support.browser import look, visit
 from tests.cosmic_fmi.experiment.support.sweeps import sweep
@@ -124,41 +118,6 @@ def test_every_picture_is_described_and_has_its_numbers_as_a_table(
         assert svg.getroot().tag.endswith("svg")
 
 
-def test_pictures_appear_only_where_there_is_something_to_draw() -> None:
-    def names(*made: RunRow) -> set[str]:
-        return {picture.name for picture in pictures(made, [], rows.predictions("other"))}
-
-    assert names() == set()
-    assert names(rows.row()) == {"time", "cost"}
-    assert names(rows.row(), rows.row(world_size=4)) == {"time", "cost", "speedup"}
-    assert names(rows.row(), rows.row(batch_size=64)) == {"time", "cost", "batch"}
-    assert names(rows.row(), rows.row(memory_mb=128)) == {"time", "cost", "memory"}
-    assert names(rows.row(), rows.row(files=8, partition_mb=3.2)) == {"time", "cost", "partition-size"}
-    assert names(rows.row(), rows.row(files=8)) == {"time", "cost", "partitions"}
-    assert names(rows.row(mode="script", samples=0)) == {"time", "cost", "published"}
-    assert names(rows.row(warm_up=True), rows.row(status="failed")) == set()
-
-
-def test_a_setting_with_several_runs_has_an_interval_around_its_median() -> None:
-    made = [rows.row(f"w2-{n}", duration_s=seconds) for n, seconds in enumerate((9.0, 10.0, 14.0, 10.5, 9.5))]
-    time = next(
-        picture for picture in pictures(made, [], rows.predictions("other")) if picture.name == "time"
-    )
-    world, runs, value, low, high = time.body[0][:5]
-    assert (world, runs, value) == (2, 5, 10.0)
-    assert 9.0 <= float(low or 0) < 10.0 < float(high or 0) <= 14.0
-
-
-@pytest.mark.parametrize("repetitions", [1, 2, 3])
-def test_phases_in_the_picture_add_up_to_the_median(repetitions: int) -> None:
-    made, _ = sweep(worlds=(1, 4), repetitions=repetitions)
-    drawn = pictures(made, [], rows.predictions("other"))
-    time = next(picture for picture in drawn if picture.name == "time")
-    for line, world in zip(time.body, (1, 4), strict=True):
-        durations = [row["duration_s"] for row in made if row["world_size"] == world]
-        assert sum(float(cell or 0) for cell in line[5:]) == pytest.approx(median(durations))
-
-
 def test_what_comes_from_outside_is_escaped_and_failures_are_told(results: Summary) -> None:
     html = (results.folder / "report.html").read_text()
     assert "<script>" not in html
@@ -193,17 +152,6 @@ def test_a_metric_that_is_no_number_is_not_shown() -> None:
     text = Page(render([row], [], load_prices())).text
     assert "nan" not in text
     assert "inf" not in text.replace("inference", "")
-
-
-def test_a_phase_is_counted_once_a_rank_in_the_timeline() -> None:
-    """The bundle's download and waiting for data are one phase of 0.5 + 2 s."""
-    made = [
-        {**rows.rank(number=number), "phases.download": 2.0, "phases.inference": 3.0} for number in (0, 1)
-    ]
-    [drawn] = [
-        one for one in pictures([rows.row()], made, rows.predictions("other")) if one.name == "timeline"
-    ]
-    assert ["download", 2, 2.5, 2.5, 2.5] in [list(line) for line in drawn.body]
 
 
 def test_local_cost_is_said_to_be_what_aws_would_have_cost() -> None:
@@ -305,68 +253,3 @@ def test_it_prints(written: Path, tmp_path: Path) -> None:
     content = printed.read_bytes()
     assert content.startswith(b"%PDF")
     assert content.count(b"/Subtype /Image") >= len(Page(written.read_text()).alts)
-
-
-def test_spans_of_a_rank_follow_each_other_and_end_with_it() -> None:
-    spans = rank_spans(rows.rank())
-    assert [name for name, _, _ in spans] == ["cold start", "download", "import", "inference", "other"]
-    assert spans[0][1] == pytest.approx(0.7)
-    for (_, start, length), (_, following, _) in pairwise(spans):
-        assert start + length == pytest.approx(following)
-    assert sum(spans[-1][1:]) == pytest.approx(9.0)
-
-
-def test_rows_read_back_from_csv_draw_the_same() -> None:
-    text = {key: "" if value is None else str(value) for key, value in rows.rank().items()}
-    assert rank_spans(text) == rank_spans(rows.rank())
-
-
-@pytest.mark.parametrize(
-    ("cell", "text"),
-    [
-        (None, "-"),
-        ("x", "x"),
-        (1234, "1,234"),
-        (12.345678, "12.35"),
-        (0.00001234, "0.00001234"),
-        (0.0, "0.00"),
-    ],
-)
-def test_numbers_keep_four_digits_that_count(cell: str | float | None, text: str) -> None:
-    assert shown(cell) == text
-
-
-@pytest.mark.parametrize("width", [80, 140])
-def test_the_table_fits_the_terminal(width: int) -> None:
-    console = Console(width=width, file=io.StringIO(), record=True)
-    made = [rows.row(), rows.row("w16-b512-1", world_size=16, status="timed_out", metrics={}, init_s=None)]
-    console.print(runs_table(made, width))
-    text = console.export_text()
-    for part in ("world", "total", "1,000", "0.0200", "0.9500", "0.001196", "timed_out"):
-        assert part in text
-
-
-def test_the_table_shows_settings_that_differ() -> None:
-    headers = [
-        str(column.header) for column in runs_table([rows.row(), rows.row("x", batch_size=64)]).columns
-    ]
-    assert "batch" in headers
-    assert "MB" not in headers
-    assert "run" not in headers
-    assert "run" in [str(column.header) for column in runs_table([rows.row(), rows.row("again")]).columns]
-
-
-def test_where_a_terminal_is_narrow_the_least_important_columns_are_left_out() -> None:
-    made = [
-        rows.row(f"w{world}-b{batch}-1", world_size=world, batch_size=batch)
-        for world in (1, 2)
-        for batch in (64, 512)
-    ]
-    made.append(rows.row("w1-b64-2", world_size=1, batch_size=64))
-    for width in (60, 80, 100, 140):
-        console = Console(width=width, file=io.StringIO(), record=True)
-        console.print(runs_table(made, width))
-        text = console.export_text()
-        assert "…" not in text
-        for part in ("w1-b64-2", "status", "total", "cost $"):
-            assert part in text

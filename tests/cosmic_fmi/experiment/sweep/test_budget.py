@@ -63,7 +63,7 @@ def test_a_sweep_that_costs_more_than_predicted_stops_at_the_budget(
 def test_a_region_without_prices_is_refused_before_anything_is_started(tmp_path: Path) -> None:
     target = FakeTarget("aws")
     target.deployment = replace(DEPLOYMENT, region="xx-nowhere-1")
-    with pytest.raises(PriceError, match=r"xx-nowhere-1.*refresh_prices"):
+    with pytest.raises(PriceError, match=r"xx-nowhere-1.*cosmic-fmi prices"):
         run(target, options(tmp_path), quiet())
     assert target.fakes.stepfunctions.started == []
     assert target.released == [True]

@@ -15,8 +15,7 @@ from cosmic_fmi.experiment.errors import TargetError, TerraformError
 from cosmic_fmi.experiment.targets.local import LocalTarget
 from cosmic_fmi.experiment.ui.console import Reporter
 from cosmic_fmi.localcloud import EmbeddedAWS
-from tests.cosmic_fmi.experiment.targets.test_targets import OUTPUTS
-from tests.cosmic_fmi.experiment.targets.test_terraform import stand_in
+from tests.cosmic_fmi.experiment.support.terraform import OUTPUTS, stand_in
 
 TERRAFORM = f"""
 if "output" in sys.argv:
@@ -80,3 +79,7 @@ def test_what_a_killed_apply_left_is_not_built_upon(state: Path) -> None:
     assert instance(state) is None
     assert list(state.glob("stack-*")) == []
     assert killed.destroy(quiet()) is False
+
+
+def test_destroying_where_nothing_runs(tmp_path: Path) -> None:
+    assert LocalTarget(tmp_path, tmp_path / "state").destroy(quiet()) is False

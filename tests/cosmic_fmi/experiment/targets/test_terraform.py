@@ -1,115 +1,22 @@
+"""Terraform's commands, with a stand-in for terraform on the PATH."""
+
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 
 from cosmic_fmi.experiment.errors import TerraformError
-from cosmic_fmi.experiment.targets.terraform import (
-    Terraform,
-    cli_environment,
-    find_executable,
-    mirror_candidates,
-    platform_name,
-    providers_in,
-    user_config,
-)
-
-AWS = "registry.terraform.io/hashicorp/aws"
-
-
-def unpacked(mirror: Path, provider: str = AWS, target: str | None = None) -> Path:
-    folder = mirror / provider / "5.100.0" / (target or platform_name())
-    folder.mkdir(parents=True)
-    return mirror
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> tuple[Path, Path]:
-    """A root folder and a home with nothing in them."""
-    home = tmp_path / "home"
-    home.mkdir()
-    return tmp_path, home
-
-
-def test_providers_are_found_unpacked_and_packed(tmp_path: Path) -> None:
-    unpacked(tmp_path)
-    packed = tmp_path / "registry.terraform.io" / "hashicorp" / "random"
-    packed.mkdir(parents=True)
-    (packed / f"terraform-provider-random_3.7.2_{platform_name()}.zip").touch()
-    assert providers_in(tmp_path, platform_name()) == [AWS, "registry.terraform.io/hashicorp/random"]
-
-
-def test_builds_for_other_machines_do_not_count(tmp_path: Path) -> None:
-    assert providers_in(unpacked(tmp_path, target="plan9_mips"), platform_name()) == []
-
-
-@pytest.mark.parametrize(
-    "place",
-    [
-        "opt/anything",
-        "usr/share/terraform/plugins",
-        "usr/local/share/terraform/plugins",
-        "home/.terraform.d/plugins",
-        "home/.local/share/terraform/plugins",
-    ],
-)
-def test_a_mirror_in_a_usual_place_is_used(machine: tuple[Path, Path], place: str) -> None:
-    root, home = machine
-    mirror = unpacked(root / place)
-    result = cli_environment({}, root / "work", home, root)
-    config = Path(result["TF_CLI_CONFIG_FILE"]).read_text()
-    assert str(mirror) in config
-    assert f'exclude = ["{AWS}"]' in config
-
-
-def test_a_named_mirror_comes_first(machine: tuple[Path, Path]) -> None:
-    root, home = machine
-    assert mirror_candidates({"TF_PLUGIN_MIRROR": "/mine"}, home, root)[0] == Path("/mine")
-
-
-def test_without_a_mirror_downloads_are_cached(
-    machine: tuple[Path, Path],
-) -> None:
-    root, home = machine
-    result = cli_environment({"TF_CLI_CONFIG_FILE": str(home / "none")}, root / "work", home, root)
-    assert "TF_CLI_CONFIG_FILE" not in result
-    assert Path(result["TF_PLUGIN_CACHE_DIR"]).is_dir()
-
-
-@pytest.mark.parametrize("named", [True, False])
-def test_the_users_own_configuration_is_respected(machine: tuple[Path, Path], named: bool) -> None:
-    root, home = machine
-    unpacked(root / "opt" / "mirror")
-    own = home / ("mine.rc" if named else ".terraformrc")
-    own.write_text("")
-    given = {"TF_CLI_CONFIG_FILE": str(own)} if named else {}
-    assert user_config(given, home) == own
-    assert cli_environment(given, root / "work", home, root) == given
+from cosmic_fmi.experiment.targets.terraform import Terraform
+from cosmic_fmi.experiment.targets.terraform_command import find_executable
+from tests.cosmic_fmi.experiment.support.terraform import stand_in
 
 
 def test_neither_terraform_nor_tofu(tmp_path: Path) -> None:
     with pytest.raises(TerraformError, match="install Terraform"):
         find_executable({"PATH": str(tmp_path)})
-
-
-# --- commands, with a stand-in for terraform on the PATH ---
-
-
-def stand_in(tmp_path: Path, body: str, name: str = "terraform") -> dict[str, str]:
-    """An environment in which ``name`` runs this Python code."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    script = folder / name
-    script.write_text(f"#!{sys.executable}\nimport json, os, signal, sys, time\n{textwrap.dedent(body)}")
-    script.chmod(0o755)
-    return {"PATH": str(folder)}
 
 
 def terraform(tmp_path: Path, body: str, name: str = "terraform") -> Terraform:
@@ -224,14 +131,3 @@ def test_an_interrupt_reaches_terraform_once_and_is_waited_for(tmp_path: Path) -
     with pytest.raises(KeyboardInterrupt):
         made.apply({}, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     assert (tmp_path / "interrupts").read_text() == "1"
-
-
-@pytest.mark.skipif(shutil.which("terraform") is None, reason="no terraform")
-def test_the_generated_configuration_is_one_that_terraform_accepts(machine: tuple[Path, Path]) -> None:
-    root, home = machine
-    unpacked(root / "opt" / "mirror")
-    environment = cli_environment({**os.environ, "TF_CLI_CONFIG_FILE": ""}, root / "work", home, root)
-    done = subprocess.run(
-        ["terraform", "version"], env=environment, capture_output=True, text=True, check=True
-    )
-    assert "problem" not in done.stderr

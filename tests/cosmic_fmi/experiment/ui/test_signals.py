@@ -36,7 +36,7 @@ def test_an_interrupt_stops_the_execution(
         def gone(*_: object, **__: object) -> None:
             raise OSError(errno.EIO, "Input/output error")
 
-        monkeypatch.setattr(reporter, "say", gone)
+        monkeypatch.setattr(reporter, "message", gone)
     with pytest.raises(expected):
         Runner(target, DEPLOYMENT, reporter).run(EXECUTION)
     assert fake.stopped == ["arn:aws:states:us-east-1:1:execution:m:x"]

@@ -12,7 +12,8 @@ from cosmic_fmi.localcloud.inside.image_modules import hidden_modules
 
 def python(code: str, *path: Path) -> str:
     """What a fresh interpreter prints that hides what the image lacks and finds modules in these folders."""
-    begin = "from cosmic_fmi.localcloud.inside.image_modules import hide, hidden_modules\nfrom pathlib import Path\nimport sys\n"
+    begin = "import sys\nfrom pathlib import Path\n"
+    begin += "from cosmic_fmi.localcloud.inside.image_modules import hide, hidden_modules\n"
     begin += f"hide(hidden_modules(Path({str(REPOSITORY)!r})))\nsys.path[:0] = {[str(one) for one in path]}\n"
     done = subprocess.run(
         [sys.executable, "-c", begin + code], cwd=REPOSITORY, capture_output=True, text=True, check=False
@@ -50,7 +51,7 @@ def test_the_script_s_own_module_of_that_name_is_found(tmp_path: Path) -> None:
 def test_what_functions_run_still_loads() -> None:
     code = (
         "import awslambdaric.bootstrap, boto3, fmi, inference.engines.select, numpy, pyarrow.parquet, torch\n"
-        "import containers.executor.handlers.initialize, containers.executor.handlers.execute, containers.executor.handlers.summarize\n"
+        "from containers.executor.handlers import execute, initialize, summarize\n"
         "boto3.client('s3', 'us-east-1')\nprint('scipy' in sys.modules)"
     )
     assert python(code) == "False"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,9 @@ def test_tmp_without_namespaces_is_named_by_tmpdir(tmp_path: Path) -> None:
     code = """
 import sys
 from pathlib import Path
-from cosmic_fmi.localcloud.inside.private_tmp import give_private_tmp
+from cosmic_fmi.localcloud.inside.private_tmp import mount_private_tmp
 sys.platform = "darwin"
-give_private_tmp(Path(sys.argv[1]), [])
+mount_private_tmp(Path(sys.argv[1]), [])
 import tempfile
 print(tempfile.gettempdir())
 """
@@ -49,10 +50,10 @@ def test_code_below_tmp_stays_visible_beside_a_private_tmp() -> None:
     code = """
 import os, sys
 from pathlib import Path
-from cosmic_fmi.localcloud.inside.private_tmp import give_private_tmp
+from cosmic_fmi.localcloud.inside.private_tmp import mount_private_tmp
 folder, clone = map(Path, sys.argv[1:])
 os.chdir(clone)
-give_private_tmp(folder, [clone])
+mount_private_tmp(folder, [clone])
 Path("/tmp/mine").touch()
 beside = os.listdir(clone.parent)
 print(os.environ.get("TMPDIR"), (clone / "code.py").read_text(), Path.cwd() == clone, beside)
@@ -78,8 +79,9 @@ class OneEvent:
     def __init__(self) -> None:
         self.told: list[tuple[str, bytes, bool]] = []
 
-    def next_event(self) -> Event | None:
+    def next_event(self, waiting: Callable[[], bool]) -> Event | None:
         """The event."""
+        assert waiting()
         return Event("id-1", b'{"a": 1}', "arn", 4102444800000)
 
     def responded(self, request_id: str, payload: bytes, *, error: bool) -> bool:
@@ -95,7 +97,7 @@ class OneEvent:
 def test_pure_python_runtime_client_speaks_the_runtime_api(monkeypatch: pytest.MonkeyPatch) -> None:
     owner = OneEvent()
     api = RuntimeApi(owner)
-    monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", api.address)
+    monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", api.address.by_path)
     try:
         runtime_client.initialize_client("test")
         payload, headers = runtime_client.next()
@@ -132,7 +134,11 @@ main(["bootstrap", "basic.echo"])
     process = subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env={**os.environ, "AWS_LAMBDA_RUNTIME_API": api.address, "PYTHONPATH": f"{FUNCTIONS}:{ROOT}"},
+        env={
+            **os.environ,
+            "AWS_LAMBDA_RUNTIME_API": api.address.by_path,
+            "PYTHONPATH": f"{FUNCTIONS}:{ROOT}",
+        },
         stdout=subprocess.DEVNULL,
     )
     try:
