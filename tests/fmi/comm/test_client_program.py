@@ -25,7 +25,7 @@ from tests.fmi.support.client_program import FUNCTIONS, KINDS, value
 from tests.fmi.support.worlds import PATIENCE_S, SECRET
 
 PROGRAM = Path(client_program.__file__)
-ROOT = PROGRAM.parents[2]
+ROOT = PROGRAM.parents[3]
 Numbers = Sequence[float]
 Step = Callable[[float, float], float]
 
