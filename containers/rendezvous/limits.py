@@ -22,6 +22,7 @@ class Limits:
         waiting_clients: clients that wait for a peer or for rings, see `waiting` and `waiting_per_address`.
         note_s: how long a note stands.
         notes: how many notes stand; the oldest goes first.
+        notes_per_address: the same from one IP address, whose own oldest goes first.
     """
 
     request_s: float = 5.0
@@ -32,6 +33,7 @@ class Limits:
     waiting_clients: int = 20_000
     note_s: float = 300.0
     notes: int = 100_000
+    notes_per_address: int = 10_000
 
     @property
     def waiting(self) -> int:

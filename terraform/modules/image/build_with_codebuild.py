@@ -84,7 +84,7 @@ def build(session: boto3.Session, settings: Mapping[str, str], poll_s: float) ->
 
 
 def archive(paths: list[str]) -> bytes:
-    """A zip with these files of the working directory, which anybody may read whatever their modes are here."""
+    """A zip with these files of the working directory; anybody may read them, whatever their modes here."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
         for path in paths:
