@@ -190,10 +190,10 @@ FOREIGN = [
 def test_another_protocol_is_no_pairing_and_keeps_no_idle_server(request_: bytes) -> None:
     async def body(server: RendezvousServer) -> None:
         before = server.idle_s
-        async with visit(server) as one, visit(server) as two:
-            for visitor in (one, two):
-                visitor.say(request_)
-            said = [await visitor.reader.read(-1) for visitor in (one, two)]
+        async with connect(server) as one, connect(server) as two:
+            for client in (one, two):
+                client.send(request_)
+            said = [await client.reader.read(-1) for client in (one, two)]
         assert all(len(answer) in (0, 50) for answer in said)
         assert all(answer[:1] in (b"", bytes([Status.ERROR])) for answer in said)
         assert server.metrics.value("pairs_total") == 0
