@@ -10,7 +10,7 @@ other. The docstring of a package says what its files are.
 
     cli/, __main__.py                         `python -m fmi`
     comm/                                     what users call: the communicator and its requests
-    channels/                                 what carries messages: direct (TCP), storage (Redis, S3), several
+    channels/                                 what carries messages: direct (TCP), storage (Redis, S3)
     collectives/ | transport/ | rendezvous/   algorithms | bytes between two ranks | how two ranks meet
     _tasks.py | _forks.py                     waiting for many sockets at once | what a forked process keeps
     protocol/                                 what is on the wire

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cosmic_fmi.experiment.targets.terraform import cli_environment
+from cosmic_fmi.experiment.targets.terraform_mirrors import cli_environment
 
 ROOT = Path(__file__).parents[2]
 
