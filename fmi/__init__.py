@@ -5,18 +5,18 @@
     with fmi.from_env() as comm:
         total = comm.allreduce(comm.rank, fmi.func(fmi.op.sum), fmi.types(fmi.datatypes.int))
 
-The packages, from top to bottom; each imports only what is below it, and those in one line do not know each
+The layers, from top to bottom; each imports only what is below it, and those in one line do not know each
 other. The docstring of a package says what its files are.
 
-    cli                                    `python -m fmi`
-    comm                                   what users call: the communicator and its requests
-    channels                               what carries messages: direct (TCP), storage (Redis, S3), several
-    collectives | transport | rendezvous   algorithms | bytes between two ranks | how two ranks meet
-    _tasks                                 waiting for many sockets at once
-    protocol                               what is on the wire
-    _datatypes | _ops                      element types and values | reduction functions
-    config                                 fmi.json and the environment; config_file finds the file
-    errors                                 what can go wrong
+    cli/, __main__.py                         `python -m fmi`
+    comm/                                     what users call: the communicator and its requests
+    channels/                                 what carries messages: direct (TCP), storage (Redis, S3)
+    collectives/ | transport/ | rendezvous/   algorithms | bytes between two ranks | how two ranks meet
+    _tasks.py | _forks.py                     waiting for many sockets at once | what a forked process keeps
+    protocol/                                 what is on the wire
+    _datatypes.py | _ops.py                   element types and values | reduction functions
+    config.py, config_file.py                 fmi.json and the environment | where the file is
+    errors.py                                 what can go wrong
 
 Names are loaded when first used, so that `fmi.protocol.tcpunch`, which the rendezvous server shares, comes
 without NumPy.

@@ -48,8 +48,8 @@ class Config:
         secret: what the ranks of one world share; pairing names and proofs are derived from it.
         setup_s: limit for reaching the rendezvous server and for setting a connection up.
         peer_s: limit for waiting for another rank.
-        stall_s: limit for a message that has begun and has stalled. It is peer_s by default: the sender may be
-            in a long call that holds Python's lock, and a host that is gone is noticed by its silence.
+        stall_s: limit for a message that has begun and has stalled. It is peer_s by default: the sender may
+            be in a long call that holds Python's lock, and a host that is gone is noticed by its silence.
         protocol: rendezvous protocol version, 1 or 2.
         probe_bytes: a new connection carries this much both ways before it is used.
         channels: the enabled channels' names and settings, in the configuration's order.

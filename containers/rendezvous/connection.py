@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -31,6 +32,10 @@ log = logging.getLogger("rendezvous")
 # A version 1 request has no terminator, so it is over when nothing follows for this long.
 V1_SILENCE_S = 0.01
 MALFORMED = b"malformed request"
+# Who scans the internet for open ports speaks HTTP, TLS or SSH, and would be paired with the next who does.
+_FOREIGN = re.compile(
+    rb"[\x00-\x1f\x7f]|^(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|TRACE|PATCH|CONNECT|PRI) |^SSH-"
+)
 
 
 class Server(Protocol):
@@ -152,7 +157,10 @@ class Client(asyncio.Protocol):
         self._cancel_timer()
         try:
             decode = decode_v2_request if self._is_v2 else decode_v1_request
-            self.request = decode(self._head)
+            request = decode(self._head)
+            if _FOREIGN.search(request.name):
+                raise WireError("another protocol's request, or a name with control characters")
+            self.request = request
         except WireError as error:
             self._server.metrics.count("refused_total", "malformed")
             log.info("refused", extra={"client": str(self.public), "reason": str(error)})

@@ -19,9 +19,11 @@ class Limits:
         closing_s: for taking what was written last.
         connections: open connections, whatever their state.
         connections_per_address: the same from one IP address, behind which many functions may sit.
-        waiting_clients: clients that wait for a peer or for notifications; see `waiting`.
+        waiting_clients: clients that wait for a peer or for notifications; see `waiting` and
+            `waiting_per_address`.
         note_s: how long an abort note is kept.
         notes: how many are kept; the oldest goes first.
+        notes_per_address: the same from one IP address, whose own oldest goes first.
     """
 
     request_s: float = 5.0
@@ -32,6 +34,7 @@ class Limits:
     waiting_clients: int = 20_000
     note_s: float = 300.0
     notes: int = 100_000
+    notes_per_address: int = 10_000
 
     @property
     def waiting(self) -> int:

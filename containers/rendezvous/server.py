@@ -41,7 +41,7 @@ class RendezvousServer:
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        self.notes = AbortNotes(self.limits.notes, self.limits.note_s)
+        self.notes = AbortNotes(self.limits.notes, self.limits.note_s, self.limits.notes_per_address)
         self.waiting: dict[bytes, Client] = {}
         self.subscribers: dict[bytes, Client] = {}
         self.connections: set[Client] = set()
@@ -185,7 +185,7 @@ class RendezvousServer:
             sock.close()
 
     def _leave_note(self, client: Client, request: Request) -> None:
-        self.notes.add(request.name, request.token)
+        self.notes.add(request.name, request.token, client.public.host)
         waiter = self._remove(self.waiting, request.name)
         if waiter:
             waiter.dismiss(Status.ERROR, request.token)

@@ -6,14 +6,11 @@ import functools
 import itertools
 from collections.abc import Callable, Sequence
 
-from fmi._datatypes import Value
-from fmi._dtype_codes import OBJECT
-from fmi._object_ops import fold
-from fmi._ops import func
-from fmi.collectives import _topology as trees
+from fmi._datatypes import OBJECT, Value
+from fmi._ops import fold, func
 from fmi.collectives import objects as blobs
-from fmi.collectives import vector as shares
-from fmi.collectives._context import Context
+from fmi.collectives import topology
+from fmi.collectives.context import Context
 from fmi.comm._messages import Messages
 from fmi.comm._requests import Request
 from fmi.protocol.frames import Operation
@@ -59,7 +56,7 @@ class ObjectCalls(Messages):
         """Send object j of the list to rank j; the list of what all ranks sent this one, in rank order."""
         outgoing = self._one_each(objs)
         context = self._context(Operation.ALLTOALL, OBJECT)
-        peers = shares.exchange_peers(self.rank, self.world_size)
+        peers = topology.exchange_peers(self.rank, self.world_size)
         received = self._run(Operation.ALLTOALL, peers, lambda: blobs.alltoall(context, outgoing))
         return [decode(each) for each in received]
 
@@ -157,7 +154,7 @@ class ObjectCalls(Messages):
         return [encode(each) for each in objs]
 
     def _tree_peers(self, root: int) -> Sequence[int]:
-        return trees.tree_peers(self.rank, self.world_size, root)
+        return topology.tree_peers(self.rank, self.world_size, root)
 
 
 def _combiner(function: func) -> Callable[[memoryview, memoryview], memoryview]:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar
 
-from fmi._dtype_codes import NO_DTYPE
+from fmi._datatypes import NO_DTYPE
 from fmi._ops import func
 from fmi.channels.base import Channel, World
 from fmi.channels.registry import open_channel
-from fmi.collectives._context import Context
+from fmi.collectives.context import Context
 from fmi.comm import _environment as lifecycle
 from fmi.comm._progress import Progress
 from fmi.config import Config, require_secret

@@ -1,7 +1,7 @@
 """Objects as bytes, without pickle, so that receiving one never runs code of the sender's.
 
 Sent are None, bool, int, float, complex, str, bytes, bytearray, NumPy arrays and scalars of the types in
-`fmi._dtype_codes`, and lists, tuples and dicts of these; each comes out with its type. Subclasses are
+`fmi._datatypes`, and lists, tuples and dicts of these; each comes out with its type. Subclasses are
 refused, as they would come out as something else.
 
 The bytes are the length of a JSON text (8 bytes), the text, and the memory of arrays, bytes and long texts,
@@ -21,8 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from fmi._datatypes import Array, Value
-from fmi._dtype_codes import dtype_code, dtype_of
+from fmi._datatypes import Array, Value, dtype_code, dtype_of
 
 _LENGTH = struct.Struct("<Q")
 _ALIGNMENT = 16

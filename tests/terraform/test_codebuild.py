@@ -159,3 +159,17 @@ def test_interrupt_stops_the_build(context: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(KeyboardInterrupt):
         _build(fake, context, monkeypatch)
     assert (fake.stopped, fake.objects) == (["build:1"], {})
+
+
+def test_what_only_its_owner_reads_is_readable_where_it_is_built(
+    context: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(context)
+    (context / "a.txt").chmod(0o600)
+    made = runpy.run_path(str(SCRIPT))["archive"](["a.txt", "folder/b.txt"])
+    with zipfile.ZipFile(io.BytesIO(made)) as found:
+        assert {info.filename: info.external_attr >> 16 & 0o777 for info in found.infolist()} == {
+            "a.txt": 0o644,
+            "folder/b.txt": 0o644,
+        }
+        assert found.read("a.txt") == b"a.txt"

@@ -7,6 +7,7 @@ the file already there is not downloaded again, and a file whose object is gone 
 from __future__ import annotations
 
 import errno
+import secrets
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
@@ -94,7 +95,7 @@ def download(bucket: str, object_type: str, object_name: str) -> Download:
         raise BundleError(
             f'There is no object below "{object_name}/" in bucket {bucket!r}: upload the bundle first.'
         )
-    paths = {_path_of(one.key): one for one in objects}
+    paths = _places(objects)
     root = local_path(TMP + object_name)
     # What an earlier invocation downloaded and the bundle no longer has.
     _forget(path for path in _cache if path.is_relative_to(root) and path not in paths)
@@ -145,6 +146,23 @@ def _path_of(key: str) -> Path:
     return local_path(TMP + key)
 
 
+def _places(objects: Iterable[_Object]) -> dict[Path, _Object]:
+    """The file that each object becomes. Raises BundleError where a file cannot be both of two objects."""
+    paths: dict[Path, _Object] = {}
+    for one in objects:
+        other = paths.setdefault(_path_of(one.key), one)
+        if other is not one:
+            raise BundleError(f"Objects {other.key!r} and {one.key!r} are the same file: rename one of them.")
+    for path, one in paths.items():
+        above = next((paths[parent] for parent in path.parents if parent in paths), None)
+        if above is not None:
+            raise BundleError(
+                f"Object {above.key!r} would have to be a file and the folder of {one.key!r}: rename one "
+                "of them."
+            )
+    return paths
+
+
 def _is_current(path: Path, one: _Object) -> bool:
     cached = _cache.get(path)
     return cached is not None and cached == _describe(path, one.etag)
@@ -179,8 +197,9 @@ def _fetch_all(bucket: str, wanted: Mapping[Path, _Object]) -> None:
 
 
 def _fetch(client: S3Client, bucket: str, path: Path, one: _Object) -> None:
-    # Never half a file under the final name: a timed-out download must not look like a finished one.
-    partial = path.with_name(path.name + ".partial")
+    # Never half a file under the final name: a timed-out download must not look like a finished one. The name
+    # until then is none that another object of the bundle could have.
+    partial = path.with_name(f".{secrets.token_hex(16)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         client.download_file(bucket, one.key, str(partial), Config=TRANSFER)
@@ -191,10 +210,11 @@ def _fetch(client: S3Client, bucket: str, path: Path, one: _Object) -> None:
             "start the execution again."
         ) from error
     except OSError as error:
-        partial.unlink(missing_ok=True)
         if error.errno == errno.ENOSPC:
             raise _DiskFullError from error
         raise
+    finally:
+        partial.unlink(missing_ok=True)
     stored = _describe(path, one.etag)
     if stored is not None:
         _cache[path] = stored

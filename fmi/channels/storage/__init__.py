@@ -2,6 +2,7 @@
 
     store.py        what such a thing has to do: `fmi.Store`
     redis_store.py  Redis and Valkey as a store
+    _redis_client.py  the right server of a cluster, and whether it keeps what it is given
     s3_store.py     S3 as a store
     channel.py      the channel over any store: `fmi.Storage`
     _peers.py       pairing with the others through the store

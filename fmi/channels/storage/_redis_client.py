@@ -10,7 +10,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from fmi.channels.storage._watch import LOOK_EVERY_S
+from fmi.channels.storage.channel import LOOK_EVERY_S
 from fmi.config import is_on, whole_number
 from fmi.errors import ChannelError, ConfigError
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import stat
 import sys
 import time
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 try:
@@ -23,6 +25,7 @@ except ImportError:
 
 POLL_S = 5.0
 _LAST_LINES = 60
+_READABLE = 0o644
 
 
 def main(settings: Mapping[str, str] = os.environ, poll_s: float = POLL_S) -> int:
@@ -81,11 +84,14 @@ def build(session: boto3.Session, settings: Mapping[str, str], poll_s: float) ->
 
 
 def archive(paths: list[str]) -> bytes:
-    """A zip with these files of the working directory."""
+    """A zip with these files of the working directory; anybody may read them, whatever their modes here."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
         for path in paths:
-            made.write(path)
+            info = zipfile.ZipInfo(path)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = (stat.S_IFREG | _READABLE) << 16
+            made.writestr(info, Path(path).read_bytes())
     return buffer.getvalue()
 
 

@@ -40,10 +40,12 @@ resource "terraform_data" "this" {
   triggers_replace = [var.repository_url, local.tag]
 
   provisioner "local-exec" {
-    command     = local.programs[var.builder]
+    # By a variable: the shell must not take a path apart that has a space in it.
+    command     = "\"$PROGRAM\""
     working_dir = var.root
 
     environment = {
+      PROGRAM        = local.programs[var.builder]
       AWS_REGION     = var.region
       REPOSITORY_URL = var.repository_url
       IMAGE_TAG      = local.tag

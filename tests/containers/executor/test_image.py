@@ -36,9 +36,17 @@ def test_packages_are_chosen_for_the_image_s_python() -> None:
 
 @pytest.mark.parametrize("folder", ["containers/executor", "cosmic_fmi/common", "fmi", "fmilib", "inference"])
 def test_what_is_copied_is_sent_to_the_engine(folder: str) -> None:
-    copied = re.findall(r"^COPY (\w+) /var/task", (HERE / "Dockerfile").read_text(), re.MULTILINE)
+    copied = re.findall(r"^COPY --chmod=755 (\w+) /var/task", (HERE / "Dockerfile").read_text(), re.MULTILINE)
     assert folder.split("/", maxsplit=1)[0] in copied
     assert f"!{folder}\n" in (HERE / "Dockerfile.dockerignore").read_text()
+
+
+@pytest.mark.parametrize("name", ["executor", "rendezvous"])
+def test_an_image_of_a_clone_that_only_its_owner_reads_can_be_read(name: str) -> None:
+    last_stage = (ROOT / "containers" / name / "Dockerfile").read_text().rpartition("\nFROM ")[2]
+    copied = re.findall(r"^COPY (?!--from)(.*)", last_stage, re.MULTILINE)
+    assert copied
+    assert [line for line in copied if not line.startswith("--chmod=755 ")] == []
 
 
 HANDLERS = ["initialize", "execute", "summarize", "publish_address", "find_rendezvous"]

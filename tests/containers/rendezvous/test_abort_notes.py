@@ -33,3 +33,14 @@ def test_notes_are_few_and_forgotten() -> None:
     brief = AbortNotes(2, 0)
     brief.add(b"a", b"text")
     assert brief.find(b"a") is None
+
+
+def test_a_stranger_s_notes_evict_their_own_and_nobody_else_s() -> None:
+    notes = AbortNotes(limit=10, age_s=60, limit_per_host=3)
+    notes.add(b"real", b"rank 1 failed", "198.51.100.1")
+    for number in range(100):
+        notes.add(b"flood %d" % number, b"x", "203.0.113.9")
+    assert notes.find(b"real") == b"rank 1 failed"
+    assert len(notes) == 1 + 3
+    assert notes.find(b"flood 99") == b"x"
+    assert notes.find(b"flood 96") is None

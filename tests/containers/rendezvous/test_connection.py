@@ -172,3 +172,32 @@ def test_a_third_client_of_a_name_waits_for_a_fourth() -> None:
             assert await three.v1() == four.address
 
     run(body)
+
+
+FOREIGN = [
+    b"GET / HTTP/1.0\r\n\r\n",
+    b"GET /",
+    b"POST / HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"OPTIONS * HTTP/1.0\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"SSH-2.0-scanner",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc" + bytes(200),
+    b"name\n",
+]
+
+
+@pytest.mark.parametrize("request_", FOREIGN, ids=repr)
+def test_another_protocol_is_no_pairing_and_keeps_no_idle_server(request_: bytes) -> None:
+    async def body(server: RendezvousServer) -> None:
+        before = server.idle_s
+        async with connect(server) as one, connect(server) as two:
+            for client in (one, two):
+                client.send(request_)
+            said = [await client.reader.read(-1) for client in (one, two)]
+        assert all(len(answer) in (0, 50) for answer in said)
+        assert all(answer[:1] in (b"", bytes([Status.ERROR])) for answer in said)
+        assert server.metrics.value("pairs_total") == 0
+        assert not server.waiting
+        assert server.idle_s >= before
+
+    run(body)

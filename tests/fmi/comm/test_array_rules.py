@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fmi
 from fmi.collectives.select import LARGE_BLOCK_BYTES, LARGE_REDUCTION_BYTES, SEGMENT_BYTES
 from tests.fmi.support.array_kinds import Array, Wrapped
+from tests.fmi.support.tensors import HAVE_TORCH, bfloat16_tensor, meta_tensor
 from tests.fmi.support.worlds import World
 
 SIZES = [1, 2, 3, 4, 5, 8]
@@ -199,8 +199,6 @@ REFUSED: dict[str, tuple[Callable[[fmi.Communicator], Any], type[Exception], str
     "byte order": (lambda c: c.Send(np.zeros(2, ">f8"), 1 - c.rank), TypeError, "byte order"),
     "masked": (lambda c: c.Send(np.ma.zeros(2), 1 - c.rank), TypeError, "mask"),
     "gpu": (lambda c: c.Send(OnGpu(), 1 - c.rank), TypeError, "cpu()"),  # type: ignore[arg-type]
-    "meta tensor": (lambda c: c.Send(torch.empty(2, device="meta"), 1 - c.rank), TypeError, "meta"),
-    "bfloat16": (lambda c: c.Send(torch.zeros(2, dtype=torch.bfloat16), 1 - c.rank), TypeError, "BFloat16"),
     "read-only": (lambda c: c.Recv(frozen(2), 1 - c.rank), ValueError, "read-only"),
     "bytes to fill": (lambda c: c.Recv(b"ab", 1 - c.rank), ValueError, "read-only"),
     "copy to fill": (lambda c: c.Recv(OnlyACopy(), 1 - c.rank), TypeError, "filled in place"),
@@ -231,6 +229,9 @@ REFUSED: dict[str, tuple[Callable[[fmi.Communicator], Any], type[Exception], str
     "no function": (lambda c: c.Allreduce(TWO, TWO, sum), TypeError, "fmi.SUM"),  # type: ignore[arg-type]
     "bits of floats": (lambda c: c.Allreduce(TWO, TWO, fmi.BXOR), TypeError, "bxor does not work on float64"),
 }
+if HAVE_TORCH:
+    REFUSED["meta tensor"] = (lambda c: c.Send(meta_tensor(), 1 - c.rank), TypeError, "meta")
+    REFUSED["bfloat16"] = (lambda c: c.Send(bfloat16_tensor(), 1 - c.rank), TypeError, "BFloat16")
 
 
 @pytest.mark.parametrize("name", REFUSED)

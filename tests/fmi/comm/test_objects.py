@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fmi
 from fmi.protocol.objects import LONG_LIST, LONG_TEXT, decode, encode
 from tests.fmi.support.array_kinds import DTYPES, numbers
+from tests.fmi.support.tensors import HAVE_TORCH, tensor
 from tests.fmi.support.worlds import World
 
 scalars = (
@@ -223,11 +223,12 @@ REFUSED: dict[str, tuple[object, type[Exception], str]] = {
     "enum": (Color.RED, TypeError, "Color"),
     "named tuple": (Point(1, 2), TypeError, "Point"),
     "ordered": (OrderedDict(), TypeError, "collections.OrderedDict"),
-    "tensor": (torch.zeros(2), TypeError, "torch.Tensor"),
     "array of text": (np.array(["a"]), TypeError, "<U1"),
     "loop": (LOOP, ValueError, "contains itself"),
     "huge integer": (10**5000, ValueError, "digits"),
 }
+if HAVE_TORCH:
+    REFUSED["tensor"] = (tensor(np.zeros(2)), TypeError, "torch.Tensor")
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+
+from tests.fmi.support.tensors import HAVE_TORCH, tensor
 
 Array = NDArray[Any]
 
@@ -45,10 +46,6 @@ def _memory(values: Array) -> memoryview:
     return memoryview(values.copy())  # type: ignore[arg-type]
 
 
-def _tensor(values: Array) -> torch.Tensor:
-    return torch.from_numpy(values.copy())
-
-
 class Wrapped:
     """An object with nothing but the array protocol."""
 
@@ -69,9 +66,10 @@ KINDS: dict[str, Kind] = {
         lambda values: bytearray(values.tobytes()), ["uint8"], lambda b: np.frombuffer(b, np.uint8)
     ),
     "array.array": Kind(_typed, [*INTEGERS, "float32", "float64"]),
-    "torch": Kind(_tensor, ["bool", *INTEGERS[:5], *FLOATS, *COMPLEX]),
     "array protocol": Kind(Wrapped, ["int32", "float64"]),
 }
+if HAVE_TORCH:
+    KINDS["torch"] = Kind(tensor, ["bool", *INTEGERS[:5], *FLOATS, *COMPLEX])
 
 
 def numbers(rank: int, shape: tuple[int, ...], dtype: str) -> Array:

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from inference.data.prediction_tables import together, with_one_kind_of_ids
+from inference.data.prediction_tables import of_any_id, together, with_one_kind_of_ids
 
 LARGE = 11289096837541398528
 
@@ -31,3 +31,14 @@ def test_a_table_may_lack_columns() -> None:
     found = together([table([1], ra=[2.0]), table([2], dec=[3.0])])
     assert found.to_pydict() == {"object_id": [1, 2], "ra": [2.0, None], "dec": [None, 3.0]}
     assert with_one_kind_of_ids([pa.table({"x": [1]})])[0].column_names == ["x"]
+
+
+def test_columns_whose_types_do_not_fit_become_text() -> None:
+    found = together([table([1], note=[2]), table([2], note=["b"]), table([3], note=[[1.5]]), table([4])])
+    assert found.to_pydict() == {"object_id": [1, 2, 3, 4], "note": ["2", "b", "[1.5]", None]}
+
+
+def test_ids_of_any_whole_number_fit_texts() -> None:
+    whole, text, none = (table(ids).schema for ids in ([1], ["a"], pa.nulls(1)))
+    assert pa.unify_schemas([of_any_id(whole), of_any_id(text), of_any_id(none)]).types == [pa.string()]
+    assert of_any_id(table([1.5]).schema).types == [pa.float64()]

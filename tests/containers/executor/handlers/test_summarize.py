@@ -135,6 +135,21 @@ def test_predictions_that_cannot_be_combined_are_named_and_left_out(
     assert s3.get_object(Bucket=BUCKET, Key=f"{PATH}/1.parquet")["ContentLength"] > 0
 
 
+def test_ids_above_and_below_2_to_the_63_are_combined(s3: S3Client, context: SimpleNamespace) -> None:
+    tables: list[dict[str, Any]] = [
+        {"object_id": pa.array([1], pa.int64())},
+        {"object_id": pa.array([2**63 + 1], pa.uint64())},
+        {"object_id": [[1]]},
+    ]
+    for rank, columns in enumerate(tables):
+        write_outcome(rank)
+        write_result(s3, rank, {"rank": rank})
+        write_predictions(s3, rank, columns)
+    summary = summarize.handler(event(3), context)
+    assert combined_predictions(s3, summary) == {"object_id": [1, 2**63 + 1]}
+    assert [warning.partition(",")[0] for warning in summary["warnings"]] == ["The predictions of rank 2"]
+
+
 def test_damaged_predictions_are_named_and_left_out(s3: S3Client, context: SimpleNamespace) -> None:
     for rank in range(2):
         write_outcome(rank)

@@ -139,3 +139,31 @@ def test_a_connection_that_always_breaks_is_one_sentence(monkeypatch: pytest.Mon
                 bundle.download(BUCKET, "file", "b.py")
         finally:
             clients.forget()
+
+
+def test_an_object_that_is_called_partial_is_one_of_the_bundle(s3: S3Client, tmp_path: Path) -> None:
+    bodies = {name: name.encode() * 1000 for name in ("x", "x.partial", "x.partial.partial")}
+    for name, body in bodies.items():
+        s3.put_object(Bucket=BUCKET, Key=f"{FOLDER}/{name}", Body=body)
+    for _ in range(5):
+        bundle.forget_all()
+        bundle.download(BUCKET, "folder", FOLDER)
+        found = {path.name: path.read_bytes() for path in (tmp_path / FOLDER).iterdir()}
+        assert found == bodies
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        (["a/b", "a//b"], "are the same file"),
+        (["a/b", "a/./b"], "are the same file"),
+        (["a", "a/b"], "would have to be a file and the folder of"),
+        (["a", "a/b/c"], "would have to be a file and the folder of"),
+    ],
+)
+def test_objects_that_cannot_both_be_files_are_named(s3: S3Client, keys: list[str], sentence: str) -> None:
+    for key in keys:
+        s3.put_object(Bucket=BUCKET, Key=f"{FOLDER}/{key}", Body=key.encode())
+    with pytest.raises(BundleError, match=sentence) as caught:
+        bundle.download(BUCKET, "folder", FOLDER)
+    assert str(caught.value).count(FOLDER) == 2

@@ -180,7 +180,7 @@ def test_what_of_a_result_does_not_fit_is_named(target: FakeTarget) -> None:
     ("columns", "reason"),
     [
         ({"galaxy": ["NGC 1300"]}, "has no column object_id or z_true or z_pred or rank"),
-        ({"object_id": ["a"], "z_true": [0.1], "z_pred": [0.1], "rank": [1]}, "does not hold the types"),
+        ({"object_id": [1.5], "z_true": [0.1], "z_pred": [0.1], "rank": [1]}, "does not hold the types"),
         (None, "is no Parquet file, or a damaged one"),
     ],
 )
@@ -208,6 +208,25 @@ def test_predictions_that_bring_a_run_id_get_this_one_s(target: FakeTarget) -> N
     record = collect(target, DEPLOYMENT, Runner(target, DEPLOYMENT, quiet()).run(EXECUTION), load_prices())
     assert record.predictions is not None
     assert record.predictions["run_id"].to_pylist() == [SPEC.run_id] * 2
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [(pa.array([2**63 + 1], pa.uint64()), [0, 2**63 + 1]), (["J1237+62"], ["0", "J1237+62"])],
+)
+def test_ids_of_any_kind_and_further_columns_are_kept(
+    target: FakeTarget, ids: object, expected: list[Any]
+) -> None:
+    columns = {"z_true": [0.1], "z_pred": [0.1], "rank": [1], "flags": [64], "ra": [12.5]}
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"object_id": ids, **columns}), sink)
+    target.fakes.s3.objects["results/x/1.parquet"] = sink.getvalue()
+    target.fakes.stepfunctions.states = [succeeded()]
+    record = collect(target, DEPLOYMENT, Runner(target, DEPLOYMENT, quiet()).run(EXECUTION), load_prices())
+    assert record.predictions is not None
+    assert record.predictions["object_id"].to_pylist() == expected
+    assert record.predictions["ra"].to_pylist() == [None, 12.5]
+    assert record.left_out == []
 
 
 @pytest.mark.parametrize("metrics", [["MAE", 1], "good", {"MAE": "low"}, 7])
