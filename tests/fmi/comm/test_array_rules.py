@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 import fmi
 from fmi.collectives.select import LARGE_BLOCK_BYTES, LARGE_REDUCTION_BYTES, SEGMENT_BYTES
-from tests.fmi.support.array_kinds import Array, Wrapped
-from tests.fmi.support.tensors import HAVE_TORCH, bfloat16_tensor, meta_tensor
+from tests.fmi.support.array_kinds import HAVE_TORCH, Array, Wrapped, bfloat16_tensor, meta_tensor
 from tests.fmi.support.worlds import World
 
 SIZES = [1, 2, 3, 4, 5, 8]

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 
 import fmi
 from fmi.protocol.objects import LONG_LIST, LONG_TEXT, decode, encode
-from tests.fmi.support.array_kinds import DTYPES, numbers
-from tests.fmi.support.tensors import HAVE_TORCH, tensor
+from tests.fmi.support.array_kinds import DTYPES, HAVE_TORCH, numbers, tensor
 from tests.fmi.support.worlds import World
 
 scalars = (

@@ -5,14 +5,16 @@ from __future__ import annotations
 import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.fmi.support.tensors import HAVE_TORCH, tensor
-
 Array = NDArray[Any]
+
+HAVE_TORCH = find_spec("torch") is not None
+"""Intel Macs have no PyTorch, and everything else of fmi is tested there."""
 
 INTEGERS = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
 FLOATS = ["float16", "float32", "float64"]
@@ -44,6 +46,27 @@ def _typed(values: Array) -> array.array[Any]:
 
 def _memory(values: Array) -> memoryview:
     return memoryview(values.copy())  # type: ignore[arg-type]
+
+
+def tensor(values: Array) -> Any:  # noqa: ANN401 - a tensor, whose type cannot be named without PyTorch
+    """A tensor with a copy of the values."""
+    import torch
+
+    return torch.from_numpy(values.copy())
+
+
+def meta_tensor() -> Any:  # noqa: ANN401
+    """A tensor without memory."""
+    import torch
+
+    return torch.empty(2, device="meta")
+
+
+def bfloat16_tensor() -> Any:  # noqa: ANN401
+    """A tensor of a type that NumPy lacks."""
+    import torch
+
+    return torch.zeros(2, dtype=torch.bfloat16)
 
 
 class Wrapped:
