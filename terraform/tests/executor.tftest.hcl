@@ -24,7 +24,7 @@ run "policies" {
   module { source = "./modules/executor" }
 
   assert {
-    condition     = one([for statement in data.aws_iam_policy_document.objects.statement : statement.resources if statement.sid == "ReadAndWriteObjects"]) == toset(["arn:aws:s3:::own/*", "arn:aws:s3:::theirs/*"])
+    condition     = one([for statement in data.aws_iam_policy_document.execute.statement : statement.resources if statement.sid == "ReadAndWriteObjects"]) == toset(["arn:aws:s3:::own/*", "arn:aws:s3:::theirs/*"])
     error_message = "Scripts reach the deployment's bucket and the extra ones, no other."
   }
 
@@ -44,20 +44,30 @@ run "policies" {
 
   assert {
     condition = alltrue([
-      for statement in concat(data.aws_iam_policy_document.objects.statement, data.aws_iam_policy_document.execute.statement, data.aws_iam_policy_document.initialize.statement) :
+      for statement in concat(data.aws_iam_policy_document.list.statement, data.aws_iam_policy_document.summarize.statement, data.aws_iam_policy_document.execute.statement, data.aws_iam_policy_document.initialize.statement) :
       alltrue([for action in statement.actions : !strcontains(action, "*")])
     ])
     error_message = "Actions are listed one by one."
   }
 }
 
-run "what_scripts_may_delete" {
+run "what_scripts_may_change" {
   command = plan
   module { source = "./modules/executor" }
 
   assert {
-    condition     = [for statement in data.aws_iam_policy_document.execute.statement : statement.resources if contains(statement.actions, "s3:DeleteObject")] == [toset(["arn:aws:s3:::own/fmi/*"])]
+    condition     = [for statement in data.aws_iam_policy_document.execute.statement : statement.resources if statement.effect != "Deny" && contains(statement.actions, "s3:DeleteObject")] == [toset(["arn:aws:s3:::own/fmi/*"])]
     error_message = "A user's script deletes messages of the S3 channel, and no result or data."
+  }
+
+  assert {
+    condition = {
+      for statement in data.aws_iam_policy_document.execute.statement : statement.sid => statement.resources if statement.effect == "Deny"
+      } == {
+      KeepOutOfBuilds = toset(["arn:aws:s3:::own/builds/*"])
+      KeepPackages    = toset(["arn:aws:s3:::own/requirements/*", "arn:aws:s3:::theirs/requirements/*"])
+    }
+    error_message = "A user's script reaches neither what CodeBuild runs nor what later executions import."
   }
 }
 
