@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from fmi.channels.storage.channel import Storage
     from fmi.channels.storage.store import Store
     from fmi.comm._arrays import IN_PLACE
-    from fmi.comm._environment import abort_world, finalize, from_env
+    from fmi.comm._environment import abort_world, from_env
+    from fmi.comm._live import finalize
     from fmi.comm._requests import Request, waitall, waitany
     from fmi.comm.communicator import Communicator
     from fmi.errors import (
@@ -104,7 +105,8 @@ _MODULES = {
     ),
     "_ops": ("BAND", "BOR", "BXOR", "LAND", "LOR", "LXOR", "MAX", "MIN", "PROD", "SUM", "func", "op"),
     "comm._requests": ("Request", "waitall", "waitany"),
-    "comm._environment": ("abort_world", "finalize", "from_env"),
+    "comm._environment": ("abort_world", "from_env"),
+    "comm._live": ("finalize",),
     "channels.registry": ("register_channel",),
     "channels.storage.channel": ("Storage",),
     "channels.storage.store": ("Store",),

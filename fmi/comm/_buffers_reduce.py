@@ -1,4 +1,8 @@
-"""Reductions of arrays, after mpi4py's upper-case convention."""
+"""Reductions of arrays, element by element.
+
+`Communicator` documents them; see `fmi.comm._arrays` for what is taken as an array. Raises TypeError or
+ValueError for wrong arguments before anything is sent.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,18 @@ from typing import Any
 import numpy as np
 
 from fmi._datatypes import Array, dtype_code
-from fmi._ops import SUM, Combine, as_func, combiner, elementwise_combiner, func, op
+from fmi._ops import Combine, as_func, combiner, elementwise_combiner, func, op
 from fmi.channels.direct.frames import FramedConnections
 from fmi.channels.direct.persistent import PersistentCall, PersistentSteps
 from fmi.channels.direct.persistent_halving import PersistentHalving
-from fmi.collectives import allreduce, reduce, scan
+from fmi.collectives.allreduce import allreduce as run_allreduce
+from fmi.collectives.allreduce import allreduce_peers, allreduce_steps, halving_rounds, reduce_scatter_peers
+from fmi.collectives.allreduce import reduce_scatter as run_reduce_scatter
+from fmi.collectives.reduce import reduce as run_reduce
+from fmi.collectives.reduce import reduce_peers
+from fmi.collectives.scan import exscan as run_exscan
+from fmi.collectives.scan import exscan_peers, scan_peers
+from fmi.collectives.scan import scan as run_scan
 from fmi.collectives.select import (
     LARGE_REDUCTION_BYTES,
     ONE_SEGMENT_HALVING_BYTES,
@@ -33,146 +44,130 @@ from fmi.comm._arrays import (
     same_type,
     shape_of,
 )
-from fmi.comm._persistent import PersistentCalls
+from fmi.comm._session import Session
 from fmi.protocol.frames import Call, Operation
 
 # Function, element type and shape: two calls with the same ones differ only in their data.
 Kind = tuple[func, np.dtype[Any], tuple[int, ...]]
 
 
-class ArrayReductions(PersistentCalls):
-    """Reduce, Allreduce, Reduce_scatter, Scan and Exscan, element by element.
+def reduce(
+    session: Session,
+    sendbuf: Buffer | InPlace,
+    recvbuf: Buffer | None,
+    op: func | op,
+    root: int,
+) -> None:
+    """Fill the root's recvbuf with all ranks' sendbufs combined."""
+    session.check_rank(root, "root")
+    function = as_func(op)
+    target = Incoming(recvbuf, "recvbuf") if session.rank == root else None
+    array = _operand(sendbuf, target)
+    function.check(array.dtype)
+    combine = _combiner(function, array, target.shape if target else shape_of(sendbuf))
+    total = target.flat if target else None
+    context = session.context(
+        Operation.REDUCE, dtype_code(array.dtype), array.size, root=root, function=function
+    )
+    peers = reduce_peers(session.rank, session.world_size, root, array.nbytes, function)
 
-    Every rank of the communicator makes the same call, with the same element type, size, root and `op`: one
-    of `fmi.SUM` and its siblings, an `fmi.op`, or an `fmi.func` of your own, which gets two read-only arrays
-    of the buffer's shape and returns one. `fmi.IN_PLACE` for sendbuf says that the data is in recvbuf. See
-    `fmi.comm._arrays` for what is taken as an array. Raises TypeError or ValueError for wrong arguments
-    before anything is sent.
-    """
+    def action() -> None:
+        run_reduce(context, array, total, root, function=function, combine=combine)
 
-    def Reduce(  # noqa: N802 - mpi4py's name
-        self,
-        sendbuf: Buffer | InPlace,
-        recvbuf: Buffer | None = None,
-        op: func | op = SUM,
-        root: int = 0,
-    ) -> None:
-        """Fill the root's recvbuf with all ranks' sendbufs combined; it is ignored elsewhere.
-
-        Only the root may pass IN_PLACE.
-        """
-        self._check_rank(root, "root")
-        function = as_func(op)
-        target = Incoming(recvbuf, "recvbuf") if self.rank == root else None  # type: ignore[arg-type]
-        array = _operand(sendbuf, target)
-        function.check(array.dtype)
-        combine = _combiner(function, array, target.shape if target else shape_of(sendbuf))
-        total = target.flat if target else None
-        context = self._context(
-            Operation.REDUCE, dtype_code(array.dtype), array.size, root=root, function=function
-        )
-        peers = reduce.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
-
-        def action() -> None:
-            reduce.reduce(context, array, total, root, function=function, combine=combine)
-
-        self._run(Operation.REDUCE, peers, action)
-        if target:
-            target.settle()
-
-    def Allreduce(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
-        """Fill every rank's recvbuf with all ranks' sendbufs combined, with the same bits everywhere."""
-        known = self._kinds.get(kind := _kind(sendbuf, recvbuf, op))
-        if known is not None:
-            self._replay(known, self._calls, 0, sendbuf, recvbuf)  # type: ignore[arg-type]  # see `_kind`
-            return
-        function, target, array, combine = _operands(sendbuf, recvbuf, op)
-        operand = None if sendbuf is IN_PLACE else apart(array, target.flat)
-        context = self._context(Operation.ALLREDUCE, dtype_code(array.dtype), array.size, function=function)
-        peers = allreduce.allreduce_peers(context, array.nbytes, array.size, function)
-        self._run(
-            Operation.ALLREDUCE,
-            peers,
-            lambda: allreduce.allreduce(context, target.flat, function, combine, operand),
-        )
-        target.settle()
-        if kind is not None and function.elementwise and array.size:
-            self._remember_allreduce(kind, context.call, array, function, combine)
-
-    def _remember_allreduce(
-        self, kind: Kind, call: Call, array: Array, function: func, combine: Combine
-    ) -> None:
-        rank, size = self.rank, self.world_size
-        _, _, shape = kind
-
-        def make(channel: FramedConnections) -> PersistentCall | None:
-            if not is_large_allreduce(size, channel.oversubscribed, array.nbytes, array.size, function):
-                steps = allreduce.allreduce_steps(rank, size, channel.oversubscribed)
-                return PersistentSteps(channel, call, shape, steps, combine)
-            if uses_halving(size) and SEGMENT_BYTES % array.itemsize == 0:
-                return PersistentHalving(
-                    channel, call, allreduce.halving_rounds(rank, size, array.size), combine
-                )
-            return None
-
-        self._remember(kind, array.nbytes, make, ONE_SEGMENT_HALVING_BYTES)
-
-    def Reduce_scatter(  # noqa: N802
-        self,
-        sendbuf: Buffer | InPlace,
-        recvbuf: Buffer,
-        recvcounts: Counts | None = None,
-        op: func | op = SUM,
-    ) -> None:
-        """Combine all ranks' sendbufs, and fill recvbuf with this rank's block of `recvcounts[rank]`
-        elements.
-
-        Without recvcounts the blocks are as even as possible: the first ranks have one element more. With
-        IN_PLACE for sendbuf the data is in recvbuf, and the result replaces its first elements.
-        """
-        function = as_func(op)
-        target = Incoming(recvbuf, "recvbuf")
-        in_place = sendbuf is IN_PLACE
-        total = (target.load() if in_place else outgoing(sendbuf, "sendbuf")).copy()
-        same_type(total, target.flat)
-        function.check(total.dtype)
-        parts = blocks(total, recvcounts, None, self.world_size, "sendbuf")
-        own = parts[self.rank]
-        result = target.flat[: own.size] if in_place else of_size(target.flat, own.size, "recvbuf")
-        combine = _combiner(function, total, total.shape)
-        context = self._context(
-            Operation.REDUCE_SCATTER, dtype_code(total.dtype), total.size, function=function
-        )
-        peers = allreduce.reduce_scatter_peers(context, total.nbytes, total.size, function)
-        self._run(
-            Operation.REDUCE_SCATTER,
-            peers,
-            lambda: allreduce.reduce_scatter(context, total, parts, function, combine),
-        )
-        result[...] = own
+    session.run(Operation.REDUCE, peers, action)
+    if target:
         target.settle()
 
-    def Scan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
-        """Fill recvbuf with the sendbufs of rank 0 to this rank combined, in rank order."""
-        function, target, array, combine = _operands(sendbuf, recvbuf, op)
-        target.flat[...] = array
-        context = self._context(Operation.SCAN, dtype_code(array.dtype), array.size, function=function)
-        peers = scan.scan_peers(self.rank, self.world_size, function)
-        self._run(Operation.SCAN, peers, lambda: scan.scan(context, target.flat, function, combine))
-        target.settle()
 
-    def Exscan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
-        """Fill recvbuf with the sendbufs of all ranks before this one combined; rank 0's stays as it is."""
-        function, target, array, combine = _operands(sendbuf, recvbuf, op)
-        context = self._context(Operation.EXSCAN, dtype_code(array.dtype), array.size, function=function)
-        peers = scan.exscan_peers(self.rank, self.world_size, function)
-        self._run(
-            Operation.EXSCAN,
-            peers,
-            lambda: scan.exscan(context, array, target.flat, function, combine),
-        )
-        if self.rank:
-            target.settle()
+def allreduce(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op) -> None:
+    """Fill every rank's recvbuf with all ranks' sendbufs combined."""
+    known = session.persistent.kinds.get(kind := _kind(sendbuf, recvbuf, op))
+    if known is not None:
+        session.replay(known, session.calls, 0, sendbuf, recvbuf)  # type: ignore[arg-type]  # see `_kind`
+        return
+    function, target, array, combine = _operands(sendbuf, recvbuf, op)
+    operand = None if sendbuf is IN_PLACE else apart(array, target.flat)
+    context = session.context(Operation.ALLREDUCE, dtype_code(array.dtype), array.size, function=function)
+    peers = allreduce_peers(context, array.nbytes, array.size, function)
+    session.run(
+        Operation.ALLREDUCE,
+        peers,
+        lambda: run_allreduce(context, target.flat, function, combine, operand),
+    )
+    target.settle()
+    if kind is not None and function.elementwise and array.size:
+        _remember_allreduce(session, kind, context.call, array)
+
+
+def _remember_allreduce(session: Session, kind: Kind, call: Call, array: Array) -> None:
+    rank, size = session.rank, session.world_size
+    function, _, shape = kind
+    combine = elementwise_combiner(function.kind)
+
+    def make(channel: FramedConnections) -> PersistentCall | None:
+        if not is_large_allreduce(size, channel.oversubscribed, array.nbytes, array.size, function):
+            steps = allreduce_steps(rank, size, channel.oversubscribed)
+            return PersistentSteps(channel, call, shape, steps, combine)
+        if uses_halving(size) and SEGMENT_BYTES % array.itemsize == 0:
+            return PersistentHalving(channel, call, halving_rounds(rank, size, array.size), combine)
+        return None
+
+    session.persistent.remember(kind, array.nbytes, make, ONE_SEGMENT_HALVING_BYTES)
+
+
+def reduce_scatter(
+    session: Session,
+    sendbuf: Buffer | InPlace,
+    recvbuf: Buffer,
+    recvcounts: Counts | None,
+    op: func | op,
+) -> None:
+    """Combine all ranks' sendbufs, and fill recvbuf with this rank's block."""
+    function = as_func(op)
+    target = Incoming(recvbuf, "recvbuf")
+    in_place = sendbuf is IN_PLACE
+    total = (target.load() if in_place else outgoing(sendbuf, "sendbuf")).copy()
+    same_type(total, target.flat)
+    function.check(total.dtype)
+    parts = blocks(total, recvcounts, None, session.world_size, "sendbuf")
+    own = parts[session.rank]
+    result = target.flat[: own.size] if in_place else of_size(target.flat, own.size, "recvbuf")
+    combine = _combiner(function, total, total.shape)
+    context = session.context(
+        Operation.REDUCE_SCATTER, dtype_code(total.dtype), total.size, function=function
+    )
+    peers = reduce_scatter_peers(context, total.nbytes, total.size, function)
+    session.run(
+        Operation.REDUCE_SCATTER,
+        peers,
+        lambda: run_reduce_scatter(context, total, parts, function, combine),
+    )
+    result[...] = own
+    target.settle()
+
+
+def scan(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op) -> None:
+    """Fill recvbuf with the sendbufs of rank 0 to this rank combined."""
+    function, target, array, combine = _operands(sendbuf, recvbuf, op)
+    target.flat[...] = array
+    context = session.context(Operation.SCAN, dtype_code(array.dtype), array.size, function=function)
+    peers = scan_peers(session.rank, session.world_size, function)
+    session.run(Operation.SCAN, peers, lambda: run_scan(context, target.flat, function, combine))
+    target.settle()
+
+
+def exscan(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op) -> None:
+    """Fill recvbuf with the sendbufs of all ranks before this one combined."""
+    function, target, array, combine = _operands(sendbuf, recvbuf, op)
+    context = session.context(Operation.EXSCAN, dtype_code(array.dtype), array.size, function=function)
+    peers = exscan_peers(session.rank, session.world_size, function)
+    session.run(
+        Operation.EXSCAN,
+        peers,
+        lambda: run_exscan(context, array, target.flat, function, combine),
+    )
+    if session.rank:
+        target.settle()
 
 
 def _kind(sendbuf: object, recvbuf: object, op: func | op) -> Kind | None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fmi._tasks import combine, poll
+from fmi.comm import _messages
+from fmi.comm._session import Session
 from fmi.errors import Timeout
 from fmi.protocol.transfer import Transfer
-
-if TYPE_CHECKING:
-    from fmi.comm._messages import Messages
 
 Result = TypeVar("Result")
 
@@ -27,7 +26,7 @@ class Request(Generic[Result]):
     `waitany`, which tells of each request once. One that is inactive is over whenever it is asked.
     """
 
-    def __init__(self, session: Messages, transfer: Transfer, finish: Callable[[], Result]) -> None:
+    def __init__(self, session: Session, transfer: Transfer, finish: Callable[[], Result]) -> None:
         self._session = session
         self._transfer = transfer
         self._finish: Callable[[], Result] | None = finish
@@ -45,7 +44,7 @@ class Request(Generic[Result]):
     def test(self) -> bool:
         """Move on what can move on now; whether it is over. Raises what `wait` does."""
         if not self.done:
-            self._session.advance_requests()
+            _messages.advance(self._session)
         if self.done:
             self._hand_out()
         return self.done
@@ -62,7 +61,7 @@ class Request(Generic[Result]):
             PeerFailure, MismatchError, CommunicatorClosed: as in any operation.
         """
         if not self.done:
-            self._session.complete_request(self._transfer, timeout)
+            _messages.complete(self._session, self._transfer, timeout)
         return self._hand_out()
 
     def _hand_out(self) -> Result:
@@ -123,17 +122,17 @@ def _await_one(
     if not active:
         return None
     sessions = list(dict.fromkeys(request._session for request in active))
-    limit = max(session.patience_s for session in sessions) if timeout is None else timeout
+    limit = max(session.config.peer_s for session in sessions) if timeout is None else timeout
     until = time.monotonic() + limit
     while True:
         for session in sessions:
-            session.advance_requests()
+            _messages.advance(session)
         index = _over(requests)
         if index is not None:
             return index
         if time.monotonic() >= until:
             raise Timeout(f"none of {len(active)} requests was over within {limit:g} s")
-        poll(combine((session.waiting() for session in sessions), until))
+        poll(combine((_messages.waiting(session) for session in sessions), until))
 
 
 def _over(requests: Sequence[Request[Any]]) -> int | None:
