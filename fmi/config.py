@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,9 @@ DEFAULT_MAX_TIMEOUT_MS = 30_000
 DEFAULT_PEER_TIMEOUT_MS = 300_000
 DEFAULT_PORT = 10_000
 DEFAULT_PROBE_BYTES = 65_536
+SECRET_BITS = 128
+# A random one with fewer different characters is as good as impossible.
+SECRET_CHARACTERS = 8
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | None
 
@@ -56,7 +60,7 @@ class Config:
         model: latency and price constants for choosing a channel.
         faas_memory: memory of each rank's function in MiB, for the prices.
         place: the executor's name for the world (FMI_COMM_NAME), whatever the script names its communicators,
-            and this process' rank in it (RANK); None without an executor.
+            this process' rank in it (RANK), and its size (WORLD_SIZE); None without an executor.
     """
 
     host: str
@@ -70,7 +74,7 @@ class Config:
     channels: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"Direct": {}}, repr=False)
     model: Mapping[str, Any] = field(default_factory=dict, repr=False)
     faas_memory: int = 128
-    place: tuple[str, int] | None = None
+    place: tuple[str, int, int] | None = None
 
 
 def load(source: Source, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -156,9 +160,9 @@ def _config(
     )
 
 
-def _place(environment: Mapping[str, str]) -> tuple[str, int] | None:
-    name, rank = environment.get("FMI_COMM_NAME", ""), environment.get("RANK", "")
-    return (name, int(rank)) if name and rank.isdecimal() else None
+def _place(environment: Mapping[str, str]) -> tuple[str, int, int] | None:
+    name, rank, size = (environment.get(each, "") for each in ("FMI_COMM_NAME", "RANK", "WORLD_SIZE"))
+    return (name, int(rank), int(size)) if name and rank.isdecimal() and size.isdecimal() else None
 
 
 def _say_what_won(config: Config, direct: Mapping[str, Any], source: str | os.PathLike[str]) -> None:
@@ -174,13 +178,32 @@ def _say_what_won(config: Config, direct: Mapping[str, Any], source: str | os.Pa
 
 
 def require_secret(config: Config) -> None:
-    """Raise ConfigError unless there is a secret; only a world of one rank can do without."""
-    if not config.secret:
+    """Raise ConfigError unless there is a secret of 128 bits; only a world of one rank can do without.
+
+    Who is named as a peer gets a proof, against which secrets can be tried without asking anybody.
+    """
+    what = _too_weak(config.secret)
+    if what:
         raise ConfigError(
-            'no secret: set the environment variable FMI_SECRET, or "secret" in the FMI configuration, '
+            f'{what}: set the environment variable FMI_SECRET, or "secret" in the FMI configuration, '
             "to the same random text on every rank "
             "(python -c 'import secrets; print(secrets.token_hex(32))')"
         )
+
+
+def _too_weak(secret: bytes) -> str:
+    """What is wrong with a secret; empty where nothing is.
+
+    128 bits are 32 hexadecimal digits, 22 letters and digits, or 16 bytes of any kind. Whether people made
+    the text up cannot be seen in it.
+    """
+    if not secret:
+        return "no secret"
+    is_hexadecimal = all(byte in string.hexdigits.encode() for byte in secret)
+    bits = len(secret) * (4 if is_hexadecimal else 6 if secret.isascii() else 8)
+    if bits < SECRET_BITS:
+        return f"a secret of {bits} bits at the most, where {SECRET_BITS} are needed"
+    return "" if len(set(secret)) >= SECRET_CHARACTERS else "a secret that repeats a few characters"
 
 
 def is_on(value: object) -> bool:

@@ -14,8 +14,8 @@ from containers.rendezvous.limits import Limits
 from containers.rendezvous.metrics import Metrics
 from fmi.protocol.tcpunch import (
     NAME_BYTES,
+    NOTE_FOLLOWS,
     NOWHERE,
-    V2_REQUEST_BYTES,
     Address,
     Request,
     Status,
@@ -25,6 +25,7 @@ from fmi.protocol.tcpunch import (
     encode_v1_response,
     encode_v2_response,
     is_v2,
+    request_bytes,
 )
 
 log = logging.getLogger("rendezvous")
@@ -93,8 +94,10 @@ class Client(asyncio.Protocol):
         """Collect the request; ignore anything after it."""
         if self.request is not None or self.is_closing:
             return
-        self._head += data[: V2_REQUEST_BYTES - len(self._head)]
-        if len(self._head) == V2_REQUEST_BYTES:
+        self._head += data
+        length = request_bytes(self._head)
+        self._head = self._head[:length]
+        if len(self._head) == length:
             self._accept()
         elif not is_v2(self._head):
             self._call_later(V1_SILENCE_S, self._accept)
@@ -130,10 +133,16 @@ class Client(asyncio.Protocol):
         log.debug("paired", extra={"client": str(self.public), "peer": str(peer)})
         self._finish()
 
-    def dismiss(self, status: Status, note: bytes = b"") -> None:
+    def dismiss(self, status: Status, reason: bytes = b"") -> None:
         """Close the connection without a peer; version 1 has no status to send."""
         if self._is_v2:
-            self._write(encode_v2_response(status, self.public, token=note or self._token))
+            self._write(encode_v2_response(status, self.public, token=reason or self._token))
+        self._finish()
+
+    def dismiss_with_note(self, note: bytes) -> None:
+        """Close the connection of a client whose peer has left a note."""
+        if self._is_v2:
+            self._write(encode_v2_response(Status.ERROR, self.public, token=NOTE_FOLLOWS) + note)
         self._finish()
 
     def expire_in(self, seconds: float) -> None:

@@ -142,7 +142,7 @@ class RendezvousServer:
             self._subscribe(client, request)
         elif (note := self.notes.find(request.name)) is not None:
             self.metrics.count("refused_total", "note")
-            client.dismiss(Status.ERROR, note)
+            client.dismiss_with_note(note)
         else:
             self._pair_or_wait(client, request)
 
@@ -185,10 +185,10 @@ class RendezvousServer:
             sock.close()
 
     def _leave_note(self, client: Client, request: Request) -> None:
-        self.notes.add(request.name, request.token, client.public.host)
+        self.notes.add(request.name, request.note, client.public.host)
         waiter = self._remove(self.waiting, request.name)
         if waiter:
-            waiter.dismiss(Status.ERROR, request.token)
+            waiter.dismiss_with_note(request.note)
         client.dismiss(Status.TIMEOUT)
 
     def _notify(self, client: Client, request: Request) -> None:

@@ -48,7 +48,7 @@ def abort_world(reason: str, environment: Mapping[str, str] | None = None) -> No
     if "Direct" in settings.channels:
         others = (peer for peer in range(world_size) if peer != rank)
         server = Rendezvous(settings.host, settings.port, settings.protocol, NOTES_S)
-        leave_notes(server, [note_pair(settings.secret, name, peer) for peer in others], abort)
+        leave_notes(server, [note_pair(settings.secret, name, peer, world_size) for peer in others], abort)
 
 
 def _read(environment: Mapping[str, str]) -> tuple[int, int, config.Config, str]:

@@ -18,8 +18,8 @@ What follows is ours, and invisible to a client that leaves the fields as they a
 
 - A client that asks again with its earlier token replaces its own stale request, and so is never paired with
   itself. A client without a token is given one in the first response.
-- A request with `FLAG_ABORT` leaves a note instead of waiting: whoever waits under that name, or comes later,
-  gets `Status.ERROR` with the note in the token field.
+- A request with `FLAG_ABORT` is followed by a note of 160 bytes, which it leaves instead of waiting: whoever
+  waits under that name, or comes later, gets `Status.ERROR` with `NOTE_FOLLOWS` for its token, and the note.
 - A request with `FLAG_LISTEN` waits for notices under its name: every request with `FLAG_NOTIFY` and that
 name
   is passed on as a `Status.WAITING` response with the notice's token, and is itself over at once.
@@ -38,11 +38,13 @@ FLAG_BYTES = 4
 V1_RESPONSE_BYTES = 8
 V2_REQUEST_BYTES = NAME_BYTES + TOKEN_BYTES + FLAG_BYTES
 V2_RESPONSE_BYTES = 50
+NOTE_BYTES = 160
 
 NO_FLAGS = bytes(FLAG_BYTES)
 FLAG_ABORT = b"ABRT"
 FLAG_LISTEN = b"BELL"
 FLAG_NOTIFY = b"RING"
+NOTE_FOLLOWS = b"a note follows"
 
 _V1_RESPONSE = struct.Struct("!4sH2x")
 _V2_REQUEST = struct.Struct(f"!{NAME_BYTES}s{TOKEN_BYTES}s{FLAG_BYTES}s")
@@ -76,12 +78,13 @@ NOWHERE = Address("0.0.0.0", 0)  # noqa: S104 - a placeholder on the wire, nothi
 
 
 class Request(NamedTuple):
-    """What a client asks for; version 1 has neither token nor flags."""
+    """What a client asks for; version 1 has neither token nor flags, and only `FLAG_ABORT` has a note."""
 
     version: int
     name: bytes
     token: bytes = b""
     flags: bytes = NO_FLAGS
+    note: bytes = b""
 
 
 class Response(NamedTuple):
@@ -139,12 +142,25 @@ def encode_v2_request(name: bytes, token: bytes = b"", flags: bytes = NO_FLAGS) 
     return _V2_REQUEST.pack(check_name(name), token, flags)
 
 
+def encode_note_request(name: bytes, note: bytes) -> bytes:
+    """The 301 bytes that leave a note of up to 160 bytes, which is NUL-padded."""
+    if len(note) > NOTE_BYTES:
+        raise WireError(f"a note has at most {NOTE_BYTES} bytes, this one has {len(note)}")
+    return encode_v2_request(name, flags=FLAG_ABORT) + note.ljust(NOTE_BYTES, b"\0")
+
+
+def request_bytes(head: bytes) -> int:
+    """How long the request will be that begins with these bytes, as far as they tell."""
+    has_note = is_v2(head) and head[V2_REQUEST_BYTES - FLAG_BYTES : V2_REQUEST_BYTES] == FLAG_ABORT
+    return V2_REQUEST_BYTES + NOTE_BYTES * has_note
+
+
 def decode_v2_request(data: bytes) -> Request:
-    """Parse the 141 bytes of a version 2 request."""
-    if len(data) != V2_REQUEST_BYTES:
-        raise WireError(f"a version 2 request has {V2_REQUEST_BYTES} bytes, not {len(data)}")
-    name, token, flags = _V2_REQUEST.unpack(data)
-    return Request(2, check_name(_unpad(name)), _terminated(token), flags)
+    """Parse the 141 bytes of a version 2 request, or 301 with a note."""
+    if len(data) != request_bytes(data):
+        raise WireError(f"a version 2 request like this has {request_bytes(data)} bytes, not {len(data)}")
+    name, token, flags = _V2_REQUEST.unpack(data[:V2_REQUEST_BYTES])
+    return Request(2, check_name(_unpad(name)), _terminated(token), flags, data[V2_REQUEST_BYTES:])
 
 
 def encode_v2_response(status: Status, own: Address, peer: Address = NOWHERE, token: bytes = b"") -> bytes:

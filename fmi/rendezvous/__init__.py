@@ -4,6 +4,7 @@
     hole_punch.py    from the peer's address to one authenticated connection
     handshake.py     names of pairings, and the proof that both sides hold the secret
     client.py        the rendezvous server's client
+    notes.py         what a failed rank leaves there, sealed
     retry_limit.py   how long a server that does not answer is asked again
 
 Imports go down this list, but for handshake, which is at the bottom. Nothing here knows `fmi.collectives`,

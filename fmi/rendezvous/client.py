@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 from fmi._forks import close_in_children
 from fmi._tasks import READ, WRITE, Task, Wait, closing_on_error, run_all
-from fmi.errors import PeerFailure
 from fmi.protocol.frames import Abort
 from fmi.protocol.tcpunch import (
-    FLAG_ABORT,
     FLAG_LISTEN,
     FLAG_NOTIFY,
+    NOTE_BYTES,
+    NOTE_FOLLOWS,
     TOKEN_BYTES,
     V1_RESPONSE_BYTES,
     V2_RESPONSE_BYTES,
@@ -29,15 +29,16 @@ from fmi.protocol.tcpunch import (
     WireError,
     decode_v1_response,
     decode_v2_response,
+    encode_note_request,
     encode_v1_request,
     encode_v2_request,
 )
 from fmi.rendezvous.handshake import AttemptFailed, Pair
+from fmi.rendezvous.notes import failure_of, sealed
 from fmi.rendezvous.retry_limit import RetryLimit, Unreachable, WrongServer
 
 log = logging.getLogger("fmi")
 
-SERVER_FULL = b"server full"
 NOTES_S = 3.0
 # How long a name that does not resolve is not looked up again: every lookup blocks this rank.
 UNRESOLVED_S = 1.0
@@ -112,8 +113,7 @@ class Rendezvous:
             return
         sock = yield from self._connect()
         with sock:
-            note = abort.pack(TOKEN_BYTES - 1)
-            yield from self._ask(sock, encode_v2_request(pair.name, note, FLAG_ABORT), V2_RESPONSE_BYTES)
+            yield from self._ask(sock, encode_note_request(pair.name, sealed(pair, abort)), V2_RESPONSE_BYTES)
 
     def await_note(self, pair: Pair) -> Task[None]:
         """Wait for a note under a name that nobody else waits under; version 1 has no notes.
@@ -153,11 +153,11 @@ class Rendezvous:
             response = self._decode(data)
             if response.status is Status.PAIRED:
                 return response.peer
-            if response.status is Status.ERROR and response.token != SERVER_FULL:
-                abort = Abort.unpack(response.token, pair.peer)
-                raise PeerFailure(abort.rank, abort.reason)
+            if response.status is Status.ERROR and response.token == NOTE_FOLLOWS:
+                raise failure_of(pair, (yield from self._receive(sock, NOTE_BYTES)))
             if response.status is not Status.WAITING:
-                raise AttemptFailed(f"the {self} said {response.status.name.lower()}")
+                reason = response.token if response.status is Status.ERROR else b""
+                raise AttemptFailed(f"the {self} said {response.status.name.lower()} {reason!r}")
             data = yield from self._receive(sock, V2_RESPONSE_BYTES)
 
     def _ask(self, sock: socket.socket, request: bytes, length: int) -> Task[bytes]:

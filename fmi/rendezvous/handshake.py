@@ -65,11 +65,12 @@ def notice_name(secret: bytes, comm_name: str, rank: int) -> bytes:
     )
 
 
-def note_pair(secret: bytes, world: str, rank: int) -> Pair:
+def note_pair(secret: bytes, world: str, rank: int, world_size: int) -> Pair:
     """The pair under whose name a rank is told that its world has failed, whatever its communicators."""
     identity = struct.pack("!I", rank) + world.encode()
     name = hmac.digest(secret, b"fmi note" + identity, hashlib.sha256).hex().encode()
-    return Pair(rank, rank, 0, name, b"")
+    key = hmac.digest(secret, b"fmi note key\0" + identity, hashlib.sha256)
+    return Pair(rank, rank, world_size, name, key)
 
 
 def handshake(sock: socket.socket, pair: Pair, probe_bytes: int, until: float) -> Task[None]:

@@ -120,7 +120,11 @@ def test_two_executions_with_the_scripts_own_name_stay_apart(
         monkeypatch.setenv("FMI_SECRET", secret)
         return [fmi.Communicator(rank, 2, "fmi.json", "fmi_pair", 512) for rank in range(2)]
 
-    parts = [(comm, value) for secret, value in (("one", 1), ("two", 10)) for comm in execution(secret)]
+    parts = [
+        (comm, value)
+        for secret, value in (("one secret of 22 bytes", 1), ("two secrets of 22 bytes", 10))
+        for comm in execution(secret)
+    ]
     with ThreadPoolExecutor(4) as pool:
         totals = list(pool.map(lambda part: part[0].allreduce(part[1], fmi.SUM, INT), parts))
     for comm, _ in parts:

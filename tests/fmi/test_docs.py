@@ -25,7 +25,7 @@ def test_the_quick_start_runs_as_four_processes(address: Address, tmp_path: Path
     script.write_text(SCRIPT)
     environment = os.environ | {
         "PYTHONPATH": str(ROOT),
-        "FMI_SECRET": "of this test",
+        "FMI_SECRET": "a long secret of this test",
         "WORLD_SIZE": "4",
         "RENDEZVOUS_HOST": address.host,
         "RENDEZVOUS_PORT": str(address.port),

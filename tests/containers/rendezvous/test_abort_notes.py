@@ -14,12 +14,15 @@ def test_a_note_reaches_who_waits_and_who_comes_later() -> None:
         async with connect(server) as waits, connect(server) as aborts, connect(server) as later:
             waits.send(tcpunch.encode_v2_request(b"pair", b"t"))
             await waits.v2()
-            aborts.send(tcpunch.encode_v2_request(b"pair", b"2:broken", tcpunch.FLAG_ABORT))
+            request = tcpunch.encode_note_request(b"pair", b"2:broken")
+            aborts.send(request[:150])
+            aborts.send(request[150:])
             await aborts.v2()
             later.send(tcpunch.encode_v2_request(b"pair", b"u"))
             for client in (waits, later):
                 response = await client.v2()
-                assert (response.status, response.token) == (Status.ERROR, b"2:broken")
+                assert (response.status, response.token) == (Status.ERROR, tcpunch.NOTE_FOLLOWS)
+                assert await client.reader.read() == b"2:broken".ljust(tcpunch.NOTE_BYTES, b"\0")
 
     run(body)
 

@@ -26,7 +26,13 @@ flags = st.sampled_from(
     [tcpunch.NO_FLAGS, tcpunch.FLAG_ABORT, tcpunch.FLAG_LISTEN, tcpunch.FLAG_NOTIFY]
 ) | st.binary(min_size=4, max_size=4)
 requests = st.builds(tcpunch.encode_v2_request, names | st.just(b"x"), tokens, flags)
-mad = st.binary(min_size=1, max_size=300) | requests | st.builds(spoil, requests, st.integers(0), st.binary())
+notes = st.builds(tcpunch.encode_note_request, names, st.binary(max_size=tcpunch.NOTE_BYTES))
+mad = (
+    st.binary(min_size=1, max_size=400)
+    | requests
+    | notes
+    | st.builds(spoil, requests, st.integers(0), st.binary())
+)
 
 
 @settings(max_examples=60, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,26 @@ def test_a_missing_secret_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FMI_SECRET", raising=False)
     with pytest.raises(fmi.ConfigError, match="FMI_SECRET"):
         fmi.Communicator(0, 2, {}, "x")
+
+
+@pytest.mark.parametrize(
+    ("secret", "words"),
+    [
+        ("hunter2", "of 42 bits at the most, where 128 are needed.*FMI_SECRET.*token_hex"),
+        ("5ec3e7" * 5, "of 120 bits"),
+        ("xyz" * 9, "repeats a few characters"),
+    ],
+)
+def test_a_secret_that_can_be_tried_out_is_refused(secret: str, words: str) -> None:
+    with pytest.raises(fmi.ConfigError, match=words):
+        fmi.Communicator(0, 2, {"secret": secret}, "x")
+
+
+@pytest.mark.parametrize(
+    "secret", [secrets.token_hex(16), secrets.token_urlsafe(16), secrets.token_bytes(16)]
+)
+def test_a_random_secret_of_128_bits_is_taken(secret: str | bytes) -> None:
+    fmi.Communicator(0, 2, {"secret": secret}, "x").close()
 
 
 @pytest.mark.parametrize(

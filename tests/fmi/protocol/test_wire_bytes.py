@@ -10,9 +10,11 @@ import pytest
 
 from fmi.errors import PeerFailure
 from fmi.protocol import tcpunch
+from fmi.protocol.frames import Abort
 from fmi.protocol.tcpunch import NOWHERE, Address, Request, Response, Status, WireError
 from fmi.rendezvous.client import Rendezvous
-from fmi.rendezvous.handshake import AttemptFailed, Pair
+from fmi.rendezvous.handshake import AttemptFailed, Pair, derive
+from fmi.rendezvous.notes import sealed
 from tests.fmi.support.tasks import drive
 from tests.fmi.support.worlds import PATIENCE_S
 
@@ -133,14 +135,29 @@ def test_our_client_speaks_version_2(size: int) -> None:
     assert peers == [PEER]
 
 
-@pytest.mark.parametrize(
-    ("status", "error"), [(Status.TIMEOUT, AttemptFailed), (Status.ERROR, PeerFailure), (None, AttemptFailed)]
-)
-def test_our_client_takes_no_for_an_answer(status: Status | None, error: type[Exception]) -> None:
+@pytest.mark.parametrize("status", [Status.TIMEOUT, Status.ERROR, None])
+def test_our_client_takes_no_for_an_answer(status: Status | None) -> None:
     answer = V2_RESPONSES[status][0] if status else b"\x09" + bytes(49)
 
     def act(port: int) -> None:
-        with pytest.raises(error):
+        with pytest.raises(AttemptFailed):
             drive(Rendezvous("127.0.0.1", port, 2, PATIENCE_S).meet(PAIR, TOKEN))
 
     one_visit([answer], len(V2_REQUEST), act)
+
+
+def test_our_client_reads_and_leaves_notes() -> None:
+    pair = derive(b"a secret", "world", 0, 1, 4)
+    note = sealed(pair, Abort(3, "ValueError: broken")).ljust(160, b"\0")
+    answer = tcpunch.encode_v2_response(Status.ERROR, OWN, token=b"a note follows") + note
+
+    def meet(port: int) -> None:
+        with pytest.raises(PeerFailure, match="ValueError: broken"):
+            drive(Rendezvous("127.0.0.1", port, 2, PATIENCE_S).meet(pair, TOKEN))
+
+    def leave(port: int) -> None:
+        drive(Rendezvous("127.0.0.1", port, 2, PATIENCE_S).leave_note(pair, Abort(3, "ValueError: broken")))
+
+    one_visit([answer], len(V2_REQUEST), meet)
+    request = pair.name.ljust(100, b"\0") + bytes(37) + b"ABRT" + note
+    assert one_visit([V2_RESPONSES[Status.TIMEOUT][0]], 301, leave) == request

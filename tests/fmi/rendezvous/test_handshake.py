@@ -29,7 +29,7 @@ from fmi.rendezvous.handshake import AttemptFailed, AuthenticationFailed, Pair, 
 from tests.fmi.support.tasks import drive
 from tests.fmi.support.worlds import PATIENCE_S, World, config_for
 
-SECRET = b"a shared secret"
+SECRET = b"a shared secret of all tests"
 INT = fmi.types(fmi.datatypes.int)
 SUM = fmi.func(fmi.op.sum)
 
@@ -201,7 +201,9 @@ def test_an_impostor_that_knows_the_name_is_refused_and_the_honest_rank_still_pa
 def test_a_world_with_another_secret_is_never_met(address: Address) -> None:
     with (
         World(2, address, "secrets", peer_timeout=500) as honest_world,
-        fmi.Communicator(1, 2, config_for(address, "another", peer_timeout=500), "secrets") as stranger,
+        fmi.Communicator(
+            1, 2, config_for(address, "another secret of tests", peer_timeout=500), "secrets"
+        ) as stranger,
         ThreadPoolExecutor(1) as pool,
     ):
         lonely = pool.submit(stranger.barrier)

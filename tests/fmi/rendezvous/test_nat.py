@@ -76,7 +76,9 @@ def ranks_on(
     """Rank n of a world runs on host n, until the context ends."""
     settings = {"enabled": "true", "host": SERVER, "port": PORT, "peer_timeout": 45_000, **direct}
     config = folder / "fmi.json"
-    config.write_text(json.dumps({"backends": {"Direct": settings}, "secret": "behind the NAT"}))
+    config.write_text(
+        json.dumps({"backends": {"Direct": settings}, "secret": "of hosts behind NATs, and others"})
+    )
     with server(network), contextlib.ExitStack() as stack:
         ranks = []
         for rank in range(size):

@@ -19,7 +19,7 @@ from fmi.protocol.tcpunch import Address
 
 T = TypeVar("T")
 PATIENCE_S = 60.0
-SECRET = "a shared secret"
+SECRET = "a shared secret of all tests"
 BIG = 16 << 20  # bytes
 
 

@@ -251,7 +251,7 @@ def run_world(endpoint: str, port: int, shares: list[list[str]], **more: str) ->
             **variables(endpoint),
             **orders(rank, len(shares), files),
             **more,
-            "FMI_SECRET": "5ec3e7" * 5,
+            "FMI_SECRET": "5ec3e7014a9b" * 3,
             "FMI_COMM_NAME": "test",
             "RENDEZVOUS_HOST": "127.0.0.1",
             "RENDEZVOUS_PORT": str(port),

@@ -69,7 +69,7 @@ def test_fmi_reads_the_names_of_a_world() -> None:
     """fmi is a library of its own and spells them itself."""
     config = fmi.config.resolve({"backends": {"Direct": {"enabled": "true"}}}, EVENT.environment(), True)
     assert (config.host, config.port, config.secret) == ("10.0.0.1", 10007, b"a secret")
-    assert config.place == ("run-7.1", 1)
+    assert config.place == ("run-7.1", 1, 2)
 
 
 def test_fmi_finds_the_configuration_that_the_executor_wrote(tmp_path: Path) -> None:

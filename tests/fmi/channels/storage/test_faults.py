@@ -158,7 +158,10 @@ def test_what_an_earlier_run_left_behind_is_never_read(services: Services, chann
 @pytest.mark.parametrize("channel", STORAGE)
 def test_another_secret_is_another_world(services: Services, channel: str) -> None:
     config = services.config(channel, peer_timeout=700)
-    with World(2, config, "same") as mine, World(2, {**config, "secret": "another"}, "same") as other:
+    with (
+        World(2, config, "same") as mine,
+        World(2, {**config, "secret": "another secret of this test"}, "same") as other,
+    ):
         futures = [mine.start(lambda comm: comm.barrier() if comm.rank == 0 else None)[0]]
         futures += [other.start(lambda comm: comm.barrier() if comm.rank == 1 else None)[1]]
         assert all(isinstance(future.exception(PATIENCE_S), fmi.Timeout) for future in futures)
