@@ -61,7 +61,7 @@ class EmbeddedAWS:
             return None
         cloud = cls(state_dir, Path(state.code_root), state.port, runtime=state.runtime)
         cloud._state = state
-        return cloud if cloud._answers() else None
+        return cloud if cloud.answers() else None
 
     @property
     def endpoint_url(self) -> str:
@@ -155,6 +155,18 @@ class EmbeddedAWS:
             answer: dict[str, Any] = json.load(response)
         return answer
 
+    def runs(self) -> bool:
+        """Whether the daemon's process is there, whether it answers or not."""
+        return self._running().process() is not None
+
+    def answers(self) -> bool:
+        """Whether the daemon answers within some seconds."""
+        try:
+            with _OPENER.open(f"{self.endpoint_url}/_localcloud/health", timeout=_ANSWER_SECONDS) as response:
+                return bool(json.load(response)["instance_id"] == self.instance_id)
+        except (OSError, ValueError, KeyError):
+            return False
+
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the daemon's log; empty where there is none."""
         try:
@@ -202,13 +214,6 @@ class EmbeddedAWS:
                 raise StartError(f"localcloud ended with status {child.returncode}:\n{self.log_tail()}")
             time.sleep(0.02)
         raise StartError(f"localcloud did not answer in time; the end of {self.log_file}:\n{self.log_tail()}")
-
-    def _answers(self) -> bool:
-        try:
-            with _OPENER.open(f"{self.endpoint_url}/_localcloud/health", timeout=_ANSWER_SECONDS) as response:
-                return bool(json.load(response)["instance_id"] == self.instance_id)
-        except (OSError, ValueError, KeyError):
-            return False
 
 
 def _remove_containers(state: DaemonState, state_dir: Path) -> None:

@@ -54,7 +54,7 @@ run "each_of_these_is_refused" {
   ]
 }
 
-run "as_is_each_of_these" {
+run "for_another_reason_each_of_these" {
   command = plan
 
   variables {
@@ -90,40 +90,87 @@ run "as_is_each_of_these" {
   ]
 }
 
-run "a_prefix_that_ends_with_a_hyphen" {
+# What a variable refuses for one more reason each. One whose validation looks at another variable is not reached where that
+# one is refused, so executor_name and name_prefix are apart, as are prebuilt_images and region.
+run "for_a_third_reason_each_of_these" {
   command = plan
-  variables { name_prefix = "test-" }
-  expect_failures = [var.name_prefix]
+
+  variables {
+    name_prefix          = "test-"         # ends with a hyphen
+    region               = "us-gov-west-1" # has other ARNs
+    reserved_concurrency = -2
+    rendezvous_port      = 65535 # leaves none for metrics
+    tags                 = { project = "mine" }
+    budget_usd           = 20 # and nobody to warn
+  }
+
+  expect_failures = [
+    var.name_prefix,
+    var.region,
+    var.reserved_concurrency,
+    var.rendezvous_port,
+    var.tags,
+    var.budget_email,
+  ]
 }
 
-run "an_empty_prefix" {
+run "for_a_fourth_reason_each_of_these" {
   command = plan
-  variables { name_prefix = "" }
-  expect_failures = [var.name_prefix]
+
+  variables {
+    name_prefix   = ""
+    tags          = { for number in range(41) : "tag-${number}" => "x" } # more than AWS allows
+    budget_email  = "student@example.org"                                # and no amount
+    create_zone   = true                                                 # and no domain
+    image_builder = "prebuilt"                                           # and no images
+  }
+
+  expect_failures = [
+    var.name_prefix,
+    var.tags,
+    var.budget_email,
+    var.create_zone,
+    var.prebuilt_images,
+  ]
 }
 
-run "a_prefix_that_starts_with_a_digit" {
+run "for_a_fifth_reason_each_of_these" {
   command = plan
-  variables { name_prefix = "2-teams" }
-  expect_failures = [var.name_prefix]
+
+  variables {
+    name_prefix   = "2-teams"
+    tags          = { Team = "7", team = "8" } # which IAM takes for the same
+    budget_usd    = 20
+    budget_email  = "student"
+    image_builder = "prebuilt"
+    prebuilt_images = { # by digest, in a private repository
+      executor   = "123456789012.dkr.ecr.us-east-1.amazonaws.com/executor:latest"
+      rendezvous = "docker.io/library/rendezvous@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    }
+  }
+
+  expect_failures = [
+    var.name_prefix,
+    var.tags,
+    var.budget_email,
+    var.prebuilt_images,
+  ]
 }
 
-run "a_negative_concurrency" {
+run "what_another_has_and_images_of_another_region" {
   command = plan
-  variables { reserved_concurrency = -2 }
-  expect_failures = [var.reserved_concurrency]
-}
 
-run "a_budget_needs_somebody_to_warn" {
-  command = plan
-  variables { budget_usd = 20 }
-  expect_failures = [var.budget_email]
-}
+  variables {
+    executor_name = "their-executor"
+    region        = "eu-west-1"
+    image_builder = "prebuilt"
+    prebuilt_images = {
+      executor   = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/executor@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+      rendezvous = "123456789012.dkr.ecr.us-east-1.amazonaws.com/rendezvous@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    }
+  }
 
-run "the_name_of_another_team" {
-  command = plan
-  variables { executor_name = "their-executor" }
-  expect_failures = [var.executor_name]
+  expect_failures = [var.executor_name, var.prebuilt_images]
 }
 
 run "the_name_of_another_function" {
@@ -134,96 +181,8 @@ run "the_name_of_another_function" {
 
 run "too_long_for_the_names_made_of_it" {
   command = plan
-
-  variables {
-    name_prefix = "a-name-that-is-far-too-long"
-  }
-
+  variables { name_prefix = "a-name-that-is-far-too-long" }
   expect_failures = [var.name_prefix]
-}
-
-run "a_zone_needs_a_domain" {
-  command = plan
-
-  variables {
-    create_zone = true
-  }
-
-  expect_failures = [var.create_zone]
-}
-
-run "prebuilt_images_have_to_be_named" {
-  command = plan
-
-  variables {
-    image_builder = "prebuilt"
-  }
-
-  expect_failures = [var.prebuilt_images]
-}
-
-run "metrics_have_a_port_of_their_own" {
-  command = plan
-  variables { rendezvous_port = 65535 }
-  expect_failures = [var.rendezvous_port]
-}
-
-run "tags_that_are_set_here" {
-  command = plan
-  variables { tags = { project = "mine" } }
-  expect_failures = [var.tags]
-}
-
-run "more_tags_than_aws_allows" {
-  command = plan
-  variables { tags = { for number in range(41) : "tag-${number}" => "x" } }
-  expect_failures = [var.tags]
-}
-
-run "a_warning_needs_an_amount" {
-  command = plan
-  variables { budget_email = "student@example.org" }
-  expect_failures = [var.budget_email]
-}
-
-run "an_address_without_an_at_sign" {
-  command = plan
-
-  variables {
-    budget_usd   = 20
-    budget_email = "student"
-  }
-
-  expect_failures = [var.budget_email]
-}
-
-run "prebuilt_images_are_named_by_digest_in_a_private_repository" {
-  command = plan
-
-  variables {
-    image_builder = "prebuilt"
-    prebuilt_images = {
-      executor   = "123456789012.dkr.ecr.us-east-1.amazonaws.com/executor:latest"
-      rendezvous = "docker.io/library/rendezvous@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-    }
-  }
-
-  expect_failures = [var.prebuilt_images]
-}
-
-run "prebuilt_images_are_where_the_functions_are" {
-  command = plan
-
-  variables {
-    region        = "eu-west-1"
-    image_builder = "prebuilt"
-    prebuilt_images = {
-      executor   = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/executor@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-      rendezvous = "123456789012.dkr.ecr.us-east-1.amazonaws.com/rendezvous@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-    }
-  }
-
-  expect_failures = [var.prebuilt_images]
 }
 
 run "a_start_that_parameter_store_keeps" {
@@ -236,16 +195,4 @@ run "a_start_that_s3_keeps" {
   command = plan
   variables { name_prefix = "sthree-team" }
   expect_failures = [var.name_prefix]
-}
-
-run "a_region_with_other_arns" {
-  command = plan
-  variables { region = "us-gov-west-1" }
-  expect_failures = [var.region]
-}
-
-run "tags_that_iam_takes_for_the_same" {
-  command = plan
-  variables { tags = { Team = "7", team = "8" } }
-  expect_failures = [var.tags]
 }

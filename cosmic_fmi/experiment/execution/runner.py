@@ -66,6 +66,12 @@ class Finished:
         """Ranks of this run; 0 when that is not known because the input was refused."""
         return number(self.output.get("world_size")) or self.execution.ranks or 0
 
+    @property
+    def warnings(self) -> list[str]:
+        """What Initialize and Summarize warn of, a sentence each."""
+        said = self.output.get("warnings")
+        return [str(one) for one in said] if isinstance(said, list) else []
+
 
 def new_execution_id(spec: RunSpec) -> str:
     """A name no execution had before: run id, UTC time, and a few random digits (at most 80 characters)."""

@@ -221,6 +221,8 @@ class _Session:
         self.summary.add(record)
         row = record.row
         progress.finished(execution.spec, row["status"], row["duration_s"], row["cost_usd"])
+        for warning in finished.warnings:
+            self.reporter.message(f"  {warning}", "yellow", important=True)
         self._say_what_was_left_out(record)
         self._check_logs(record)
         self._check_memory(record, execution.memory_mb)

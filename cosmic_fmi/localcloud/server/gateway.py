@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 import uuid
@@ -92,6 +93,7 @@ class Gateway:
         handler = self._route(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if handler is not None:
             return _send(handler(_read(environ)), start_response)
+        _take_in_form(environ)
         answer = self._moto(environ, start_response)
         if _ECS_CHANGE.match(environ.get("HTTP_X_AMZ_TARGET", "")):
             self._on_ecs_change()
@@ -192,6 +194,16 @@ def _read(environ: dict[str, Any]) -> Request:
         body=environ["wsgi.input"].read(int(length)) if length else _read_chunked(environ),
         region=region[1] if region else "us-east-1",
     )
+
+
+def _take_in_form(environ: dict[str, Any]) -> None:
+    """Read a form's whole body. moto would, under a lock that every request needs: then one client that sends
+    half a body and no more, as `curl -d` to a presigned URL may, would keep everybody else waiting.
+    """
+    if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if length:
+            environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
 
 
 def _read_chunked(environ: dict[str, Any]) -> bytes:

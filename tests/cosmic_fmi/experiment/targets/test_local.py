@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,9 +13,11 @@ import pytest
 from rich.console import Console
 
 from cosmic_fmi.experiment.errors import TargetError, TerraformError
+from cosmic_fmi.experiment.targets import _local_stack
 from cosmic_fmi.experiment.targets.local import LocalTarget
 from cosmic_fmi.experiment.ui.console import Reporter
-from cosmic_fmi.localcloud import EmbeddedAWS
+from cosmic_fmi.localcloud import EmbeddedAWS, client
+from cosmic_fmi.localcloud.state import STATE_FILE
 from tests.cosmic_fmi.experiment.support.terraform import OUTPUTS, stand_in
 
 TERRAFORM = f"""
@@ -83,3 +86,35 @@ def test_what_a_killed_apply_left_is_not_built_upon(state: Path) -> None:
 
 def test_destroying_where_nothing_runs(tmp_path: Path) -> None:
     assert LocalTarget(tmp_path, tmp_path / "state").destroy(quiet()) is False
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGKILL, "the embedded AWS has ended. Take it down with `make destroy`"),
+        (signal.SIGSTOP, "nothing has happened for [0-9]+ s, and the embedded AWS no longer answers"),
+        (0, "nothing has happened for [0-9]+ s, and the embedded AWS still answers"),
+    ],
+    ids=["ended", "hangs", "answers"],
+)
+def test_an_apply_that_waits_in_vain_ends_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    state = tmp_path / "state"
+    daemon = str(state / "localcloud" / STATE_FILE)
+    body = f"""
+        if "apply" in sys.argv:
+            os.kill(json.load(open({daemon!r}))["pid"], {int(number)})
+            while True:
+                print(json.dumps({{"type": "apply_progress", "@message": "Still creating..."}}), flush=True)
+                time.sleep(0.1)
+        """
+    for name, value in stand_in(tmp_path, body).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(client, "_ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(_local_stack, "_STALL_SECONDS", 1.0)
+    with pytest.raises(TerraformError, match=rf"terraform apply was ended \(.*: {said}") as caught:
+        LocalTarget(state=state).prepare(quiet())
+    assert "localcloud runs at http://127.0.0.1" in str(caught.value), "the end of its log"
+    assert instance(state) is None
