@@ -91,7 +91,10 @@ def _add_sweep(made: argparse.ArgumentParser) -> None:
     sweep.add_argument("--sweep", type=Path, metavar="FILE.yaml", help="read all of this from a file instead")
     sweep.add_argument("--runs", type=positive, metavar="K", help="repetitions of each setting (default: 1)")
     sweep.add_argument(
-        "--warm-up", type=argument(count_from_0), metavar="K", help="marked runs before each memory size's"
+        "--warm-up",
+        type=argument(count_from_0),
+        metavar="K",
+        help="marked runs before each memory size's (default: 0, or 1 for the usual runs)",
     )
     order = sweep.add_mutually_exclusive_group()
     order.add_argument("--seed", type=argument(count_from_0), metavar="N", help="of the order (default: 0)")

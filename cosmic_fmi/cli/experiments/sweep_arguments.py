@@ -52,7 +52,9 @@ def sweep_of(arguments: argparse.Namespace) -> Sweep:
         return Sweep(plan, record.input, record.target, record.budget_usd)
     source = Input(arguments.payload, arguments.script, arguments.requirements)
     axes = {axis: tuple(getattr(arguments, name)) for name, axis in _AXES.items()}
-    return Sweep(_plan(arguments, Grid(axes), source, SweepFile(Grid())), source)
+    # Without a word about what to run, the usual worlds are compared: none of them should have a cold start.
+    usual = SweepFile(Grid(), warm_up=None if given else 1)
+    return Sweep(_plan(arguments, Grid(axes), source, usual), source)
 
 
 def _from_file(arguments: argparse.Namespace, file: SweepFile) -> Sweep:
