@@ -28,7 +28,7 @@ _CODE_SOURCES = ("containers", "cosmic_fmi/__init__.py", "cosmic_fmi/common", "f
 
 # The slowest resource, an S3 bucket's lifecycle rules, takes 55 s. Terraform's provider waits for minutes for
 # a service that is gone or fails, and for ever for one that does not answer.
-_STALL_SECONDS = 180.0
+_STALL_SECONDS = 120.0
 
 
 class LocalStack:

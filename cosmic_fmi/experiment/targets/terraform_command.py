@@ -18,7 +18,7 @@ from typing import Any
 
 import python_terraform
 
-from cosmic_fmi.experiment.errors import TerraformError
+from cosmic_fmi.experiment.errors import TerraformError, TerraformStalledError
 from cosmic_fmi.experiment.targets.terraform_watch import Trouble, Watch
 
 Progress = Callable[[int, int | None, str], None]
@@ -145,7 +145,7 @@ class CommandLine(python_terraform.Terraform):
             for line in lines:
                 reader.read(line)
         if watch.reason:
-            raise TerraformError(
+            raise TerraformStalledError(
                 f"terraform {name} was ended (all of its output: {self.log}): {watch.reason}"
             )
         if self._returncode:
