@@ -203,6 +203,7 @@ class LambdaRuntime:
                 self._idle = [one for one in self._idle if one not in surplus]
             for environment in busy:
                 environment.check_memory()
+                environment.check_tmp()
             for environment in surplus:
                 environment.close()
 
