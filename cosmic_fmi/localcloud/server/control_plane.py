@@ -40,6 +40,7 @@ def application(runtime: LambdaRuntime, key: str) -> MotoObject:
         bucket_policies,
         budgets,
         codebuild,
+        function_states,
         insights,
         quotas,
         stepfunctions,
@@ -52,6 +53,7 @@ def application(runtime: LambdaRuntime, key: str) -> MotoObject:
     budgets.install()
     codebuild.install()
     ecs.install()
+    function_states.install(runtime.states)
     insights.install()
     quotas.install(runtime)
     stepfunctions.install(runtime, key)

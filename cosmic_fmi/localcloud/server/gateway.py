@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from cosmic_fmi.localcloud.faults.storage import SLOW_DOWN, slows_down
 from cosmic_fmi.localcloud.lambda_.service import LambdaError, LambdaRuntime
 
 _INVOKE = re.compile(r"/2015-03-31/functions/(?P<function>.+)/invocations/?")
@@ -61,6 +62,9 @@ _REFUSED_XML = Response(
 )
 
 
+_SLOW_DOWN = Response(HTTPStatus.SERVICE_UNAVAILABLE, SLOW_DOWN, {"Content-Type": "application/xml"})
+
+
 class Gateway:
     """Answers what localcloud adds to moto; `actions` are POSTed below /_localcloud/.
 
@@ -75,7 +79,7 @@ class Gateway:
         *,
         instance_id: str,
         key: str,
-        actions: dict[str, Callable[[], dict[str, Any]]],
+        actions: dict[str, Callable[..., dict[str, Any]]],
         on_ecs_change: Callable[[], None],
     ) -> None:
         self._moto = moto
@@ -89,6 +93,9 @@ class Gateway:
         """Serve one request."""
         if environ["PATH_INFO"] != HEALTH and not self._signed(environ):
             return _send(_refusal(environ), start_response)
+        if slows_down(environ, self._runtime.switches):
+            _read(environ)  # all of it, or the client sees a broken connection
+            return _send(_SLOW_DOWN, start_response)
         handler = self._route(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if handler is not None:
             return _send(handler(_read(environ)), start_response)
@@ -117,7 +124,10 @@ class Gateway:
         action = self._actions.get(request.path.removeprefix("/_localcloud/"))
         if action is None:
             return Response.of_json({"message": f"no such action; there are {sorted(self._actions)}"}, 404)
-        return Response.of_json(action())
+        try:
+            return Response.of_json(action(**json.loads(request.body or b"{}")))
+        except (TypeError, ValueError) as error:
+            return Response.of_json({"message": str(error)}, HTTPStatus.BAD_REQUEST)
 
     def _account_settings(self, _: Request) -> Response:
         limits = self._runtime.limits
