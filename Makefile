@@ -15,7 +15,7 @@ ARGS   ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run bench bench-fmi bench-inference test test-course test-images lint lint-terraform format deploy destroy clean
+.PHONY: help setup run bench bench-fmi bench-inference test test-course test-images lint lint-terraform setup-asl format deploy destroy clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -90,6 +90,14 @@ lint-terraform: .venv-checkov/.ready ## checkov on terraform/ without a network,
 	cd terraform && ../.venv-checkov/bin/checkov --directory . --config-file .checkov.yaml
 	@if command -v tflint >/dev/null; then tflint --chdir=terraform --recursive; fi
 
+setup-asl: .venv-asl/.ready ## asl-validator and another interpreter of state machines for make test; needs Node.js and npm
+
+.venv-asl/.ready: $(wildcard .ci/asl/*)
+	@command -v npm >/dev/null || { echo "npm is needed (Node.js 20 or newer); without it make test leaves these tests out"; exit 1; }
+	@echo "Installing asl-validator and aws-local-stepfunctions into .venv-asl"
+	@mkdir -p .venv-asl && cp .ci/asl/* .venv-asl && cd .venv-asl && npm ci --silent --no-audit --no-fund
+	@touch $@
+
 format: $(VENV)/.ready-dev ## let ruff and terraform rewrite what they can
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
@@ -104,4 +112,4 @@ destroy: setup ## take everything down again: TARGET=local (default) or TARGET=a
 	@exec $(COSMIC) destroy --target $(TARGET) $(ARGS)
 
 clean: ## forget the environment and the embedded AWS's state (destroy first)
-	rm -rf $(VENV) .venv-checkov .local inference/engines/kernels/*.so
+	rm -rf $(VENV) .venv-checkov .venv-asl .local inference/engines/kernels/*.so

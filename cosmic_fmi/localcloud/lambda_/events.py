@@ -52,10 +52,22 @@ def deliver(event: dict[str, Any], runtime: LambdaRuntime, delivered: set[str]) 
                 continue
             # A function that does not exist yet gets the event at another try.
             with contextlib.suppress(LambdaError):
-                payload = _input(target, event)
-                invocations.append(runtime.invoke_later(target["Arn"], event["region"], payload))
+                invocations += _invoke(target, event, runtime)
                 delivered.add(key)
     return invocations
+
+
+def _invoke(target: dict[str, Any], event: dict[str, Any], runtime: LambdaRuntime) -> list[threading.Thread]:
+    """Invoke a target: once, unless the faults of EventBridge are on.
+
+    "at least once" and without an order: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-what-is.html
+    """
+    late_s = 0.0
+    if runtime.switches.alternates("events-reordered", target["Arn"]):
+        late_s = runtime.switches.value("events-reordered") or 0.0
+    copies = 1 if runtime.switches.value("events-twice") is None else 2
+    payload = _input(target, event)
+    return [runtime.invoke_later(target["Arn"], event["region"], payload, late_s) for _ in range(copies)]
 
 
 def _input(target: dict[str, Any], event: dict[str, Any]) -> bytes:

@@ -81,6 +81,11 @@ def start_line(request_id: str) -> str:
     return f"START RequestId: {request_id} Version: $LATEST\n"
 
 
+def init_timeout_line(seconds: float) -> str:
+    """The line of an environment that did not load in time."""
+    return f"INIT_REPORT Init Duration: {seconds * 1000:.2f} ms\tPhase: init\tStatus: timeout\t\n"
+
+
 def end_line(request_id: str) -> str:
     """The line after an invocation's own output."""
     return f"END RequestId: {request_id}\n"

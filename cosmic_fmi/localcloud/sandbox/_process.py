@@ -20,6 +20,7 @@ from cosmic_fmi.localcloud.inside.image_modules import hidden_modules
 from cosmic_fmi.localcloud.sandbox import memory
 from cosmic_fmi.localcloud.sandbox.output import OutputReader
 from cosmic_fmi.localcloud.sandbox.spec import FunctionSpec
+from cosmic_fmi.localcloud.sandbox.tmp_size import TmpSize
 
 if TYPE_CHECKING:
     # The daemon imports this module before it has told moto anything, and the logs import moto.
@@ -114,6 +115,8 @@ class FunctionProcess:
             "LAMBDA_RUNTIME_DIR": str(settings.code_root),
         }
         self._folder, self._watch, self._process = _spawn(spec, settings, environment)
+        self._tmp = TmpSize(self._folder)
+        self._family = memory.Family(self._process.pid)
         assert self._process.stdout is not None  # noqa: S101 - spawned with a pipe
         self._output = OutputReader(os.dup(self._process.stdout.fileno()), sink)
         self._process.stdout.close()
@@ -127,11 +130,23 @@ class FunctionProcess:
 
     def resident_mb(self) -> int:
         """Memory in use now, rounded up; 0 when it has ended."""
-        return memory.resident_mb(self._process.pid)
+        return self._family.resident_mb()
 
     def peak_mb(self) -> int:
         """The most memory it had in use, as far as the system knows."""
-        return memory.peak_mb(self._process.pid)
+        return max(self._family.resident_mb(), memory.peak_mb(self._process.pid))
+
+    def tmp_mb(self) -> int:
+        """What it has written to /tmp, as it was a few seconds ago."""
+        return self._tmp.mb()
+
+    def waited_s(self) -> float | None:
+        """How long its main thread could have run but had no processor, in seconds; Linux tells."""
+        try:
+            text = Path(f"/proc/{self._process.pid}/schedstat").read_text()
+        except OSError:
+            return None
+        return int(text.split()[1]) / 1e9
 
     def out_of_memory(self) -> bool:
         """Never: only the daemon checks a process's memory."""

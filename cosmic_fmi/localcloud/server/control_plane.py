@@ -40,6 +40,8 @@ def application(runtime: LambdaRuntime, key: str) -> MotoObject:
         bucket_policies,
         budgets,
         codebuild,
+        function_states,
+        history,
         insights,
         quotas,
         stepfunctions,
@@ -52,6 +54,8 @@ def application(runtime: LambdaRuntime, key: str) -> MotoObject:
     budgets.install()
     codebuild.install()
     ecs.install()
+    function_states.install(runtime.states)
+    history.install()
     insights.install()
     quotas.install(runtime)
     stepfunctions.install(runtime, key)

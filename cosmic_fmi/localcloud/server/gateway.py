@@ -12,12 +12,16 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from cosmic_fmi.localcloud.faults.storage import SLOW_DOWN, slows_down
 from cosmic_fmi.localcloud.lambda_.service import LambdaError, LambdaRuntime
+from cosmic_fmi.localcloud.limits.check import refusal
 
 _INVOKE = re.compile(r"/2015-03-31/functions/(?P<function>.+)/invocations/?")
 _ACCOUNT_SETTINGS = "/2016-08-19/account-settings"
 _SYNCHRONOUS_LIMIT = 6 * 1024 * 1024
 _ASYNCHRONOUS_LIMIT = 1024 * 1024
+# No control request is longer: the longest is a state machine's definition of 1 MiB, escaped.
+_LARGEST_CHECKED = 4 * 1024 * 1024
 # Calls that may change services, tasks or the targets of their events.
 _ECS_CHANGE = re.compile(r"AmazonEC2ContainerService\w*\.(?!Describe|List)|AWSEvents\.Put")
 HEALTH = "/_localcloud/health"
@@ -62,6 +66,9 @@ _REFUSED_XML = Response(
 )
 
 
+_SLOW_DOWN = Response(HTTPStatus.SERVICE_UNAVAILABLE, SLOW_DOWN, {"Content-Type": "application/xml"})
+
+
 class Gateway:
     """Answers what localcloud adds to moto; `actions` are POSTed below /_localcloud/.
 
@@ -76,7 +83,7 @@ class Gateway:
         *,
         instance_id: str,
         key: str,
-        actions: dict[str, Callable[[], dict[str, Any]]],
+        actions: dict[str, Callable[..., dict[str, Any]]],
         on_ecs_change: Callable[[], None],
     ) -> None:
         self._moto = moto
@@ -90,6 +97,12 @@ class Gateway:
         """Serve one request."""
         if environ["PATH_INFO"] != HEALTH and not self._signed(environ):
             return _send(_refusal(environ), start_response)
+        if slows_down(environ, self._runtime.switches):
+            _read(environ)  # all of it, or the client sees a broken connection
+            return _send(_SLOW_DOWN, start_response)
+        refused = _over_limits(environ)
+        if refused is not None:
+            return _send(refused, start_response)
         handler = self._route(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if handler is not None:
             return _send(handler(_read(environ)), start_response)
@@ -119,7 +132,10 @@ class Gateway:
         action = self._actions.get(request.path.removeprefix("/_localcloud/"))
         if action is None:
             return Response.of_json({"message": f"no such action; there are {sorted(self._actions)}"}, 404)
-        return Response.of_json(action())
+        try:
+            return Response.of_json(action(**json.loads(request.body or b"{}")))
+        except (TypeError, ValueError) as error:
+            return Response.of_json({"message": str(error)}, HTTPStatus.BAD_REQUEST)
 
     def _account_settings(self, _: Request) -> Response:
         limits = self._runtime.limits
@@ -177,6 +193,23 @@ def _check_payload(payload: bytes, limit: int) -> None:
     except ValueError as error:
         message = f"Could not parse request body into json: {error}"
         raise LambdaError(400, "InvalidRequestContentException", message, Type="User") from error
+
+
+def _over_limits(environ: dict[str, Any]) -> Response | None:
+    """The answer to a request that AWS refuses for what it is given; its body can be read again."""
+    length = environ.get("CONTENT_LENGTH")
+    body = b""
+    if "/s3/aws4_request" not in environ.get("HTTP_AUTHORIZATION", ""):
+        # Other services' clients send no chunks, which come without a length.
+        if not length or int(length) > _LARGEST_CHECKED or _INVOKE.fullmatch(environ["PATH_INFO"]):
+            return None
+        body = environ["wsgi.input"].read(int(length))
+        environ["wsgi.input"] = io.BytesIO(body)
+    found = refusal(environ, body)
+    if found is None:
+        return None
+    headers = {"Content-Type": found.content_type, "x-amzn-ErrorType": found.code}
+    return Response(HTTPStatus.BAD_REQUEST, found.body, headers)
 
 
 def _read(environ: dict[str, Any]) -> Request:
