@@ -102,7 +102,7 @@ module "publisher" {
     {
       RENDEZVOUS_PARAMETER = aws_ssm_parameter.address.name
       RENDEZVOUS_PORT      = tostring(var.port)
-      VPC_ID               = local.network.vpc_id
+      VPC_ID               = local.vpc_id
       LOG_LEVEL            = var.log_level
     },
     local.on_demand ? { ON_DEMAND = "1", ECS_CLUSTER = local.name, ECS_SERVICE = local.service_name } : {},

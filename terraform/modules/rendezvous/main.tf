@@ -144,8 +144,8 @@ resource "aws_ecs_service" "this" {
   deployment_minimum_healthy_percent = 0
 
   network_configuration {
-    subnets          = local.network.subnet_ids
-    security_groups  = [local.network.security_group_id]
+    subnets          = local.subnet_ids
+    security_groups  = [var.network == null ? aws_security_group.this[0].id : var.network.security_group_id]
     assign_public_ip = true
   }
 

@@ -4,11 +4,8 @@
 locals {
   own_network = var.network == null ? 1 : 0
 
-  network = var.network != null ? var.network : {
-    vpc_id            = aws_vpc.this[0].id
-    subnet_ids        = tolist(aws_subnet.public[*].id)
-    security_group_id = aws_security_group.this[0].id
-  }
+  vpc_id     = var.network == null ? aws_vpc.this[0].id : var.network.vpc_id
+  subnet_ids = var.network == null ? tolist(aws_subnet.public[*].id) : var.network.subnet_ids
 }
 
 # Fargate does not run in the Local Zones and Wavelength Zones that an account may have opted in to.
