@@ -15,7 +15,7 @@ ARGS   ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run bench bench-fmi bench-inference test test-course test-images lint lint-terraform setup-asl format deploy destroy clean
+.PHONY: help setup run bench bench-fmi bench-inference test test-course test-teardown test-images lint lint-terraform setup-asl format deploy destroy clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -68,6 +68,9 @@ test: $(VENV)/.ready-dev ## every test; ARGS="tests/fmi -k reduce", WORKERS=0 fo
 
 test-course: $(VENV)/.ready-course ## the course's own scripts (docs/course.md), from a clone of theirs: COURSE=folder
 	@exec $(PY) -m tests.course "$(COURSE)"
+
+test-teardown: $(VENV)/.ready-dev ## delete every kind of thing by hand and destroy, one kind after the other (an hour)
+	@COSMIC_TEARDOWN=1 exec $(PY) -m pytest tests/terraform/test_teardown.py $(ARGS)
 
 test-images: $(VENV)/.ready-dev ## build both container images in Docker and test them; ARGS="-k world"
 	@exec .ci/images $(ARGS)

@@ -96,6 +96,7 @@ def _checked(wanted: ExecutionInput) -> tuple[dict[str, str], Archive | None]:
             *check_bundle.checks(wanted, modules),
             lambda: files.update(_data_files(wanted)),
             lambda: _check_concurrency(wanted.world_size),
+            lambda: _check_meeting(wanted),
         ]
     )
     return files, packages()
@@ -214,6 +215,16 @@ def unfinished_ranks(bucket: str, result_path: str) -> set[int]:
         for rank, key in by_rank(written, results.predictions).items()
         if finished is None or written[key] > finished
     }
+
+
+def _check_meeting(wanted: ExecutionInput) -> None:
+    """A deployment may have no rendezvous server; then ranks cannot connect to each other."""
+    if os.environ.get("NO_RENDEZVOUS") and wanted.world_size > 1 and wanted.rendezvous:
+        raise InputError(
+            f'"world_size" is {wanted.world_size}, and this deployment has no rendezvous server through '
+            'which ranks connect: run a single rank, add "rendezvous": false if they talk through S3 only, '
+            "or set the Terraform variable rendezvous_mode to on-demand."
+        )
 
 
 def _check_concurrency(world_size: int) -> None:

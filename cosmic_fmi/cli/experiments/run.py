@@ -133,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         target: Target = (
             LocalTarget(containers=arguments.containers)
             if arguments.target == "local"
-            else AwsTarget(world_size=options.largest_world)
+            else AwsTarget(world_size=options.largest_world, meets=options.meets)
         )
         if arguments.preflight:
             target.prepare(reporter)

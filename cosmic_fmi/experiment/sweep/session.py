@@ -57,6 +57,12 @@ class Options:
         asked = number(payload.get("world_size") or payload.get("file_limit")) or 1
         return max(setting.world_size or asked for setting in self.plan.settings)
 
+    @property
+    def meets(self) -> bool:
+        """Whether ranks connect to each other; a payload may say that they do not."""
+        payload = read_payload(self.input.payload) if self.input.payload else {}
+        return str(payload.get("rendezvous", True)).lower() != "false"
+
 
 def run(target: Target, options: Options, reporter: Reporter) -> bool:
     """Make every run that is not done yet; whether all of them succeeded.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,11 +69,18 @@ class Terraform:
         """Bring the target to what the root module says; ``variables`` override every other source."""
         self._cli.apply(skip_plan=True, reader=OutputReader(progress), **self._options(variables))
 
-    def destroy(self, variables: Mapping[str, object], progress: Progress) -> None:
-        """Remove everything that the state knows."""
-        # Terraform has no -force any more.
+    def destroy(self, variables: Mapping[str, object], progress: Progress, *, refresh: bool = True) -> None:
+        """Remove everything that the state knows; without ``refresh`` it is believed as it is."""
         options = self._options(variables)
+        if not refresh:
+            options["refresh"] = False
+        # Terraform has no -force any more.
         self._cli.destroy(force=None, auto_approve=IsFlagged, reader=OutputReader(progress), **options)
+
+    def variables(self) -> list[str]:
+        """Names of the root module's variables."""
+        text = "\n".join(path.read_text() for path in sorted(self.root.glob("*.tf")))
+        return re.findall(r'^variable "(\w+)"', text, re.MULTILINE)
 
     def pending_changes(self, variables: Mapping[str, object]) -> list[str]:
         """Addresses of the resources that an apply would change; empty when there is no drift."""

@@ -105,10 +105,11 @@ data "aws_iam_policy_document" "execute" {
     resources = [for arn in local.bucket_arns : "${arn}/requirements/*"]
   }
 
-  # The S3 channel of fmi deletes messages once they are read.
+  # The S3 channel of fmi deletes messages once they are read, in whatever bucket they are: no lifecycle rule of ours
+  # would remove them elsewhere.
   statement {
     sid       = "DeleteMessages"
     actions   = ["s3:DeleteObject"]
-    resources = ["${var.bucket_arn}/fmi/*"]
+    resources = [for arn in local.bucket_arns : "${arn}/fmi/*"]
   }
 }

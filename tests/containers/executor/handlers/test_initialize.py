@@ -224,3 +224,15 @@ def test_another_attempt_is_another_world(uploaded: S3Client, context: SimpleNam
     assert one["fmi"]["secret"] != two["fmi"]["secret"]
     assert two["outcome_key"] == "executions/run-7/attempts/2/outcomes/0.json"
     assert one["result_path"] == two["result_path"] == "executions/run-7/results"
+
+
+@pytest.mark.usefixtures("uploaded")
+def test_without_a_rendezvous_server_only_worlds_that_do_not_need_it_start(
+    context: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_RENDEZVOUS", "1")
+    payload = {**FOLDER, "bucket": BUCKET}
+    with pytest.raises(InputError, match=r"has no rendezvous server.*rendezvous_mode"):
+        start(context, payload)
+    assert start(context, {**payload, "world_size": "1"})["needs_rendezvous"] is False
+    assert start(context, {**payload, "rendezvous": False})["needs_rendezvous"] is False
