@@ -79,7 +79,8 @@ class LiveOutput:
         """Events that are new."""
         until = int(time.time() * 1000) + _AHEAD_MS
         new = []
-        for event in read_events(self._client, self._group, self._since_ms, until):
+        # All pages first: if one cannot be had, none of them counts as read.
+        for event in list(read_events(self._client, self._group, self._since_ms, until)):
             name = str(event.get("eventId") or (event["logStreamName"], event["timestamp"], event["message"]))
             if name not in self._seen and event["timestamp"] >= self._since_ms:
                 self._seen[name] = event["timestamp"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from cosmic_fmi.experiment.execution.live_output import LiveOutput
 from tests.cosmic_fmi.experiment.support.fakes import DEPLOYMENT, FakeTarget
@@ -67,3 +70,21 @@ def test_the_executor_s_account_of_an_error_is_not_the_script_s_output() -> None
     log.add("a", "START RequestId: r1 Version: 1", "RANK 0 EXECUTION mine", "so far", failed, "Traceback")
     assert log.look() == [(0, ["so far"])]
     assert log.live.rest({0: ["so far", "and on", failed, "Traceback"]}) == {0: ["and on"]}
+
+
+def test_what_a_busy_service_does_not_answer_is_read_the_next_time() -> None:
+    log = Log()
+    log.add("a", "START RequestId: r1 Version: 1", "RANK 0 EXECUTION mine", "one")
+    events = log.target.fakes.logs.events["/e"]
+
+    class Breaks(list[dict[str, Any]]):
+        """The first page, and then an error."""
+
+        def __iter__(self) -> Iterator[dict[str, Any]]:
+            yield from events
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "FilterLogEvents")
+
+    log.target.fakes.logs.events["/e"] = Breaks()
+    assert log.look() == []
+    log.target.fakes.logs.events["/e"] = events
+    assert log.look() == [(0, ["one"])]
