@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cosmic_fmi.common.contract.keys import Execution
 from cosmic_fmi.common.s3 import list_objects
 from cosmic_fmi.experiment.ui.console import Reporter, Step
+from cosmic_fmi.experiment.ui.tables import size
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -46,7 +47,7 @@ def bring_files(s3: S3Client, bucket: str, execution_id: str, folder: Path, repo
     total = sum(sizes[key].size for key in places)
     if total + _SPARE_BYTES > shutil.disk_usage(_existing(folder)).free:
         reporter.message(
-            f"The ranks left {total / 1e6:,.0f} MB of files, more than this disk has room for: they stay in "
+            f"The ranks left {size(total)} of files, more than this disk has room for: they stay in "
             f"s3://{bucket}/{Execution(execution_id).folder}/ for now.",
             "yellow",
             important=True,
@@ -120,7 +121,7 @@ def _tell(brought: Brought, folder: Path, reporter: Reporter) -> None:
     reporter.event("files", path=str(folder), files=brought.files, bytes=brought.bytes)
     if brought.files:
         many = "s" if brought.files > 1 else ""
-        reporter.message(f"Files: {brought.files:,} file{many}, {brought.bytes / 1e6:,.3f} MB, in {folder}")
+        reporter.message(f"Files: {brought.files:,} file{many}, {size(brought.bytes)}, in {folder}")
     for problem in brought.left_out[:_SHOWN]:
         reporter.message(f"  Not brought: {problem}", "yellow", important=True)
     if (more := len(brought.left_out) - _SHOWN) > 0:

@@ -23,6 +23,7 @@ from cosmic_fmi.experiment.program.files import ProgramFiles, program_files
 from cosmic_fmi.experiment.program.options import ProgramOptions
 from cosmic_fmi.experiment.program.tree import Tree
 from cosmic_fmi.experiment.ui.console import Reporter
+from cosmic_fmi.experiment.ui.tables import size
 from inference.survey.synthetic import SAMPLE_SIZE
 
 if TYPE_CHECKING:
@@ -183,8 +184,8 @@ def _upload_program(s3: S3Client, bucket: str, files: ProgramFiles, reporter: Re
         reporter.message(f"Left out of {files.name}: {shown}{f' and {more} more' if more > 0 else ''}")
     tree = Tree(files.files)
     prefix = tree.prefix(UPLOADS, files.name, reporter)
-    size = f"{len(files.files)} file{'s' if len(files.files) > 1 else ''}, {files.bytes / 1e6:,.3f} MB"
-    tree.upload(s3, bucket, prefix, f"Uploading {files.name}: {size}", reporter)
+    count = f"{len(files.files):,} file{'s' if len(files.files) > 1 else ''}"
+    tree.upload(s3, bucket, prefix, f"Uploading {files.name} ({count}, {size(files.bytes)})", reporter)
     return prefix
 
 

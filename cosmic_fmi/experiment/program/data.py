@@ -15,6 +15,7 @@ from cosmic_fmi.experiment.errors import SweepError
 from cosmic_fmi.experiment.program.junk import walk
 from cosmic_fmi.experiment.program.tree import Tree
 from cosmic_fmi.experiment.ui.console import Reporter
+from cosmic_fmi.experiment.ui.tables import size
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -78,9 +79,10 @@ def upload_data(s3: S3Client, bucket: str, given: str, reporter: Reporter) -> Pl
     tree = Tree(files)
     name = Path(given).resolve().name
     prefix = tree.prefix(UPLOADS, name, reporter)
-    size = sum(path.stat().st_size for path in files.values())
-    if not tree.upload(s3, bucket, prefix, f"Uploading {name}", reporter):
-        reporter.message(f"{name} is in the bucket already: {len(files):,} files, {size / 1e6:,.1f} MB.")
+    total = size(sum(path.stat().st_size for path in files.values()))
+    count = f"{len(files):,} file{'s' if len(files) > 1 else ''}"
+    if not tree.upload(s3, bucket, prefix, f"Uploading {name} ({count}, {total})", reporter):
+        reporter.message(f"{name} is in the bucket already ({count}, {total}).")
     return Place(bucket, prefix)
 
 

@@ -19,13 +19,13 @@ from boto3.exceptions import S3UploadFailedError
 from cosmic_fmi.experiment.aws.s3_sync import listing
 from cosmic_fmi.experiment.errors import SweepError
 from cosmic_fmi.experiment.ui.console import Reporter, Step
+from cosmic_fmi.experiment.ui.tables import size
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 _THREADS = 4  # files at a time; a large one is sent in parts by ten more
 _LARGE = 50_000_000
-_MEGABYTE = 1e6
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Tree:
         total = sum(path.stat().st_size for path in self.files.values())
         if total < _LARGE:
             return f"{above}/{_safe(name)}-{self._digest(None)}"
-        with reporter.step(f"Reading {name}, {total / _MEGABYTE:,.0f} MB", total=total) as step:
+        with reporter.step(f"Reading {name} ({size(total)})", total=total) as step:
             return f"{above}/{_safe(name)}-{self._digest(step)}"
 
     def _digest(self, step: Step | None) -> str:
@@ -54,7 +54,7 @@ class Tree:
             made.update(f"{len(name.encode())} {name} {content}\n".encode())
             done += stat.st_size
             if step is not None:
-                step.update(done, note=f"{done / _MEGABYTE:,.0f} MB")
+                step.update(done, note=size(done))
         return made.hexdigest()[:12]
 
     def upload(self, s3: S3Client, bucket: str, prefix: str, title: str, reporter: Reporter) -> int:
@@ -71,6 +71,7 @@ class Tree:
         with reporter.step(title, total=total) as step:
             sending = _Sending(s3, bucket, prefix, self, step, total, len(missing))
             sending.run(missing)
+            step.update(note="" if len(missing) == len(sizes) else f"{len(missing)} were missing")
         return len(missing)
 
     def check_unchanged(self, name: str) -> None:
@@ -116,10 +117,10 @@ class _Sending:
             self.finished += 1
         self._advance(0)
 
-    def _advance(self, size: int) -> None:
+    def _advance(self, more: int) -> None:
         with self.lock:
-            self.done += size
-            note = f"{self.finished} of {self.files} files, {self.done / _MEGABYTE:,.1f} MB"
+            self.done += more
+            note = f"{self.finished} of {self.files} files, {size(self.done)}"
             self.step.update(self.done, self.total, note)
 
 

@@ -105,6 +105,12 @@ def fixed(value: object, digits: int) -> str:
     return f"{value:,.{digits}f}" if is_number(value) else "-"
 
 
+def size(bytes_: int) -> str:
+    """A size in MB (10^6 bytes), or in bytes where it is small."""
+    small = f"{bytes_:,} byte{'s' if bytes_ != 1 else ''}"
+    return small if bytes_ < 10_000 else f"{bytes_ / 1e6:,.2f} MB"
+
+
 def shown(cell: str | int | float | None) -> str:
     """A cell of any table: whole numbers with thousands, others with four digits that count, else a hyphen.
 

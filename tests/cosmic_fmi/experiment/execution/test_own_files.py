@@ -64,7 +64,7 @@ def test_every_file_is_brought_under_its_rank(s3: S3Client, tmp_path: Path) -> N
     brought, said = bring(s3, folder)
     assert content(folder) == {"0/a b/größe π": b"1", "10/empty": b""}
     assert (brought.files, brought.bytes, brought.left_out) == (2, 1, [])
-    assert f"Files: 2 files, 0.000 MB, in {folder}" in said
+    assert f"Files: 2 files, 1 byte, in {folder}" in said
 
 
 def test_a_later_attempt_s_files_replace_the_earlier_one_s(s3: S3Client, tmp_path: Path) -> None:
