@@ -66,8 +66,9 @@ run "what_scripts_may_change" {
       } == {
       KeepOutOfBuilds = toset(["arn:aws:s3:::own/builds/*"])
       KeepPackages    = toset(["arn:aws:s3:::own/requirements/*", "arn:aws:s3:::theirs/requirements/*"])
+      KeepUploads     = toset(["arn:aws:s3:::own/uploads/*"])
     }
-    error_message = "A user's script reaches neither what CodeBuild runs nor what later executions import."
+    error_message = "A user's script reaches neither what CodeBuild runs nor what later executions run and import."
   }
 }
 

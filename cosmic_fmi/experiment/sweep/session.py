@@ -12,7 +12,9 @@ from cosmic_fmi.common.cores import usable_cores
 from cosmic_fmi.experiment.cost.prices import Prices, load_prices
 from cosmic_fmi.experiment.errors import ResultsError, TargetError
 from cosmic_fmi.experiment.execution.collect import collect
-from cosmic_fmi.experiment.execution.function_memory import FunctionMemory
+from cosmic_fmi.experiment.execution.function_memory import FunctionMemory, storage_mb
+from cosmic_fmi.experiment.execution.live_output import LiveOutput
+from cosmic_fmi.experiment.execution.own_files import bring_files
 from cosmic_fmi.experiment.execution.runner import Execution, Runner, new_execution_id
 from cosmic_fmi.experiment.plan.inputs import Input
 from cosmic_fmi.experiment.plan.payloads import read_payload
@@ -25,14 +27,15 @@ from cosmic_fmi.experiment.schema import RunRow
 from cosmic_fmi.experiment.sweep.budget import Spending, confirm, plan_line, plan_table
 from cosmic_fmi.experiment.sweep.forecast import Forecast, forecast, model_of
 from cosmic_fmi.experiment.sweep.progress import SweepProgress
+from cosmic_fmi.experiment.sweep.remarks import remark
 from cosmic_fmi.experiment.targets.base import Target
 from cosmic_fmi.experiment.targets.deployment import Deployment
+from cosmic_fmi.experiment.ui.command import command_line
 from cosmic_fmi.experiment.ui.console import Reporter
+from cosmic_fmi.experiment.ui.rank_lines import RankLines
 from cosmic_fmi.experiment.ui.signals import shielded
 from cosmic_fmi.experiment.ui.tables import runs_table
 
-_RANKS_SHOWN = 8
-_LINES_SHOWN = 10
 _DEFAULT_MEMORY_MB = 3008  # of terraform/variables.tf
 
 
@@ -175,6 +178,7 @@ class _Session:
             [spec.setting for spec in specs],
             self.reporter,
             self.target.function_platform(self.deployment),
+            space_mb=storage_mb(self.target, self.deployment),
         )
         order = {spec.run_id: index for index, spec in enumerate(options.plan.runs())}
         seconds = {spec.run_id: prediction.seconds for spec, prediction in predicted.runs}
@@ -203,15 +207,15 @@ class _Session:
 
     def _run(self, runner: Runner, execution: Execution, progress: SweepProgress, order: int) -> RunRecord:
         """One execution, with its results on disk; one that Ctrl-C stopped leaves what there is of it."""
+        lines = RankLines(self.reporter, str(self.summary.folder / "logs" / execution.spec.run_id))
+        mode = self.reporter.mode
+        wanted = mode == "json" or (mode == "people" and execution.mode == "script")
+        live = LiveOutput(self.target, self.deployment, execution.execution_id, lines.add if wanted else None)
         try:
             with progress.run(execution.spec, execution.ranks):
-                finished = runner.run(execution)
+                finished = runner.run(execution, live.watch)
         except BaseException:
-            stopped = runner.stopped(execution)
-            if stopped is not None:
-                self.summary.add(
-                    collect(self.target, self.deployment, stopped, self.prices, order, log_wait_s=0.0)
-                )
+            self._keep_stopped(runner, execution, live, order)
             raise
         if finished.failure:
             self.reporter.message(
@@ -220,58 +224,41 @@ class _Session:
         try:
             record = collect(self.target, self.deployment, finished, self.prices, order)
         except KeyboardInterrupt:  # it is made and paid for: kept, without the logs that have not arrived
-            self.summary.add(
-                collect(self.target, self.deployment, finished, self.prices, order, log_wait_s=0.0)
-            )
+            self._keep(collect(self.target, self.deployment, finished, self.prices, order, log_wait_s=0.0))
             raise
-        self.summary.add(record)
+        if wanted:
+            lines.end(live.rest(record.output))
+        self._keep(record)
         row = record.row
         progress.finished(execution.spec, row["status"], row["duration_s"], row["cost_usd"])
         for warning in finished.warnings:
             self.reporter.message(f"  {warning}", "yellow", important=True)
-        self._say_what_was_left_out(record)
-        self._check_logs(record)
-        self._check_memory(record, execution.memory_mb)
-        if execution.mode == "script" and not finished.failure:
-            self._show_output(record)
+        remark(record, execution.memory_mb, self.target.log_wait_s, self.reporter)
         return record
 
-    def _check_logs(self, record: RunRecord) -> None:
-        found, expected = record.row["reports_found"], record.row["reports_expected"]
-        if found < expected:
-            self.reporter.message(
-                f"  {found} of {expected} REPORT lines found after {self.target.log_wait_s:.0f} s: the cost "
-                "lacks the others; `cosmic-fmi logs --execution "
-                f"{record.row['execution_id']}` looks again.",
-                "yellow",
-                important=True,
-            )
+    def _keep(self, record: RunRecord) -> None:
+        """Take a run into the results, with the files of its ranks."""
+        self.summary.add(record)
+        name, folder = record.row["execution_id"], self.summary.files_folder(record)
+        bring_files(self.target.clients.s3, self.deployment.bucket, name, folder, self.reporter)
 
-    def _say_what_was_left_out(self, record: RunRecord) -> None:
-        for what in record.left_out[:_RANKS_SHOWN]:
-            self.reporter.message(f"  Left out, {what}", "yellow", important=True)
-        if more := len(record.left_out[_RANKS_SHOWN:]):
-            self.reporter.message(
-                f"  ... and {more} more: see left_out in ranks.csv", "yellow", important=True
+    def _keep_stopped(self, runner: Runner, execution: Execution, live: LiveOutput, order: int) -> None:
+        """Keep what there is of an execution that was stopped, and say how to go on."""
+        stopped = runner.stopped(execution)
+        if stopped is None:
+            return
+        live.look()
+        self._keep(
+            collect(
+                self.target, self.deployment, stopped, self.prices, order, log_wait_s=0.0, begun=live.requests
             )
-
-    def _check_memory(self, record: RunRecord, wanted_mb: int) -> None:
-        found_mb = record.row["memory_mb"]
-        if found_mb != wanted_mb:
-            self.reporter.message(
-                f"  Its ranks had {found_mb} MB of memory instead of {wanted_mb}: something else changed the "
-                "function just then, and this run counts as one with what they had.",
-                "yellow",
-                important=True,
-            )
-
-    def _show_output(self, record: RunRecord) -> None:
-        """What a script printed, which is often all that it has to say."""
-        for rank, lines in list(record.output.items())[:_RANKS_SHOWN]:
-            for line in lines[-_LINES_SHOWN:]:
-                self.reporter.message(f"  [{rank}] {line}")
-        if record.output:
-            self.reporter.message(f"All of it: {self.summary.log_folder(record)}", "dim")
+        )
+        where = [] if self.target.name == "local" else ["--target", self.target.name]
+        resume = command_line("run", *where, "--resume", "--output", str(self.summary.folder))
+        self.reporter.message(f"To go on: {resume}", important=True)
+        if where:  # functions that run end by themselves; the embedded AWS stops its own
+            late = command_line("logs", *where, "--execution", execution.execution_id)
+            self.reporter.message(f"For what its ranks still print and leave: {late}", important=True)
 
 
 def _limit(budget_usd: float, predicted: Forecast) -> float:

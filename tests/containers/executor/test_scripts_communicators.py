@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 SECRET = "ab" * 32
-RANK = "import json, sys, types\nfrom containers.executor.handlers import execute\n" + (
-    "execute.handler(json.load(sys.stdin), "
-    "types.SimpleNamespace(aws_request_id='request-1', log_stream_name='stream-1'))"
+RANK = """
+import json, sys, types
+from containers.executor.handlers import execute
+context = types.SimpleNamespace(
+    aws_request_id="request-1", log_stream_name="stream-1", get_remaining_time_in_millis=lambda: 60_000
 )
+execute.handler(json.load(sys.stdin), context)
+"""
 SUM = """
 total = comm.allreduce(rank + 1, fmi.func(fmi.op.sum), fmi.types(fmi.datatypes.int))
 print(rank, size, total)
