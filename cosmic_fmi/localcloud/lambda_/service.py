@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import psutil
 
+from cosmic_fmi.localcloud.iam.authority import Authority, CannotAssumeError
+from cosmic_fmi.localcloud.iam.services import LAMBDA, RoleInUse
 from cosmic_fmi.localcloud.lambda_.environment import Environment, Result
 from cosmic_fmi.localcloud.moto import backends
 from cosmic_fmi.localcloud.moto._untyped import MotoObject
@@ -47,8 +49,9 @@ class LambdaError(Exception):
 class LambdaRuntime:
     """Runs functions that exist in moto's Lambda backend."""
 
-    def __init__(self, host: Host, limits: Limits) -> None:
+    def __init__(self, host: Host, limits: Limits, authority: Authority) -> None:
         self.limits = limits
+        self.authority = authority
         self._host = host
         self._lock = threading.Lock()
         self._running: Counter[str] = Counter()
@@ -161,8 +164,10 @@ class LambdaRuntime:
                     self._idle.remove(environment)
                     self._busy[environment] = execution_arn
                     return environment
+        self._check_trust(spec)
+        role = RoleInUse(self.authority, spec.role, spec.region, spec.name)
         try:
-            environment = Environment(spec, self._host)
+            environment = Environment(spec, self._host, role.may_write)
         except CannotStartError as error:
             raise LambdaError(400, "InvalidParameterValueException", str(error), Type="User") from error
         with self._lock:
@@ -171,6 +176,13 @@ class LambdaRuntime:
         if stopped:
             environment.kill()
         return environment
+
+    def _check_trust(self, spec: FunctionSpec) -> None:
+        try:
+            self.authority.check_trust(spec.role, LAMBDA, spec.arn)
+        except CannotAssumeError as error:
+            message = "The role defined for the function cannot be assumed by Lambda."
+            raise LambdaError(403, "AccessDeniedException", message, Type="User") from error
 
     def _refuse_if_stopped(self, execution_arn: str | None) -> None:
         if self._closed.is_set() or (execution_arn is not None and execution_arn in self._stopped_executions):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from cosmic_fmi.localcloud.iam.gate import Gate
 from cosmic_fmi.localcloud.lambda_.service import LambdaError, LambdaRuntime
 
 _INVOKE = re.compile(r"/2015-03-31/functions/(?P<function>.+)/invocations/?")
@@ -64,8 +65,9 @@ _REFUSED_XML = Response(
 class Gateway:
     """Answers what localcloud adds to moto; `actions` are POSTed below /_localcloud/.
 
-    Every request has to be signed with `key`: other users of this machine, and every page in a browser, reach
-    this port too, and a task definition is a command to run.
+    Every request has to be signed with a key that the embedded AWS has given out, and its caller has to have
+    the permission; the daemon's own actions want `key`. Other users of this machine, and every page in a
+    browser, reach this port too, and a task definition is a command to run.
     """
 
     def __init__(
@@ -84,30 +86,42 @@ class Gateway:
         self._key = key
         self._actions = actions
         self._on_ecs_change = on_ecs_change
+        self._gate = Gate(runtime.authority)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request."""
-        if environ["PATH_INFO"] != HEALTH and not self._signed(environ):
+        if environ["PATH_INFO"].startswith("/_localcloud/"):
+            if environ["PATH_INFO"] != HEALTH and not self._signed(environ):
+                return _send(_refusal(environ), start_response)
+            handler = self._action if environ["REQUEST_METHOD"] == "POST" else self._health
+            return _send(handler(_read(environ)), start_response)
+        return self._serve(environ, start_response)
+
+    def _serve(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Serve a request to AWS, once its caller is known and may make it."""
+        caller = self._gate.principal(environ)
+        if caller is None:
             return _send(_refusal(environ), start_response)
+        if (refused := self._gate.refusal(environ, caller)) is not None:
+            return _send(Response(refused.status, refused.body, refused.headers), start_response)
         handler = self._route(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if handler is not None:
             return _send(handler(_read(environ)), start_response)
-        answer = self._moto(environ, start_response)
+        moto = self._gate.instead_of(self._moto, environ, caller)
+        answer = moto(environ, start_response)
         if _ECS_CHANGE.match(environ.get("HTTP_X_AMZ_TARGET", "")):
             self._on_ecs_change()
         return answer
 
     def _signed(self, environ: dict[str, Any]) -> bool:
-        """Whether it was signed with the key: in a header, or in the query of a presigned URL."""
-        return self._key in environ.get("HTTP_AUTHORIZATION", "") + environ.get("QUERY_STRING", "")
+        """Whether one of the daemon's own actions is asked for with its key."""
+        return self._key in environ.get("HTTP_AUTHORIZATION", "")
 
     def _route(self, method: str, path: str) -> Callable[[Request], Response] | None:
         if method == "POST" and _INVOKE.fullmatch(path):
             return self._invoke
         if method == "GET" and path.rstrip("/") == _ACCOUNT_SETTINGS:
             return self._account_settings
-        if path.startswith("/_localcloud/"):
-            return self._action if method == "POST" else self._health
         return None
 
     def _health(self, _: Request) -> Response:
