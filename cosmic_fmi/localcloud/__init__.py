@@ -10,6 +10,7 @@ Functions and tasks run as processes of this machine; nothing leaves it.
     moto_patches/     what moto lacks or gets wrong
     fargate/          tasks of ECS
     lambda_/          functions and their environments
+    iam/              who may do what
     sandbox/          processes and containers that functions and tasks run in
     limits/                       what AWS refuses, and moto takes
     faults/                       what only time brings, on purpose

@@ -14,6 +14,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from cosmic_fmi.localcloud.iam.services import task_refusal
 from cosmic_fmi.localcloud.lambda_ import events
 from cosmic_fmi.localcloud.lambda_.service import LambdaRuntime
 from cosmic_fmi.localcloud.moto import backends
@@ -199,19 +200,28 @@ class Fargate:
         return True
 
     def _start(self, ecs: MotoObject, region: str, arn: str, task: MotoObject) -> None:
-        definition = ecs.describe_task_definition(task.task_definition_arn).container_definitions[0]
-        spec = ContainerSpec.of(definition, task.overrides)
+        definition = ecs.describe_task_definition(task.task_definition_arn)
+        role = getattr(definition, "task_role_arn", None) or ""
+        spec = ContainerSpec.of(definition.container_definitions[0], task.overrides, role)
         mark_running(task, region, running=False)
+        refusal = task_refusal(self._runtime.authority, definition, (spec.image, spec.log), region, task.id)
+        if refusal is not None:
+            self._fail(arn, task, region, refusal)
+            return
         try:
             process = self._host.start_task(spec, task.id, region)
         except CannotStartError as error:
-            _LOG.error("task %s: %s", arn, error)
-            mark_stopped(task, region, f"CannotStartContainerError: {error}", None, "TaskFailedToStart")
-            self._report_end(task, region)
-            self._delay(_service_key(task), stable=False)
+            self._fail(arn, task, region, f"CannotStartContainerError: {error}")
             return
         self._running[arn] = _Running(task, region, process)
         _LOG.info("task %s: started %s", arn, " ".join(spec.command))
+
+    def _fail(self, arn: str, task: MotoObject, region: str, reason: str) -> None:
+        """The task could not be started."""
+        _LOG.error("task %s: %s", arn, reason)
+        mark_stopped(task, region, reason, None, "TaskFailedToStart")
+        self._report_end(task, region)
+        self._delay(_service_key(task), stable=False)
 
     def _announce(self, one: _Running) -> None:
         """Deliver the event that a task runs, once it does; for a while also to rules created later."""

@@ -49,10 +49,10 @@ class _Work:
 class Environment:
     """Runs invocations of one function, one at a time, in one sandbox."""
 
-    def __init__(self, spec: FunctionSpec, host: Host) -> None:
+    def __init__(self, spec: FunctionSpec, host: Host, may_log: Callable[[logs.LogStream], bool]) -> None:
         self.spec = spec
         self.idle_since = time.monotonic()
-        self._log = logs.function_stream(spec.region, spec.name)
+        self._log = logs.function_stream(spec.region, spec.name, may_log)
         self._tail: deque[str] = deque()
         self._log_lock = threading.Lock()
         self._change = threading.Condition()

@@ -11,6 +11,8 @@ from typing import Any
 
 from moto.events.utils import EventTemplateParser
 
+from cosmic_fmi.localcloud.iam.authority import AccessDeniedError
+from cosmic_fmi.localcloud.iam.services import EVENTS
 from cosmic_fmi.localcloud.lambda_.service import LambdaError, LambdaRuntime
 from cosmic_fmi.localcloud.moto import backends
 
@@ -50,8 +52,12 @@ def deliver(event: dict[str, Any], runtime: LambdaRuntime, delivered: set[str]) 
             key = f"{rule.arn} {target['Id']} {target['Arn']}"
             if ":lambda:" not in target["Arn"] or key in delivered:
                 continue
-            # A function that does not exist yet gets the event at another try.
-            with contextlib.suppress(LambdaError):
+            # A function that is not there yet, or does not let the rule call it, gets it at another try.
+            with contextlib.suppress(LambdaError, AccessDeniedError):
+                function = backends.function_arn(target["Arn"], event["region"])
+                runtime.authority.check_service(
+                    EVENTS, "lambda:InvokeFunction", function, event["region"], rule.arn
+                )
                 invocations += _invoke(target, event, runtime)
                 delivered.add(key)
     return invocations

@@ -15,6 +15,8 @@ import psutil
 
 from cosmic_fmi.localcloud.faults.functions import FunctionStates
 from cosmic_fmi.localcloud.faults.switches import Switches
+from cosmic_fmi.localcloud.iam.authority import Authority, CannotAssumeError
+from cosmic_fmi.localcloud.iam.services import LAMBDA, RoleInUse
 from cosmic_fmi.localcloud.lambda_.environment import Environment, Result
 from cosmic_fmi.localcloud.moto import backends
 from cosmic_fmi.localcloud.moto._untyped import MotoObject
@@ -55,8 +57,11 @@ class LambdaError(Exception):
 class LambdaRuntime:
     """Runs functions that exist in moto's Lambda backend."""
 
-    def __init__(self, host: Host, limits: Limits, switches: Switches | None = None) -> None:
+    def __init__(
+        self, host: Host, limits: Limits, authority: Authority, switches: Switches | None = None
+    ) -> None:
         self.limits = limits
+        self.authority = authority
         self.switches = switches or Switches()
         self.states = FunctionStates(self.switches)
         self._host = host
@@ -177,8 +182,10 @@ class LambdaRuntime:
                     self._idle.remove(environment)
                     self._busy[environment] = execution_arn
                     return environment
+        self._check_trust(spec)
+        role = RoleInUse(self.authority, spec.role, spec.region, spec.name)
         try:
-            environment = Environment(spec, self._host)
+            environment = Environment(spec, self._host, role.may_write)
         except CannotStartError as error:
             raise LambdaError(400, "InvalidParameterValueException", str(error), Type="User") from error
         with self._lock:
@@ -193,6 +200,13 @@ class LambdaRuntime:
         if refusal is not None:
             reason = {"Reason": refusal.reason} if refusal.reason else {}
             raise LambdaError(refusal.status, refusal.code, refusal.message, Type="User", **reason)
+
+    def _check_trust(self, spec: FunctionSpec) -> None:
+        try:
+            self.authority.check_trust(spec.role, LAMBDA, spec.arn)
+        except CannotAssumeError as error:
+            message = "The role defined for the function cannot be assumed by Lambda."
+            raise LambdaError(403, "AccessDeniedException", message, Type="User") from error
 
     def _refuse_if_stopped(self, execution_arn: str | None) -> None:
         if self._closed.is_set() or (execution_arn is not None and execution_arn in self._stopped_executions):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,20 +50,21 @@ class ProcessSettings:
     code_root: Path
     state_dir: Path
     endpoint_url: str
-    key: str
-    """The access key id that the embedded AWS obeys."""
+    credentials: Callable[[str, str], Mapping[str, str]]
+    """The variables with the credentials of a role (its ARN) for a session of that name."""
 
 
-def aws_environment(settings: ProcessSettings, region: str) -> dict[str, str]:
-    """Variables for functions and tasks, processes and containers: region, credentials and endpoint."""
+def aws_environment(settings: ProcessSettings, region: str, role: str, session: str) -> dict[str, str]:
+    """Variables for functions and tasks, processes and containers: region, credentials and endpoint.
+
+    The credentials are the role's own; without a role there are none, as on AWS.
+    """
     return {
         "LANG": "C.UTF-8",
         "TZ": ":UTC",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": settings.key,
-        "AWS_SECRET_ACCESS_KEY": "localcloud",
-        "AWS_SESSION_TOKEN": "localcloud",
+        **(settings.credentials(role, session) if role else {}),
         "AWS_ENDPOINT_URL": settings.endpoint_url,
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "127.0.0.1,localhost",
@@ -70,11 +72,11 @@ def aws_environment(settings: ProcessSettings, region: str) -> dict[str, str]:
     }
 
 
-def process_environment(settings: ProcessSettings, region: str) -> dict[str, str]:
+def process_environment(settings: ProcessSettings, region: str, role: str, session: str) -> dict[str, str]:
     """The same with what the interpreter of this machine needs."""
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {
-        **aws_environment(settings, region),
+        **aws_environment(settings, region, role, session),
         **kept,
         "PYTHONPATH": os.pathsep.join([str(settings.code_root), str(PACKAGE_PARENT)]),
     }
@@ -109,7 +111,7 @@ class FunctionProcess:
         sink: Sink,
     ) -> None:
         environment = {
-            **process_environment(settings, spec.region),
+            **process_environment(settings, spec.region, spec.role, spec.name),
             **function_variables(spec, runtime_api, log),
             "LAMBDA_TASK_ROOT": str(settings.code_root),
             "LAMBDA_RUNTIME_DIR": str(settings.code_root),

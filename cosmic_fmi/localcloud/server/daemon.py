@@ -31,6 +31,7 @@ from cosmic_fmi.localcloud.state import LOCK_FILE, DaemonState
 
 if TYPE_CHECKING:
     from cosmic_fmi.localcloud.fargate.service import Fargate
+    from cosmic_fmi.localcloud.iam.authority import Authority
     from cosmic_fmi.localcloud.lambda_.service import LambdaRuntime
     from cosmic_fmi.localcloud.server.gateway import Gateway
 
@@ -110,9 +111,15 @@ def _serve(
     from cosmic_fmi.localcloud.server.gateway import Gateway  # noqa: PLC0415
 
     key = f"localcloud-{secrets.token_hex(16)}"
-    settings = ProcessSettings(code_root, state_dir, f"http://127.0.0.1:{port}", key)
+    authority = _authority(key)
+    settings = ProcessSettings(
+        code_root,
+        state_dir,
+        f"http://127.0.0.1:{port}",
+        lambda role, session: authority.sessions.issue(role, session).environment(),
+    )
     host = _host(runtime_kind, settings)
-    runtime = LambdaRuntime(host, Limits(concurrency), switches)
+    runtime = LambdaRuntime(host, Limits(concurrency), authority, switches)
     fargate = Fargate(host, runtime)
     state = DaemonState.of_this_process(
         port,
@@ -123,7 +130,7 @@ def _serve(
         runtime=runtime_kind,
     )
     actions = _actions(runtime, fargate)
-    application = control_plane.application(runtime, key)
+    application = control_plane.application(runtime)
     gateway = Gateway(
         application,
         runtime,
@@ -150,6 +157,19 @@ def _serve(
         fargate.close()
         host.close()
         logging.info("localcloud stopped")
+
+
+def _authority(key: str) -> Authority:
+    """Without LOCALCLOUD_IAM=off it refuses; LOCALCLOUD_CALLS names a file for what it was asked."""
+    from cosmic_fmi.localcloud.iam.authority import Authority  # noqa: PLC0415
+    from cosmic_fmi.localcloud.iam.recorder import Recorder  # noqa: PLC0415
+
+    file = os.environ.get("LOCALCLOUD_CALLS")
+    return Authority(
+        key,
+        enforce=os.environ.get("LOCALCLOUD_IAM", "on") != "off",
+        recorder=Recorder(Path(file)) if file else None,
+    )
 
 
 def _host(kind: str, settings: ProcessSettings) -> Host:

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from cosmic_fmi.localcloud.faults.storage import SLOW_DOWN, slows_down
+from cosmic_fmi.localcloud.iam.gate import Gate
 from cosmic_fmi.localcloud.lambda_.service import LambdaError, LambdaRuntime
 from cosmic_fmi.localcloud.limits.check import refusal
 
@@ -72,8 +73,9 @@ _SLOW_DOWN = Response(HTTPStatus.SERVICE_UNAVAILABLE, SLOW_DOWN, {"Content-Type"
 class Gateway:
     """Answers what localcloud adds to moto; `actions` are POSTed below /_localcloud/.
 
-    Every request has to be signed with `key`: other users of this machine, and every page in a browser, reach
-    this port too, and a task definition is a command to run.
+    Every request has to be signed with a key that the embedded AWS has given out, and its caller has to have
+    the permission; the daemon's own actions want `key`. Other users of this machine, and every page in a
+    browser, reach this port too, and a task definition is a command to run.
     """
 
     def __init__(
@@ -92,10 +94,21 @@ class Gateway:
         self._key = key
         self._actions = actions
         self._on_ecs_change = on_ecs_change
+        self._gate = Gate(runtime.authority)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve one request."""
-        if environ["PATH_INFO"] != HEALTH and not self._signed(environ):
+        if environ["PATH_INFO"].startswith("/_localcloud/"):
+            if environ["PATH_INFO"] != HEALTH and not self._signed(environ):
+                return _send(_refusal(environ), start_response)
+            handler = self._action if environ["REQUEST_METHOD"] == "POST" else self._health
+            return _send(handler(_read(environ)), start_response)
+        return self._serve(environ, start_response)
+
+    def _serve(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Serve a request to AWS, once its caller is known and may make it."""
+        caller = self._gate.principal(environ)
+        if caller is None:
             return _send(_refusal(environ), start_response)
         if slows_down(environ, self._runtime.switches):
             _read(environ)  # all of it, or the client sees a broken connection
@@ -103,26 +116,28 @@ class Gateway:
         refused = _over_limits(environ)
         if refused is not None:
             return _send(refused, start_response)
+        _take_in_form(environ)
+        denied = self._gate.refusal(environ, caller)
+        if denied is not None:
+            return _send(Response(denied.status, denied.body, denied.headers), start_response)
         handler = self._route(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if handler is not None:
             return _send(handler(_read(environ)), start_response)
-        _take_in_form(environ)
-        answer = self._moto(environ, start_response)
+        moto = self._gate.instead_of(self._moto, environ, caller)
+        answer = moto(environ, start_response)
         if _ECS_CHANGE.match(environ.get("HTTP_X_AMZ_TARGET", "")):
             self._on_ecs_change()
         return answer
 
     def _signed(self, environ: dict[str, Any]) -> bool:
-        """Whether it was signed with the key: in a header, or in the query of a presigned URL."""
-        return self._key in environ.get("HTTP_AUTHORIZATION", "") + environ.get("QUERY_STRING", "")
+        """Whether one of the daemon's own actions is asked for with its key."""
+        return self._key in environ.get("HTTP_AUTHORIZATION", "")
 
     def _route(self, method: str, path: str) -> Callable[[Request], Response] | None:
         if method == "POST" and _INVOKE.fullmatch(path):
             return self._invoke
         if method == "GET" and path.rstrip("/") == _ACCOUNT_SETTINGS:
             return self._account_settings
-        if path.startswith("/_localcloud/"):
-            return self._action if method == "POST" else self._health
         return None
 
     def _health(self, _: Request) -> Response:

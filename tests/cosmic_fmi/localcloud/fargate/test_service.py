@@ -106,6 +106,17 @@ def service(cloud: EmbeddedAWS, request: pytest.FixtureRequest) -> Iterator[Serv
     service.ecs.delete_cluster(cluster=service.cluster)
 
 
+def let_events_call(cloud: EmbeddedAWS, function: str, rule: str) -> None:
+    """The permission without which EventBridge calls no function."""
+    client(cloud, "lambda").add_permission(
+        FunctionName=function,
+        StatementId=rule,
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=f"arn:aws:events:us-east-1:123456789012:rule/{rule}",
+    )
+
+
 @pytest.fixture
 def record(deploy: Deploy, cloud: EmbeddedAWS, shared: Path) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """A rule that hands task state changes to a function, and what that function was given so far."""
@@ -120,6 +131,7 @@ def record(deploy: Deploy, cloud: EmbeddedAWS, shared: Path) -> Iterator[Callabl
         pattern = {"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"]}
         events.put_rule(Name="tasks", EventPattern=json.dumps(pattern), State="ENABLED")
         arn = f"arn:aws:lambda:us-east-1:123456789012:function:{function.name}"
+        let_events_call(cloud, function.name, "tasks")
         events.put_targets(Rule="tasks", Targets=[{"Id": "record", "Arn": arn}])
 
     seen.install = install  # type: ignore[attr-defined]
@@ -217,6 +229,7 @@ def test_who_hears_of_an_end_can_prevent_a_successor(
     pattern = {"source": ["aws.ecs"], "detail": {"lastStatus": ["STOPPED"]}}
     events.put_rule(Name="ended", EventPattern=json.dumps(pattern), State="ENABLED")
     arn = f"arn:aws:lambda:us-east-1:123456789012:function:{function.name}"
+    let_events_call(cloud, function.name, "ended")
     events.put_targets(Rule="ended", Targets=[{"Id": "end", "Arn": arn}])
     service.create(service.register())
     wait_for(service.tasks, "the task")

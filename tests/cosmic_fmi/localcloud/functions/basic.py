@@ -172,3 +172,8 @@ def record(event: Any, context: Any) -> Any:
     path = Path(os.environ["RECORD"])
     with path.open("a") as file:
         file.write(json.dumps(event) + "\n")
+
+
+def who_am_i(event: Any, context: Any) -> str:
+    """The ARN of the function's own credentials."""
+    return str(boto3.client("sts").get_caller_identity()["Arn"])
