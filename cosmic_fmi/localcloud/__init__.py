@@ -11,6 +11,7 @@ Functions and tasks run as processes of this machine; nothing leaves it.
     fargate/          tasks of ECS
     lambda_/          functions and their environments
     sandbox/          processes and containers that functions and tasks run in
+    limits/                       what AWS refuses, and moto takes
     faults/                       what only time brings, on purpose
     inside/   moto/   insights/   in a function's own process; moto's models; queries of CloudWatch Logs
     state.py   locks.py           how other processes find the daemon

@@ -41,6 +41,7 @@ def application(runtime: LambdaRuntime, key: str) -> MotoObject:
         budgets,
         codebuild,
         function_states,
+        history,
         insights,
         quotas,
         stepfunctions,
@@ -54,6 +55,7 @@ def application(runtime: LambdaRuntime, key: str) -> MotoObject:
     codebuild.install()
     ecs.install()
     function_states.install(runtime.states)
+    history.install()
     insights.install()
     quotas.install(runtime)
     stepfunctions.install(runtime, key)

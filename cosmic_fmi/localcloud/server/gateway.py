@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 import uuid
@@ -13,11 +14,14 @@ from typing import Any
 
 from cosmic_fmi.localcloud.faults.storage import SLOW_DOWN, slows_down
 from cosmic_fmi.localcloud.lambda_.service import LambdaError, LambdaRuntime
+from cosmic_fmi.localcloud.limits.check import refusal
 
 _INVOKE = re.compile(r"/2015-03-31/functions/(?P<function>.+)/invocations/?")
 _ACCOUNT_SETTINGS = "/2016-08-19/account-settings"
 _SYNCHRONOUS_LIMIT = 6 * 1024 * 1024
 _ASYNCHRONOUS_LIMIT = 1024 * 1024
+# No control request is longer: the longest is a state machine's definition of 1 MiB, escaped.
+_LARGEST_CHECKED = 4 * 1024 * 1024
 # Calls that may change services, tasks or the targets of their events.
 _ECS_CHANGE = re.compile(r"AmazonEC2ContainerService\w*\.(?!Describe|List)|AWSEvents\.Put")
 HEALTH = "/_localcloud/health"
@@ -96,6 +100,9 @@ class Gateway:
         if slows_down(environ, self._runtime.switches):
             _read(environ)  # all of it, or the client sees a broken connection
             return _send(_SLOW_DOWN, start_response)
+        refused = _over_limits(environ)
+        if refused is not None:
+            return _send(refused, start_response)
         handler = self._route(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if handler is not None:
             return _send(handler(_read(environ)), start_response)
@@ -185,6 +192,23 @@ def _check_payload(payload: bytes, limit: int) -> None:
     except ValueError as error:
         message = f"Could not parse request body into json: {error}"
         raise LambdaError(400, "InvalidRequestContentException", message, Type="User") from error
+
+
+def _over_limits(environ: dict[str, Any]) -> Response | None:
+    """The answer to a request that AWS refuses for what it is given; its body can be read again."""
+    length = environ.get("CONTENT_LENGTH")
+    body = b""
+    if "/s3/aws4_request" not in environ.get("HTTP_AUTHORIZATION", ""):
+        # Other services' clients send no chunks, which come without a length.
+        if not length or int(length) > _LARGEST_CHECKED or _INVOKE.fullmatch(environ["PATH_INFO"]):
+            return None
+        body = environ["wsgi.input"].read(int(length))
+        environ["wsgi.input"] = io.BytesIO(body)
+    found = refusal(environ, body)
+    if found is None:
+        return None
+    headers = {"Content-Type": found.content_type, "x-amzn-ErrorType": found.code}
+    return Response(HTTPStatus.BAD_REQUEST, found.body, headers)
 
 
 def _read(environ: dict[str, Any]) -> Request:
