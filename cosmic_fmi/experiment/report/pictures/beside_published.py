@@ -106,8 +106,8 @@ def inference(rows: Sequence[Row], ranks: Sequence[Row]) -> Picture | None:
     return Picture(
         "published-inference",
         "Inference beside the course's",
-        "One function each, CPU. The course ran the published network on 1,024 galaxies; a rank here may have "
-        f"fewer, and the sample's network is about a twentieth of that one's size.{where}",
+        "One function each, CPU. The course ran the published network on 1,024 galaxies; a rank here may "
+        f"have fewer, and the sample's network is about a twentieth of that one's size.{where}",
         figure,
         ("source", "batch size", "memory MB", "s per batch", "galaxies/s of a rank"),
         body,
