@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from fmi._datatypes import Array
-from fmi.collectives.context import Context, equal_blocks
+from fmi.collectives.schedule import Act, Step
 
 
-def alltoall(context: Context, outgoing: Array, incoming: Array) -> None:
-    """Send block j of `outgoing` to rank j, and fill block i of `incoming` with what rank i sends.
+def pairwise(rank: int, size: int, block: int) -> list[Step]:
+    """In step d each rank sends to the rank d above it and receives from the rank d below it.
 
-    In step d each rank sends to the rank d above it and receives from the rank d below it.
+    What is sent lies behind what is received, each in the order of the ranks.
     """
-    rank, size = context.rank, context.size
-    out, into = equal_blocks(outgoing, size), equal_blocks(incoming, size)
-    into[rank][...] = out[rank]
+    steps = []
     for distance in range(1, size):
         following, preceding = (rank + distance) % size, (rank - distance) % size
-        context.send(following, out[following])
-        context.receive(preceding, into[preceding])
-        context.flush()
+        start = (size + following) * block
+        steps.append(Step(Act.SEND, following, start, start + block))
+        steps.append(Step(Act.TAKE, preceding, preceding * block, (preceding + 1) * block))
+    return steps

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fmi._datatypes import Array, dtype_code
-from fmi.collectives import allgather, alltoall, bcast, gather, topology
+from fmi.collectives import plans
 from fmi.collectives.context import equal_blocks
 from fmi.comm._arrays import (
     IN_PLACE,
@@ -12,7 +12,7 @@ from fmi.comm._arrays import (
     Incoming,
     InPlace,
     apart,
-    blocks,
+    bounds,
     check_counts,
     of_size,
     outgoing,
@@ -37,8 +37,8 @@ class ArrayMoves(Session):
         target = None if self.rank == root else Incoming(buf, "buf")
         array = outgoing(buf, "buf") if target is None else target.flat
         context = self._context(Operation.BCAST, dtype_code(array.dtype), array.size, root=root)
-        peers = bcast.bcast_peers(self.rank, self.world_size, root, array.nbytes)
-        self._run(Operation.BCAST, peers, lambda: bcast.bcast(context, array, root))
+        plan = plans.bcast(context, array, root)
+        self._run(Operation.BCAST, plan.peers, lambda: plan.run(context))
         if target:
             target.settle()
 
@@ -52,8 +52,8 @@ class ArrayMoves(Session):
         array = outgoing(sendbuf, "sendbuf") if target is None else self._own_block(sendbuf, target)
         whole = target.flat if target else None
         context = self._context(Operation.GATHER, dtype_code(array.dtype), array.size, root=root)
-        peers = gather.gather_peers(self.rank, self.world_size, root, array.nbytes)
-        self._run(Operation.GATHER, peers, lambda: gather.gather(context, array, whole, root))
+        plan = plans.gather(context, array, whole, root)
+        self._run(Operation.GATHER, plan.peers, lambda: plan.run(context))
         if target:
             target.settle()
 
@@ -72,16 +72,17 @@ class ArrayMoves(Session):
         """
         self._check_rank(root, "root")
         target = self._target_at(root, recvbuf)
-        parts = blocks(target.load(), counts, displs, self.world_size, "recvbuf") if target else None
-        own = parts[root] if parts and sendbuf is IN_PLACE else outgoing(sendbuf, "sendbuf")
-        if target and parts:
+        places = bounds(target.load(), counts, displs, self.world_size, "recvbuf") if target else None
+        block = target.flat[slice(*places[root])] if target and places else None
+        own = block if block is not None and sendbuf is IN_PLACE else outgoing(sendbuf, "sendbuf")
+        if target and block is not None:
             same_type(own, target.flat)
-            own = of_size(apart(own, target.flat), parts[root].size, "sendbuf")
+            own = of_size(apart(own, target.flat), block.size, "sendbuf")
         elif counts is not None:
             of_size(own, check_counts(counts, self.world_size)[self.rank], "sendbuf")
         context = self._context(Operation.GATHERV, dtype_code(own.dtype), root=root)
-        peers = topology.star_peers(self.rank, self.world_size, root)
-        self._run(Operation.GATHERV, peers, lambda: gather.gatherv(context, own, parts, root))
+        plan = plans.gatherv(context, own, target.flat if target else None, places, root)
+        self._run(Operation.GATHERV, plan.peers, lambda: plan.run(context))
         if target:
             target.settle()
 
@@ -105,8 +106,8 @@ class ArrayMoves(Session):
             whole = apart(whole, block)
         elements = block.size * self.world_size
         context = self._context(Operation.SCATTER, dtype_code(block.dtype), elements, root=root)
-        peers = gather.gather_peers(self.rank, self.world_size, root, block.nbytes)
-        self._run(Operation.SCATTER, peers, lambda: gather.scatter(context, whole, block, root))
+        plan = plans.scatter(context, whole, block, root)
+        self._run(Operation.SCATTER, plan.peers, lambda: plan.run(context))
         if target:
             target.settle()
 
@@ -121,21 +122,22 @@ class ArrayMoves(Session):
         """As Scatter, with blocks of `counts[rank]` elements from `displs[rank]` on; see Gatherv."""
         self._check_rank(root, "root")
         whole = outgoing(sendbuf, "sendbuf") if self.rank == root else None  # type: ignore[arg-type]
-        parts = None if whole is None else blocks(whole, counts, displs, self.world_size, "sendbuf")
-        if parts and recvbuf is IN_PLACE:
-            target, block = None, parts[root].copy()
+        places = None if whole is None else bounds(whole, counts, displs, self.world_size, "sendbuf")
+        own = None if whole is None or places is None else whole[slice(*places[root])]
+        if own is not None and recvbuf is IN_PLACE:
+            target, block = None, own.copy()
         else:
             target = Incoming(recvbuf, "recvbuf")  # type: ignore[arg-type]
             block = target.flat
-        if parts:
-            same_type(parts[root], block)
-            of_size(block, parts[root].size, "recvbuf")
-            parts = [apart(part, block) for part in parts]
+        if whole is not None and own is not None:
+            same_type(whole, block)
+            of_size(block, own.size, "recvbuf")
+            whole = apart(whole, block)
         elif counts is not None:
             of_size(block, check_counts(counts, self.world_size)[self.rank], "recvbuf")
         context = self._context(Operation.SCATTERV, dtype_code(block.dtype), root=root)
-        peers = topology.star_peers(self.rank, self.world_size, root)
-        self._run(Operation.SCATTERV, peers, lambda: gather.scatterv(context, parts, block, root))
+        plan = plans.scatterv(context, whole, block, places, root)
+        self._run(Operation.SCATTERV, plan.peers, lambda: plan.run(context))
         if target:
             target.settle()
 
@@ -146,10 +148,10 @@ class ArrayMoves(Session):
         """
         target = Incoming(recvbuf, "recvbuf")
         block = self._own_block(sendbuf, target)
-        self._block_of(target.flat, "recvbuf")[...] = block
+        self._block_of(target.flat, "recvbuf")
         context = self._context(Operation.ALLGATHER, dtype_code(block.dtype), block.size)
-        peers = allgather.allgather_peers(self.rank, self.world_size, block.nbytes)
-        self._run(Operation.ALLGATHER, peers, lambda: allgather.allgather(context, target.flat))
+        plan = plans.allgather(context, block, target.flat)
+        self._run(Operation.ALLGATHER, plan.peers, lambda: plan.run(context))
         target.settle()
 
     def Allgatherv(  # noqa: N802
@@ -164,15 +166,16 @@ class ArrayMoves(Session):
         Every rank has to pass the same counts.
         """
         target = Incoming(recvbuf, "recvbuf")
-        parts = blocks(target.load(), counts, displs, self.world_size, "recvbuf")
+        places = bounds(target.load(), counts, displs, self.world_size, "recvbuf")
+        own = target.flat[slice(*places[self.rank])]
         if sendbuf is not IN_PLACE:
-            own = outgoing(sendbuf, "sendbuf")
-            same_type(own, target.flat)
-            parts[self.rank][...] = of_size(own, parts[self.rank].size, "sendbuf")
-        total = sum(part.size for part in parts)
+            array = outgoing(sendbuf, "sendbuf")
+            same_type(array, target.flat)
+            own = apart(of_size(array, own.size, "sendbuf"), target.flat)
+        total = sum(end - start for start, end in places)
         context = self._context(Operation.ALLGATHERV, dtype_code(target.flat.dtype), total)
-        peers = topology.ring_peers(self.rank, self.world_size)
-        self._run(Operation.ALLGATHERV, peers, lambda: allgather.ring_allgather(context, parts))
+        plan = plans.allgatherv(context, own, target.flat, places)
+        self._run(Operation.ALLGATHERV, plan.peers, lambda: plan.run(context))
         target.settle()
 
     def Alltoall(self, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> None:  # noqa: N802
@@ -187,8 +190,8 @@ class ArrayMoves(Session):
         self._block_of(array, "sendbuf")
         array = apart(array, target.flat)
         context = self._context(Operation.ALLTOALL, dtype_code(array.dtype), array.size)
-        peers = topology.exchange_peers(self.rank, self.world_size)
-        self._run(Operation.ALLTOALL, peers, lambda: alltoall.alltoall(context, array, target.flat))
+        plan = plans.alltoall(context, array, target.flat)
+        self._run(Operation.ALLTOALL, plan.peers, lambda: plan.run(context))
         target.settle()
 
     def _target_at(self, root: int, recvbuf: Buffer | None) -> Incoming | None:

@@ -12,11 +12,14 @@ from fmi._ops import SUM, Combine, as_func, combiner, elementwise_combiner, func
 from fmi.channels.direct.frames import FramedConnections
 from fmi.channels.direct.persistent import PersistentCall, PersistentSteps
 from fmi.channels.direct.persistent_halving import PersistentHalving
-from fmi.collectives import allreduce, reduce, scan
+from fmi.collectives import plans
+from fmi.collectives.plans import Plan, Reduction
 from fmi.collectives.select import (
+    ANY_ORDER,
     LARGE_REDUCTION_BYTES,
     ONE_SEGMENT_HALVING_BYTES,
     SEGMENT_BYTES,
+    Amount,
     is_large_allreduce,
     uses_halving,
 )
@@ -27,7 +30,7 @@ from fmi.comm._arrays import (
     Incoming,
     InPlace,
     apart,
-    blocks,
+    bounds,
     of_size,
     outgoing,
     same_type,
@@ -71,12 +74,8 @@ class ArrayReductions(PersistentCalls):
         context = self._context(
             Operation.REDUCE, dtype_code(array.dtype), array.size, root=root, function=function
         )
-        peers = reduce.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
-
-        def action() -> None:
-            reduce.reduce(context, array, total, root, function=function, combine=combine)
-
-        self._run(Operation.REDUCE, peers, action)
+        plan = plans.reduce(context, array, total, root, Reduction(function, combine))
+        self._run(Operation.REDUCE, plan.peers, lambda: plan.run(context))
         if target:
             target.settle()
 
@@ -87,32 +86,22 @@ class ArrayReductions(PersistentCalls):
             self._replay(known, self._calls, 0, sendbuf, recvbuf)  # type: ignore[arg-type]  # see `_kind`
             return
         function, target, array, combine = _operands(sendbuf, recvbuf, op)
-        operand = None if sendbuf is IN_PLACE else apart(array, target.flat)
         context = self._context(Operation.ALLREDUCE, dtype_code(array.dtype), array.size, function=function)
-        peers = allreduce.allreduce_peers(context, array.nbytes, array.size, function)
-        self._run(
-            Operation.ALLREDUCE,
-            peers,
-            lambda: allreduce.allreduce(context, target.flat, function, combine, operand),
-        )
+        plan = plans.allreduce(context, array, target.flat, Reduction(function, combine))
+        self._run(Operation.ALLREDUCE, plan.peers, lambda: plan.run(context))
         target.settle()
         if kind is not None and function.elementwise and array.size:
-            self._remember_allreduce(kind, context.call, array, function, combine)
+            self._remember_allreduce(kind, context.call, array, plan, combine)
 
-    def _remember_allreduce(
-        self, kind: Kind, call: Call, array: Array, function: func, combine: Combine
-    ) -> None:
-        rank, size = self.rank, self.world_size
+    def _remember_allreduce(self, kind: Kind, call: Call, array: Array, plan: Plan, combine: Combine) -> None:
+        size, amount = self.world_size, Amount(array.size, array.itemsize)
         _, _, shape = kind
 
         def make(channel: FramedConnections) -> PersistentCall | None:
-            if not is_large_allreduce(size, channel.oversubscribed, array.nbytes, array.size, function):
-                steps = allreduce.allreduce_steps(rank, size, channel.oversubscribed)
-                return PersistentSteps(channel, call, shape, steps, combine)
+            if not is_large_allreduce(size, amount, ANY_ORDER, channel.oversubscribed):
+                return PersistentSteps(channel, call, shape, plan.schedule.steps, combine)
             if uses_halving(size) and SEGMENT_BYTES % array.itemsize == 0:
-                return PersistentHalving(
-                    channel, call, allreduce.halving_rounds(rank, size, array.size), combine
-                )
+                return PersistentHalving(channel, call, plan.schedule.steps, combine)
             return None
 
         self._remember(kind, array.nbytes, make, ONE_SEGMENT_HALVING_BYTES)
@@ -133,44 +122,34 @@ class ArrayReductions(PersistentCalls):
         function = as_func(op)
         target = Incoming(recvbuf, "recvbuf")
         in_place = sendbuf is IN_PLACE
-        total = (target.load() if in_place else outgoing(sendbuf, "sendbuf")).copy()
-        same_type(total, target.flat)
-        function.check(total.dtype)
-        parts = blocks(total, recvcounts, None, self.world_size, "sendbuf")
-        own = parts[self.rank]
-        result = target.flat[: own.size] if in_place else of_size(target.flat, own.size, "recvbuf")
-        combine = _combiner(function, total, total.shape)
+        array = target.load() if in_place else outgoing(sendbuf, "sendbuf")
+        same_type(array, target.flat)
+        function.check(array.dtype)
+        places = bounds(array, recvcounts, None, self.world_size, "sendbuf")
+        start, end = places[self.rank]
+        result = target.flat[: end - start] if in_place else of_size(target.flat, end - start, "recvbuf")
+        reduction = Reduction(function, _combiner(function, array, array.shape))
         context = self._context(
-            Operation.REDUCE_SCATTER, dtype_code(total.dtype), total.size, function=function
+            Operation.REDUCE_SCATTER, dtype_code(array.dtype), array.size, function=function
         )
-        peers = allreduce.reduce_scatter_peers(context, total.nbytes, total.size, function)
-        self._run(
-            Operation.REDUCE_SCATTER,
-            peers,
-            lambda: allreduce.reduce_scatter(context, total, parts, function, combine),
-        )
-        result[...] = own
+        plan = plans.reduce_scatter(context, array, result, places, reduction)
+        self._run(Operation.REDUCE_SCATTER, plan.peers, lambda: plan.run(context))
         target.settle()
 
     def Scan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
         """Fill recvbuf with the sendbufs of rank 0 to this rank combined, in rank order."""
         function, target, array, combine = _operands(sendbuf, recvbuf, op)
-        target.flat[...] = array
         context = self._context(Operation.SCAN, dtype_code(array.dtype), array.size, function=function)
-        peers = scan.scan_peers(self.rank, self.world_size, function)
-        self._run(Operation.SCAN, peers, lambda: scan.scan(context, target.flat, function, combine))
+        plan = plans.scan(context, array, target.flat, Reduction(function, combine))
+        self._run(Operation.SCAN, plan.peers, lambda: plan.run(context))
         target.settle()
 
     def Exscan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
         """Fill recvbuf with the sendbufs of all ranks before this one combined; rank 0's stays as it is."""
         function, target, array, combine = _operands(sendbuf, recvbuf, op)
         context = self._context(Operation.EXSCAN, dtype_code(array.dtype), array.size, function=function)
-        peers = scan.exscan_peers(self.rank, self.world_size, function)
-        self._run(
-            Operation.EXSCAN,
-            peers,
-            lambda: scan.exscan(context, array, target.flat, function, combine),
-        )
+        plan = plans.exscan(context, array, target.flat, Reduction(function, combine))
+        self._run(Operation.EXSCAN, plan.peers, lambda: plan.run(context))
         if self.rank:
             target.settle()
 
@@ -217,6 +196,7 @@ def _operand(sendbuf: Buffer | InPlace, target: Incoming | None) -> Array:
     if target is not None:
         same_type(array, target.flat)
         of_size(target.flat, array.size, "recvbuf")
+        return apart(array, target.flat)
     return array
 
 

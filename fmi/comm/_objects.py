@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from fmi._datatypes import OBJECT, Value
 from fmi._ops import fold, func
 from fmi.collectives import objects as blobs
-from fmi.collectives import topology
 from fmi.collectives.context import Context
 from fmi.comm._messages import Messages
 from fmi.comm._requests import Request
@@ -56,7 +55,7 @@ class ObjectCalls(Messages):
         """Send object j of the list to rank j; the list of what all ranks sent this one, in rank order."""
         outgoing = self._one_each(objs)
         context = self._context(Operation.ALLTOALL, OBJECT)
-        peers = topology.exchange_peers(self.rank, self.world_size)
+        peers = blobs.exchange_peers(self.rank, self.world_size)
         received = self._run(Operation.ALLTOALL, peers, lambda: blobs.alltoall(context, outgoing))
         return [decode(each) for each in received]
 
@@ -154,7 +153,7 @@ class ObjectCalls(Messages):
         return [encode(each) for each in objs]
 
     def _tree_peers(self, root: int) -> Sequence[int]:
-        return topology.tree_peers(self.rank, self.world_size, root)
+        return blobs.tree_peers(self.rank, self.world_size, root)
 
 
 def _combiner(function: func) -> Callable[[memoryview, memoryview], memoryview]:

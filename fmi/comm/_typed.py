@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from fmi._datatypes import Array, Form, Value, dtype_code, types
-from fmi._ops import Combine, as_func, func, number_combiner, op, original_order
-from fmi.collectives import allreduce, bcast, gather, reduce, scan
+from fmi._ops import as_func, func, number_combiner, op, original_order
+from fmi.collectives import plans
 from fmi.collectives.context import Context, as_bytes
+from fmi.collectives.plans import Reduction
 from fmi.comm._messages import Messages
 from fmi.protocol.frames import NO_ROOT, Operation
 
@@ -48,13 +49,13 @@ class TypedCalls(Messages):
         is_root = self.rank == root
         array = kind.flatten(obj) if is_root else np.empty(kind.count, kind.dtype)
         context = self._typed(Operation.BCAST, kind, root=root, form=kind.form_of(obj))
+        plan = plans.bcast(context, array, root)
 
         def action() -> Value:
-            bcast.bcast(context, array, root)
+            plan.run(context)
             return kind.restore(array, Form(context.form), _shape(obj) if is_root else None)
 
-        peers = bcast.bcast_peers(self.rank, self.world_size, root, array.nbytes)
-        return self._run(Operation.BCAST, peers, action)
+        return self._run(Operation.BCAST, plan.peers, action)
 
     def _gather_typed(self, obj: object, root: int, kind: types) -> Value:
         _check_type(kind)
@@ -62,14 +63,14 @@ class TypedCalls(Messages):
         array = kind.flatten(obj)
         context = self._typed(Operation.GATHER, kind, root=root)
         form = Form.ARRAY if kind.form_of(obj) is Form.ARRAY else Form.LIST
-
         whole = np.empty(array.size * self.world_size, array.dtype) if self.rank == root else None
+        plan = plans.gather(context, array, whole, root)
 
         def action() -> Value:
-            gather.gather(context, array, whole, root)
+            plan.run(context)
             return None if whole is None else kind.restore(whole, form)
 
-        return self._run(Operation.GATHER, self._gather_peers(root, array), action)
+        return self._run(Operation.GATHER, plan.peers, action)
 
     def _scatter_typed(self, obj: object, root: int, kind: types) -> Value:
         _check_type(kind)
@@ -83,48 +84,49 @@ class TypedCalls(Messages):
         whole = kind.flatten(obj) if self.rank == root else None
         block = np.empty(kind.count // self.world_size, kind.dtype)
         context = self._typed(Operation.SCATTER, kind, root=root, form=kind.form_of(obj))
+        plan = plans.scatter(context, whole, block, root)
 
         def action() -> Value:
-            gather.scatter(context, whole, block, root)
+            plan.run(context)
             return kind.restore(block, Form(context.form))
 
-        return self._run(Operation.SCATTER, self._gather_peers(root, block), action)
+        return self._run(Operation.SCATTER, plan.peers, action)
 
     def _reduce_typed(self, obj: object, root: int, function: func | op, kind: types) -> Value:
-        function, array, combine, restore = _operand(obj, function, kind)
-        context = self._typed(Operation.REDUCE, kind, root=root, function=function)
+        reduction, array, restore = _operand(obj, function, kind)
+        context = self._typed(Operation.REDUCE, kind, root=root, function=reduction.function)
         total = np.empty_like(array) if self.rank == root else None
+        plan = plans.reduce(context, array, total, root, reduction)
 
         def action() -> Value:
-            reduce.reduce(context, array, total, root, function=function, combine=combine)
+            plan.run(context)
             return None if total is None else restore(total)
 
-        peers = reduce.reduce_peers(self.rank, self.world_size, root, array.nbytes, function)
-        return self._run(Operation.REDUCE, peers, action)
+        return self._run(Operation.REDUCE, plan.peers, action)
 
     def _allreduce_typed(self, obj: object, function: func | op, kind: types) -> Value:
-        function, array, combine, restore = _operand(obj, function, kind)
+        reduction, array, restore = _operand(obj, function, kind)
         total = np.empty_like(array)
-        context = self._typed(Operation.ALLREDUCE, kind, function=function)
-        peers = allreduce.allreduce_peers(context, array.nbytes, array.size, function)
+        context = self._typed(Operation.ALLREDUCE, kind, function=reduction.function)
+        plan = plans.allreduce(context, array, total, reduction)
 
         def action() -> Value:
-            allreduce.allreduce(context, total, function, combine, array)
+            plan.run(context)
             return restore(total)
 
-        return self._run(Operation.ALLREDUCE, peers, action)
+        return self._run(Operation.ALLREDUCE, plan.peers, action)
 
     def _scan_typed(self, obj: object, function: func | op, kind: types) -> Value:
-        function, array, combine, restore = _operand(obj, function, kind)
-        total = array.copy()
-        context = self._typed(Operation.SCAN, kind, function=function)
-        peers = scan.scan_peers(self.rank, self.world_size, function)
+        reduction, array, restore = _operand(obj, function, kind)
+        total = np.empty_like(array)
+        context = self._typed(Operation.SCAN, kind, function=reduction.function)
+        plan = plans.scan(context, array, total, reduction)
 
         def action() -> Value:
-            scan.scan(context, total, function, combine)
+            plan.run(context)
             return restore(total)
 
-        return self._run(Operation.SCAN, peers, action)
+        return self._run(Operation.SCAN, plan.peers, action)
 
     def _typed(
         self,
@@ -138,21 +140,18 @@ class TypedCalls(Messages):
         code, count = dtype_code(kind.dtype), kind.count
         return self._context(operation, code, count, root=root, function=function, form=form)
 
-    def _gather_peers(self, root: int, block: Array) -> Sequence[int]:
-        return gather.gather_peers(self.rank, self.world_size, root, block.nbytes)
-
 
 def _operand(
     obj: object, function: func | op, kind: types
-) -> tuple[func, Array, Combine, Callable[[Array], Value]]:
-    """A reduction's function, flat operand, and step, and how to restore a value like the caller's."""
+) -> tuple[Reduction, Array, Callable[[Array], Value]]:
+    """What is reduced with, this rank's flat operand, and how to restore a value like the caller's."""
     _check_type(kind)
     function = original_order(as_func(function))
     function.check(kind.dtype)
     array = kind.flatten(obj)
     form, shape = kind.form_of(obj), _shape(obj)
-    combine = number_combiner(function, kind.from_custom)
-    return function, array, combine, lambda total: kind.restore(total, form, shape)
+    reduction = Reduction(function, number_combiner(function, kind.from_custom))
+    return reduction, array, lambda total: kind.restore(total, form, shape)
 
 
 def _check_type(kind: types) -> None:

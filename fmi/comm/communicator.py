@@ -10,8 +10,7 @@ from fmi._ops import as_func, func, op
 from fmi.channels.base import hints
 from fmi.channels.direct.persistent import PersistentSteps
 from fmi.channels.policy import ChannelPolicy, Explanation
-from fmi.collectives import barrier, objects, topology
-from fmi.collectives.schedule import peers_of
+from fmi.collectives import objects, plans
 from fmi.comm._buffers_move import ArrayMoves
 from fmi.comm._buffers_p2p import ArrayMessages
 from fmi.comm._buffers_reduce import ArrayReductions
@@ -96,7 +95,7 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
         """
         mine = (None if color is None else whole(color, "color"), whole(key, "key"), self.rank)
         context = self._context(Operation.SPLIT, OBJECT)
-        peers = topology.tree_peers(self.rank, self.world_size, 0)
+        peers = objects.tree_peers(self.rank, self.world_size, 0)
         packed = self._run(Operation.SPLIT, peers, lambda: objects.allgather(context, encode(mine)))
         name = f"{self.name} / family {self._families}, color {color}"
         self._families += 1
@@ -168,8 +167,9 @@ class Communicator(TypedCalls, ObjectCalls, ArrayMessages, ArrayMoves, ArrayRedu
             self._replay(known, self._calls, 0)
             return
         context = self._context(Operation.BARRIER)
-        steps = barrier.barrier_steps(self.rank, self.world_size, self._channel.oversubscribed)
-        self._run(Operation.BARRIER, peers_of(steps), lambda: barrier.barrier(context, steps))
+        plan = plans.barrier(context)
+        steps = plan.schedule.steps
+        self._run(Operation.BARRIER, plan.peers, lambda: plan.run(context))
         self._remember(
             Operation.BARRIER, 0, lambda channel: PersistentSteps(channel, context.call, None, steps, None)
         )

@@ -16,11 +16,13 @@ import numpy as np
 
 from fmi._datatypes import Array, Form, dtype_of
 from fmi._ops import Combine
-from fmi.collectives.schedule import Act, Schedule
+from fmi.collectives.schedule import Act, Step
 from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, Call, Envelope, call_of
 from fmi.transport.connection import Connection
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fmi.channels.direct.frames import FramedConnections
 
 
@@ -123,16 +125,16 @@ class PersistentSteps(OneFrame):
         channel: FramedConnections,
         call: Call,
         shape: tuple[int, ...] | None,
-        steps: Schedule,
+        steps: Sequence[Step],
         combine: Combine | None,
     ) -> None:
         super().__init__(channel, call, 0, shape)
-        self._steps = [(act, channel.connection(peer)) for act, peer in steps]
+        self._steps = [(act, channel.connection(peer)) for act, peer, _, _ in steps]
         self._combine = combine
         # A message that is taken last is not passed on, and need not be copied to where it would be sent
         # from.
         self._taken = steps[-1].act is Act.TAKE if steps else False
-        self._sends = sum(act is Act.SEND for act, _ in steps) * len(self._out)
+        self._sends = sum(step.act is Act.SEND for step in steps) * len(self._out)
         self._receives = len(steps) * len(self._out) - self._sends
         self.moved = self._sends + self._receives
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from fmi._datatypes import dtype_of
 from fmi.channels.direct.persistent import PersistentCall
-from fmi.collectives.allreduce import Round
 from fmi.collectives.context import as_bytes
+from fmi.collectives.schedule import Step
 from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, Call, Envelope, call_of
 
 if TYPE_CHECKING:
@@ -51,17 +51,21 @@ class PersistentHalving(PersistentCall):
     Args:
         channel: see `PersistentCall`.
         call: one call of this kind; only its number changes.
-        rounds: what this rank does.
+        steps: of a schedule whose messages are one segment each.
         combine: puts two arrays together.
     """
 
     def __init__(
-        self, channel: FramedConnections, call: Call, rounds: Sequence[Round], combine: Combine
+        self, channel: FramedConnections, call: Call, steps: Sequence[Step], combine: Combine
     ) -> None:
         super().__init__(channel, call.operation.name.lower())
         self._call = Envelope(call, 0, 0)
         self._combine = combine
-        self._exchanges = [_exchange(channel, call, each) for each in rounds]
+        reducing = steps[: len(steps) // 2]  # in each round, what is sent and what is combined
+        self._exchanges = [
+            _exchange(channel, call, theirs, mine)
+            for theirs, mine in zip(reducing[::2], reducing[1::2], strict=True)
+        ]
         self.kept = sum(len(each.into) for each in self._exchanges)
         # Each part goes once in each direction, in a frame of its own.
         self.moved = sum(
@@ -97,15 +101,15 @@ class PersistentHalving(PersistentCall):
             self._was_slow = True
 
 
-def _exchange(channel: FramedConnections, call: Call, planned: Round) -> _Exchange:
+def _exchange(channel: FramedConnections, call: Call, sent: Step, combined: Step) -> _Exchange:
     dtype = dtype_of(call.dtype)
-    buffer: Array = np.empty(planned.mine.stop - planned.mine.start, dtype)
-    mine = _part(call, planned.mine, dtype.itemsize)
-    theirs = _part(call, planned.theirs, dtype.itemsize)
-    return _Exchange(channel.connection(planned.peer), mine, theirs, buffer, as_bytes(buffer))
+    buffer: Array = np.empty(combined.hi - combined.lo, dtype)
+    mine = _part(call, combined, dtype.itemsize)
+    theirs = _part(call, sent, dtype.itemsize)
+    return _Exchange(channel.connection(sent.peer), mine, theirs, buffer, as_bytes(buffer))
 
 
-def _part(call: Call, elements: slice, itemsize: int) -> _Part:
-    place = slice(elements.start * itemsize, elements.stop * itemsize)
+def _part(call: Call, step: Step, itemsize: int) -> _Part:
+    place = slice(step.lo * itemsize, step.hi * itemsize)
     nbytes = place.stop - place.start
-    return _Part(elements, place, nbytes, Envelope(call, 0, nbytes))
+    return _Part(slice(step.lo, step.hi), place, nbytes, Envelope(call, 0, nbytes))

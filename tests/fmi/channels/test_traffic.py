@@ -11,7 +11,7 @@ import pytest
 
 import fmi
 from fmi.channels.storage._signing import SIGNATURE_BYTES
-from fmi.collectives.traffic import traffic
+from fmi.channels.traffic import traffic
 from fmi.protocol.frames import HEADER_BYTES, Operation
 from tests.fmi.support.worlds import SECRET, World
 
