@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from fmi.channels.storage.channel import Storage
     from fmi.channels.storage.store import Store
     from fmi.comm._arrays import IN_PLACE
-    from fmi.comm._environment import abort_world, finalize, from_env
-    from fmi.comm._requests import Request, waitall, waitany
+    from fmi.comm._environment import abort_world, from_env
+    from fmi.comm._live import finalize
+    from fmi.comm._requests import PersistentRequest, Request, waitall, waitany
     from fmi.comm.communicator import Communicator
     from fmi.errors import (
         ChannelError,
@@ -69,6 +70,7 @@ __all__ = [
     "FMIError",
     "MismatchError",
     "PeerFailure",
+    "PersistentRequest",
     "RendezvousError",
     "Request",
     "Storage",
@@ -103,8 +105,9 @@ _MODULES = {
         "Timeout",
     ),
     "_ops": ("BAND", "BOR", "BXOR", "LAND", "LOR", "LXOR", "MAX", "MIN", "PROD", "SUM", "func", "op"),
-    "comm._requests": ("Request", "waitall", "waitany"),
-    "comm._environment": ("abort_world", "finalize", "from_env"),
+    "comm._requests": ("PersistentRequest", "Request", "waitall", "waitany"),
+    "comm._environment": ("abort_world", "from_env"),
+    "comm._live": ("finalize",),
     "channels.registry": ("register_channel",),
     "channels.storage.channel": ("Storage",),
     "channels.storage.store": ("Store",),

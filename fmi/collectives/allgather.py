@@ -1,8 +1,8 @@
-"""Allgather: every rank's block on every rank.
+"""Allgather and alltoall: every rank's block on every rank, or another block for each.
 
-Small blocks: Bruck et al., Efficient algorithms for all-to-all communications in multiport message-passing
-systems, 1997: what a rank holds doubles every round. Large blocks, and blocks of different sizes, go around
-the ring once.
+Small blocks of an allgather: Bruck et al., Efficient algorithms for all-to-all communications in multiport
+message-passing systems, 1997: what a rank holds doubles every round. Large blocks, and blocks of different
+sizes, go around the ring once.
 """
 
 from __future__ import annotations
@@ -32,4 +32,18 @@ def ring(rank: int, size: int, bounds: Bounds) -> list[Step]:
     for distance in range(size - 1):
         steps.append(Step(Act.SEND, (rank + 1) % size, *bounds[(rank - distance) % size]))
         steps.append(Step(Act.TAKE, (rank - 1) % size, *bounds[(rank - distance - 1) % size]))
+    return steps
+
+
+def pairwise(rank: int, size: int, block: int) -> list[Step]:
+    """Alltoall: in step d each rank sends to the rank d above it and receives from the rank d below it.
+
+    What is sent lies behind what is received, each in the order of the ranks.
+    """
+    steps = []
+    for distance in range(1, size):
+        following, preceding = (rank + distance) % size, (rank - distance) % size
+        start = (size + following) * block
+        steps.append(Step(Act.SEND, following, start, start + block))
+        steps.append(Step(Act.TAKE, preceding, preceding * block, (preceding + 1) * block))
     return steps

@@ -14,7 +14,7 @@ import numpy as np
 
 from fmi._datatypes import Array
 from fmi._ops import Combine
-from fmi.collectives.schedule import Act, Move, Schedule
+from fmi.collectives.schedule import SLOTS, Act, Move, Schedule
 from fmi.protocol.frames import Call
 
 
@@ -141,6 +141,7 @@ def carry_out(messenger: Messenger, schedule: Schedule, memory: Memory) -> Itera
         if act is not _TAKE:
             arrays.combine(move)
     yield None
+    arrays.give_back()
 
 
 class _Arrays:
@@ -161,9 +162,18 @@ class _Arrays:
         self._operand = operand
         self._at = memory.operand_at
         self._combine = memory.combine
-        largest = schedule.largest_combined
-        self._slots = [np.empty(largest, buffer.dtype) for _ in range(schedule.slots)]
+        nbytes = schedule.largest_combined * buffer.itemsize
+        pooled = SMALLEST_SPARE <= nbytes <= LARGEST_SPARE and not buffer.dtype.hasobject
+        self._taken = [_take(nbytes) for _ in range(schedule.slots)] if pooled else []
+        self._slots = [taken[:nbytes].view(buffer.dtype) for taken in self._taken] or [
+            np.empty(schedule.largest_combined, buffer.dtype) for _ in range(schedule.slots)
+        ]
         self._combined = buffer
+
+    def give_back(self) -> None:
+        """Let other calls have the memory; nothing is sent from there or received any more."""
+        _spare.extend(self._taken)
+        del _spare[:-MOST_SPARE]
 
     def mine(self, move: Move) -> Array:
         """What this rank has in the range."""
@@ -188,6 +198,22 @@ class _Arrays:
             self._combine(mine, other, out)
         else:
             self._combine(other, mine, out)
+
+
+# Memory for segments that no call uses at the moment. Fresh memory costs more than what is done with it.
+_spare: list[Array] = []
+MOST_SPARE = 2 * SLOTS
+SMALLEST_SPARE = 64 * 1024
+LARGEST_SPARE = 4 << 20
+
+
+def _take(nbytes: int) -> Array:
+    """Spare bytes, if there are so many together, else new ones."""
+    try:
+        spare = _spare.pop()
+    except IndexError:
+        spare = np.empty(0, np.uint8)
+    return spare if spare.size >= nbytes else np.empty(nbytes, np.uint8)
 
 
 def as_bytes(array: Array) -> memoryview:

@@ -11,7 +11,7 @@ import functools
 import struct
 from collections.abc import Callable, Sequence
 
-from fmi.collectives import alltoall as pairs
+from fmi.collectives import allgather as blocks
 from fmi.collectives import bcast as trees
 from fmi.collectives.context import Context
 from fmi.collectives.schedule import Schedule
@@ -31,7 +31,7 @@ def tree_peers(rank: int, size: int, root: int) -> tuple[int, ...]:
 @functools.cache
 def exchange_peers(rank: int, size: int) -> tuple[int, ...]:
     """The ranks that `alltoall` talks to."""
-    return Schedule(pairs.pairwise(rank, size, 0)).peers
+    return Schedule(blocks.pairwise(rank, size, 0)).peers
 
 
 def pack(blobs: Sequence[Blob]) -> Blob:

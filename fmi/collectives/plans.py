@@ -20,8 +20,8 @@ from fmi.collectives.select import Amount, Place, Rules
 from fmi.collectives.topology import span
 
 
-def _nothing() -> None:
-    pass
+def nothing() -> None:
+    """What there is to do where an array is where it belongs."""
 
 
 @dataclass(slots=True)
@@ -37,8 +37,8 @@ class Plan:
 
     schedule: Schedule
     memory: Memory
-    begin: Callable[[], None] = _nothing
-    finish: Callable[[], None] = _nothing
+    begin: Callable[[], None] = nothing
+    finish: Callable[[], None] = nothing
 
     @property
     def peers(self) -> tuple[int, ...]:
@@ -259,7 +259,7 @@ def exscan(context: Context, array: Array, total: Array, reduction: Reduction) -
         schedule,
         Memory(held, combine=reduction.combine),
         lambda: _copy(array, held[count : 2 * count]),
-        (lambda: _copy(held[:count], total)) if context.rank else _nothing,
+        (lambda: _copy(held[:count], total)) if context.rank else nothing,
     )
 
 

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import NamedTuple, ParamSpec, cast
 
 from fmi._ops import func
-from fmi.collectives import allgather, allreduce, alltoall, barrier, bcast, gather, reduce, scan
+from fmi.collectives import allgather, allreduce, barrier, bcast, gather, reduce, scan
 from fmi.collectives.schedule import Schedule, Step
 from fmi.collectives.topology import span
 
@@ -211,7 +211,7 @@ def allgatherv_schedule(place: Place, bounds: tuple[tuple[int, int], ...]) -> li
 @_kept
 def alltoall_schedule(place: Place, amount: Amount) -> list[Step]:
     """The steps of an alltoall of blocks of this amount; what is sent lies behind what is received."""
-    return alltoall.pairwise(*place, amount.elements)
+    return allgather.pairwise(*place, amount.elements)
 
 
 @_kept

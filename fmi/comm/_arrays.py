@@ -49,7 +49,7 @@ class InPlace(enum.Enum):
 IN_PLACE: Final = InPlace.IN_PLACE
 
 
-def outgoing(buffer: Buffer | InPlace, name: str) -> Array:
+def outgoing(buffer: Buffer | InPlace | None, name: str) -> Array:
     """The flat array to send: the buffer's own memory if that is contiguous, else a copy.
 
     Raises:
@@ -75,7 +75,7 @@ class Incoming:
         ValueError: it is read-only.
     """
 
-    def __init__(self, buffer: Buffer, name: str) -> None:
+    def __init__(self, buffer: Buffer | InPlace | None, name: str) -> None:
         self._array = _view(buffer, name)
         if not isinstance(buffer, np.ndarray) and not _shares_memory(buffer):
             raise TypeError(f"{name} is a {type(buffer).__name__}, which cannot be filled in place")

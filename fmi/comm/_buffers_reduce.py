@@ -1,4 +1,8 @@
-"""Reductions of arrays, after mpi4py's upper-case convention."""
+"""Reductions of arrays, element by element.
+
+`Communicator` documents them; see `fmi.comm._arrays` for what is taken as an array. Raises TypeError or
+ValueError for wrong arguments before anything is sent.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from fmi._datatypes import Array, dtype_code
-from fmi._ops import SUM, Combine, as_func, combiner, elementwise_combiner, func, op
+from fmi._ops import Combine, as_func, combiner, elementwise_combiner, func, op
 from fmi.channels.direct.frames import FramedConnections
 from fmi.channels.direct.persistent import PersistentCall, PersistentSteps
 from fmi.channels.direct.persistent_halving import PersistentHalving
 from fmi.collectives import plans
-from fmi.collectives.plans import Plan, Reduction
+from fmi.collectives.plans import Reduction, nothing
 from fmi.collectives.select import (
     ANY_ORDER,
     LARGE_REDUCTION_BYTES,
@@ -36,122 +40,113 @@ from fmi.comm._arrays import (
     same_type,
     shape_of,
 )
-from fmi.comm._persistent import PersistentCalls
-from fmi.protocol.frames import Call, Operation
+from fmi.comm._requests import Collective
+from fmi.comm._session import Session
+from fmi.protocol.frames import Operation
 
 # Function, element type and shape: two calls with the same ones differ only in their data.
 Kind = tuple[func, np.dtype[Any], tuple[int, ...]]
 
 
-class ArrayReductions(PersistentCalls):
-    """Reduce, Allreduce, Reduce_scatter, Scan and Exscan, element by element.
+def reduce(
+    session: Session,
+    sendbuf: Buffer | InPlace,
+    recvbuf: Buffer | None,
+    op: func | op,
+    root: int,
+) -> Collective:
+    """Fill the root's recvbuf with all ranks' sendbufs combined."""
+    session.check_rank(root, "root")
+    function = as_func(op)
+    target = Incoming(recvbuf, "recvbuf") if session.rank == root else None
+    array = _operand(sendbuf, target)
+    function.check(array.dtype)
+    combine = _combiner(function, array, target.shape if target else shape_of(sendbuf))
+    total = target.flat if target else None
+    context = session.context(
+        Operation.REDUCE, dtype_code(array.dtype), array.size, root=root, function=function
+    )
+    plan = plans.reduce(context, array, total, root, Reduction(function, combine))
+    return Collective(session, context, plan, target.settle if target else nothing)
 
-    Every rank of the communicator makes the same call, with the same element type, size, root and `op`: one
-    of `fmi.SUM` and its siblings, an `fmi.op`, or an `fmi.func` of your own, which gets two read-only arrays
-    of the buffer's shape and returns one. `fmi.IN_PLACE` for sendbuf says that the data is in recvbuf. See
-    `fmi.comm._arrays` for what is taken as an array. Raises TypeError or ValueError for wrong arguments
-    before anything is sent.
-    """
 
-    def Reduce(  # noqa: N802 - mpi4py's name
-        self,
-        sendbuf: Buffer | InPlace,
-        recvbuf: Buffer | None = None,
-        op: func | op = SUM,
-        root: int = 0,
-    ) -> None:
-        """Fill the root's recvbuf with all ranks' sendbufs combined; it is ignored elsewhere.
+def allreduce(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op) -> None:
+    """Fill every rank's recvbuf with all ranks' sendbufs combined."""
+    known = session.persistent.kinds.get(kind := _kind(sendbuf, recvbuf, op))
+    if known is not None:
+        session.replay(known, session.calls, 0, sendbuf, recvbuf)  # type: ignore[arg-type]  # see `_kind`
+        return
+    planned = plan_allreduce(session, sendbuf, recvbuf, op)
+    planned.run()
+    if kind is not None:
+        _remember_allreduce(planned, kind)
 
-        Only the root may pass IN_PLACE.
-        """
-        self._check_rank(root, "root")
-        function = as_func(op)
-        target = Incoming(recvbuf, "recvbuf") if self.rank == root else None  # type: ignore[arg-type]
-        array = _operand(sendbuf, target)
-        function.check(array.dtype)
-        combine = _combiner(function, array, target.shape if target else shape_of(sendbuf))
-        total = target.flat if target else None
-        context = self._context(
-            Operation.REDUCE, dtype_code(array.dtype), array.size, root=root, function=function
-        )
-        plan = plans.reduce(context, array, total, root, Reduction(function, combine))
-        self._run(Operation.REDUCE, plan.peers, lambda: plan.run(context))
-        if target:
-            target.settle()
 
-    def Allreduce(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
-        """Fill every rank's recvbuf with all ranks' sendbufs combined, with the same bits everywhere."""
-        known = self._kinds.get(kind := _kind(sendbuf, recvbuf, op))
-        if known is not None:
-            self._replay(known, self._calls, 0, sendbuf, recvbuf)  # type: ignore[arg-type]  # see `_kind`
-            return
-        function, target, array, combine = _operands(sendbuf, recvbuf, op)
-        context = self._context(Operation.ALLREDUCE, dtype_code(array.dtype), array.size, function=function)
-        plan = plans.allreduce(context, array, target.flat, Reduction(function, combine))
-        self._run(Operation.ALLREDUCE, plan.peers, lambda: plan.run(context))
-        target.settle()
-        if kind is not None and function.elementwise and array.size:
-            self._remember_allreduce(kind, context.call, array, plan, combine)
+def plan_allreduce(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op) -> Collective:
+    """All ranks' sendbufs combined, in every rank's recvbuf."""
+    function, target, array, combine = _operands(sendbuf, recvbuf, op)
+    context = session.context(Operation.ALLREDUCE, dtype_code(array.dtype), array.size, function=function)
+    plan = plans.allreduce(context, array, target.flat, Reduction(function, combine))
+    return Collective(session, context, plan, target.settle)
 
-    def _remember_allreduce(self, kind: Kind, call: Call, array: Array, plan: Plan, combine: Combine) -> None:
-        size, amount = self.world_size, Amount(array.size, array.itemsize)
-        _, _, shape = kind
 
-        def make(channel: FramedConnections) -> PersistentCall | None:
-            if not is_large_allreduce(size, amount, ANY_ORDER, channel.oversubscribed):
-                return PersistentSteps(channel, call, shape, plan.schedule.steps, combine)
-            if uses_halving(size) and SEGMENT_BYTES % array.itemsize == 0:
-                return PersistentHalving(channel, call, plan.schedule.steps, combine)
-            return None
+def _remember_allreduce(planned: Collective, kind: Kind) -> None:
+    session, call, steps = planned.session, planned.context.call, planned.plan.schedule.steps
+    function, dtype, shape = kind
+    amount = Amount(call.elements, dtype.itemsize)
+    if not function.elementwise or not amount.elements:
+        return
+    combine = elementwise_combiner(function.kind)
 
-        self._remember(kind, array.nbytes, make, ONE_SEGMENT_HALVING_BYTES)
+    def make(channel: FramedConnections) -> PersistentCall | None:
+        if not is_large_allreduce(session.world_size, amount, ANY_ORDER, channel.oversubscribed):
+            return PersistentSteps(channel, call, shape, steps, combine)
+        if uses_halving(session.world_size) and SEGMENT_BYTES % dtype.itemsize == 0:
+            return PersistentHalving(channel, call, steps, combine)
+        return None
 
-    def Reduce_scatter(  # noqa: N802
-        self,
-        sendbuf: Buffer | InPlace,
-        recvbuf: Buffer,
-        recvcounts: Counts | None = None,
-        op: func | op = SUM,
-    ) -> None:
-        """Combine all ranks' sendbufs, and fill recvbuf with this rank's block of `recvcounts[rank]`
-        elements.
+    session.persistent.remember(kind, amount.nbytes, make, ONE_SEGMENT_HALVING_BYTES)
 
-        Without recvcounts the blocks are as even as possible: the first ranks have one element more. With
-        IN_PLACE for sendbuf the data is in recvbuf, and the result replaces its first elements.
-        """
-        function = as_func(op)
-        target = Incoming(recvbuf, "recvbuf")
-        in_place = sendbuf is IN_PLACE
-        array = target.load() if in_place else outgoing(sendbuf, "sendbuf")
-        same_type(array, target.flat)
-        function.check(array.dtype)
-        places = bounds(array, recvcounts, None, self.world_size, "sendbuf")
-        start, end = places[self.rank]
-        result = target.flat[: end - start] if in_place else of_size(target.flat, end - start, "recvbuf")
-        reduction = Reduction(function, _combiner(function, array, array.shape))
-        context = self._context(
-            Operation.REDUCE_SCATTER, dtype_code(array.dtype), array.size, function=function
-        )
-        plan = plans.reduce_scatter(context, array, result, places, reduction)
-        self._run(Operation.REDUCE_SCATTER, plan.peers, lambda: plan.run(context))
-        target.settle()
 
-    def Scan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
-        """Fill recvbuf with the sendbufs of rank 0 to this rank combined, in rank order."""
-        function, target, array, combine = _operands(sendbuf, recvbuf, op)
-        context = self._context(Operation.SCAN, dtype_code(array.dtype), array.size, function=function)
-        plan = plans.scan(context, array, target.flat, Reduction(function, combine))
-        self._run(Operation.SCAN, plan.peers, lambda: plan.run(context))
-        target.settle()
+def reduce_scatter(
+    session: Session,
+    sendbuf: Buffer | InPlace,
+    recvbuf: Buffer,
+    recvcounts: Counts | None,
+    op: func | op,
+) -> Collective:
+    """Combine all ranks' sendbufs, and fill recvbuf with this rank's block."""
+    function = as_func(op)
+    target = Incoming(recvbuf, "recvbuf")
+    in_place = sendbuf is IN_PLACE
+    array = target.load() if in_place else apart(outgoing(sendbuf, "sendbuf"), target.flat)
+    same_type(array, target.flat)
+    function.check(array.dtype)
+    places = bounds(array, recvcounts, None, session.world_size, "sendbuf")
+    start, end = places[session.rank]
+    result = target.flat[: end - start] if in_place else of_size(target.flat, end - start, "recvbuf")
+    reduction = Reduction(function, _combiner(function, array, array.shape))
+    context = session.context(
+        Operation.REDUCE_SCATTER, dtype_code(array.dtype), array.size, function=function
+    )
+    plan = plans.reduce_scatter(context, array, result, places, reduction)
+    return Collective(session, context, plan, target.settle)
 
-    def Exscan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:  # noqa: N802
-        """Fill recvbuf with the sendbufs of all ranks before this one combined; rank 0's stays as it is."""
-        function, target, array, combine = _operands(sendbuf, recvbuf, op)
-        context = self._context(Operation.EXSCAN, dtype_code(array.dtype), array.size, function=function)
-        plan = plans.exscan(context, array, target.flat, Reduction(function, combine))
-        self._run(Operation.EXSCAN, plan.peers, lambda: plan.run(context))
-        if self.rank:
-            target.settle()
+
+def scan(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op) -> Collective:
+    """Fill recvbuf with the sendbufs of rank 0 to this rank combined."""
+    function, target, array, combine = _operands(sendbuf, recvbuf, op)
+    context = session.context(Operation.SCAN, dtype_code(array.dtype), array.size, function=function)
+    plan = plans.scan(context, array, target.flat, Reduction(function, combine))
+    return Collective(session, context, plan, target.settle)
+
+
+def exscan(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op) -> Collective:
+    """Fill recvbuf with the sendbufs of all ranks before this one combined."""
+    function, target, array, combine = _operands(sendbuf, recvbuf, op)
+    context = session.context(Operation.EXSCAN, dtype_code(array.dtype), array.size, function=function)
+    plan = plans.exscan(context, array, target.flat, Reduction(function, combine))
+    return Collective(session, context, plan, target.settle if session.rank else nothing)
 
 
 def _kind(sendbuf: object, recvbuf: object, op: func | op) -> Kind | None:

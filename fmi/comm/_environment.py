@@ -1,66 +1,20 @@
-"""Communicators from the environment, and the end of all communicators of a process.
-
-A rank that just ends is a failure to the others, so communicators that are still open when the interpreter
-exits are closed with a goodbye, or aborted if it exits because of an exception.
-"""
+"""Communicators from the environment, and the word of a rank that failed before it had one."""
 
 from __future__ import annotations
 
-import atexit
 import os
-import sys
-import weakref
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from fmi import config
 from fmi.channels.base import World
 from fmi.channels.registry import open_channel
+from fmi.comm.communicator import Communicator
 from fmi.errors import ConfigError
 from fmi.protocol.frames import Abort
 from fmi.rendezvous.client import NOTES_S, Rendezvous, leave_notes
 from fmi.rendezvous.handshake import note_pair
 
-if TYPE_CHECKING:
-    from fmi.comm._session import Session
-    from fmi.comm.communicator import Communicator
-
 DEFAULT_NAME = "fmi"
-
-_live: weakref.WeakSet[Session] = weakref.WeakSet()
-_prepared_in: set[int] = set()
-
-
-def register(communicator: Session) -> None:
-    """Have `finalize` know a communicator, and have it called when this process ends."""
-    _live.add(communicator)
-    if os.getpid() in _prepared_in:
-        return
-    _prepared_in.add(os.getpid())
-    atexit.register(_at_exit)
-    # A process of multiprocessing ends without running atexit's callbacks; it has its own.
-    multiprocessing = sys.modules.get("multiprocessing.util")
-    if multiprocessing is not None:
-        multiprocessing.Finalize(None, _at_exit, exitpriority=10)
-
-
-def _disown_in_child() -> None:
-    for communicator in list(_live):
-        communicator.disown()
-
-
-os.register_at_fork(after_in_child=_disown_in_child)
-
-
-def finalize(reason: str | None = None) -> None:
-    """Close every live communicator of this process; with a reason, abort them, so that others know."""
-    for communicator in list(_live):
-        _live.discard(communicator)
-        if communicator.process != os.getpid():
-            continue  # inherited by fork: the connections are the parent's
-        if reason is not None:
-            communicator.abort(reason)
-        communicator.close()
 
 
 def from_env(environment: Mapping[str, str] | None = None) -> Communicator:
@@ -70,8 +24,6 @@ def from_env(environment: Mapping[str, str] | None = None) -> Communicator:
     RENDEZVOUS_PORT win over what it says; FMI_COMM_NAME is the name. Raises ConfigError with one sentence
     that says what to change.
     """
-    from fmi.comm.communicator import Communicator  # noqa: PLC0415 - it registers itself here
-
     environment = os.environ if environment is None else environment
     rank, world_size, settings, name = _read(environment)
     memory = _number(environment, "FMI_MEMORY_MB", "128")
@@ -113,8 +65,3 @@ def _number(environment: Mapping[str, str], name: str, default: str = "") -> int
         return int(text)
     except ValueError:
         raise ConfigError(f"the environment variable {name} is a whole number, not {text!r}") from None
-
-
-def _at_exit() -> None:
-    error = getattr(sys, "last_value", None)
-    finalize(None if error is None else f"{type(error).__name__}: {error}")

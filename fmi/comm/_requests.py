@@ -1,24 +1,26 @@
-"""Requests: what Isend, Irecv, isend and irecv return."""
+"""Requests: what calls return that do not wait, and collective calls that can be started."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from fmi._tasks import combine, poll
-from fmi.errors import Timeout
+from fmi.collectives.context import Context
+from fmi.collectives.plans import Plan
+from fmi.comm import _messages
+from fmi.comm._session import Session
+from fmi.errors import FMIError, Timeout
 from fmi.protocol.transfer import Transfer
-
-if TYPE_CHECKING:
-    from fmi.comm._messages import Messages
 
 Result = TypeVar("Result")
 
 
 class Request(Generic[Result]):
-    """A message under way. It moves on while the caller computes.
+    """A message or a collective call under way. It moves on while the caller computes.
 
     Until it is done the buffer that was given must not be changed (sending) or looked at (receiving). An
     error in the background closes the communicator, as in any operation, and comes out of `wait` and `test`.
@@ -27,7 +29,7 @@ class Request(Generic[Result]):
     `waitany`, which tells of each request once. One that is inactive is over whenever it is asked.
     """
 
-    def __init__(self, session: Messages, transfer: Transfer, finish: Callable[[], Result]) -> None:
+    def __init__(self, session: Session, transfer: Transfer, finish: Callable[[], Result]) -> None:
         self._session = session
         self._transfer = transfer
         self._finish: Callable[[], Result] | None = finish
@@ -35,7 +37,7 @@ class Request(Generic[Result]):
 
     def __repr__(self) -> str:
         state = "done" if self.done else "under way"
-        return f"<fmi.Request {self._transfer.call} with rank {self._transfer.peer}, {state}>"
+        return f"<fmi.Request {self._transfer}, {state}>"
 
     @property
     def done(self) -> bool:
@@ -45,7 +47,7 @@ class Request(Generic[Result]):
     def test(self) -> bool:
         """Move on what can move on now; whether it is over. Raises what `wait` does."""
         if not self.done:
-            self._session.advance_requests()
+            _messages.advance(self._session)
         if self.done:
             self._hand_out()
         return self.done
@@ -62,7 +64,7 @@ class Request(Generic[Result]):
             PeerFailure, MismatchError, CommunicatorClosed: as in any operation.
         """
         if not self.done:
-            self._session.complete_request(self._transfer, timeout)
+            _messages.complete(self._session, self._transfer, timeout)
         return self._hand_out()
 
     def _hand_out(self) -> Result:
@@ -73,6 +75,68 @@ class Request(Generic[Result]):
 
     Test = test
     Wait = wait
+
+
+@dataclass(slots=True)
+class Collective:
+    """A collective call on one rank, with the caller's arrays.
+
+    Attributes:
+        session: of the communicator.
+        context: which call it is.
+        plan: its schedule and arrays.
+        settle: copies the result into a buffer that could not be filled directly.
+    """
+
+    session: Session
+    context: Context
+    plan: Plan
+    settle: Callable[[], None]
+
+    def run(self) -> None:
+        """Make the call and wait for its end."""
+        operation = self.context.call.operation
+        self.session.run(operation, self.plan.peers, lambda: self.plan.run(self.context))
+        self.settle()
+
+    def start(self) -> Request[None]:
+        """Start the call."""
+        call = self.context.call
+        name = f"i{call.operation.name.lower()}"
+        running = _messages.begin(self.session, name, lambda: self.session.running.start(call, self.plan))
+        return Request(self.session, running, self.settle)
+
+
+class PersistentRequest(Request[None]):
+    """A collective call that is made again and again with the same arrays.
+
+    It is not under way until it is started, by all ranks in the same order as other calls that are not waited
+    for. When it is over it can be started again. What the arrays hold at each start is what counts.
+
+    Args:
+        make: checks the arguments and plans the call.
+    """
+
+    def __init__(self, make: Callable[[], Collective]) -> None:
+        call = make()
+        transfer = Transfer(call.session.rank, call.context.call, done=True)
+        super().__init__(call.session, transfer, lambda: None)
+        self._finish = None
+        self._make = make
+
+    def start(self) -> None:
+        """Start the call.
+
+        Raises:
+            FMIError: it was started before and is not over yet; nothing changes.
+            PeerFailure, MismatchError, CommunicatorClosed: as in any operation.
+        """
+        if self._finish is not None:
+            raise FMIError(f"{self!r} cannot be started again before wait or test has said that it is over")
+        begun = self._make().start()
+        self._transfer, self._finish = begun._transfer, begun._finish
+
+    Start = start
 
 
 def waitall(requests: Iterable[Request[Any]], timeout: float | None = None) -> list[Any]:
@@ -123,17 +187,17 @@ def _await_one(
     if not active:
         return None
     sessions = list(dict.fromkeys(request._session for request in active))
-    limit = max(session.patience_s for session in sessions) if timeout is None else timeout
+    limit = max(session.config.peer_s for session in sessions) if timeout is None else timeout
     until = time.monotonic() + limit
     while True:
         for session in sessions:
-            session.advance_requests()
+            _messages.advance(session)
         index = _over(requests)
         if index is not None:
             return index
         if time.monotonic() >= until:
             raise Timeout(f"none of {len(active)} requests was over within {limit:g} s")
-        poll(combine((session.waiting() for session in sessions), until))
+        poll(combine((_messages.waiting(session) for session in sessions), until))
 
 
 def _over(requests: Sequence[Request[Any]]) -> int | None:

@@ -1,4 +1,7 @@
-"""The original interface: operations on numbers and lists of a type that every rank names."""
+"""The original interface: operations on numbers and lists of a type that every rank names.
+
+`Communicator` documents them. Raises TypeError or ValueError for wrong arguments before anything is sent.
+"""
 
 from __future__ import annotations
 
@@ -11,134 +14,147 @@ from fmi._ops import as_func, func, number_combiner, op, original_order
 from fmi.collectives import plans
 from fmi.collectives.context import Context, as_bytes
 from fmi.collectives.plans import Reduction
-from fmi.comm._messages import Messages
+from fmi.comm._messages import message_from, message_to
+from fmi.comm._session import Session
 from fmi.protocol.frames import NO_ROOT, Operation
 
 
-class TypedCalls(Messages):
-    """The calls with a type; `Communicator` documents them."""
+def send(session: Session, obj: object, dest: int, kind: types) -> None:
+    """Send a value to one rank."""
+    _check_type(kind)
+    session.check_peer(dest, "dest")
+    array, form = kind.flatten(obj), kind.form_of(obj)
 
-    def _send_typed(self, obj: object, dest: int, kind: types) -> None:
-        _check_type(kind)
-        self._check_peer(dest, "dest")
-        array, form = kind.flatten(obj), kind.form_of(obj)
+    def action() -> None:
+        session.channel.post(
+            dest, message_to(session, dest, dtype_code(kind.dtype), kind.count), as_bytes(array), form
+        )
 
-        def action() -> None:
-            self._channel.post(
-                dest, self._message_to(dest, dtype_code(kind.dtype), kind.count), as_bytes(array), form
-            )
+    session.run(Operation.SEND, [dest], action)
 
-        self._run(Operation.SEND, [dest], action)
 
-    def _recv_typed(self, src: int, kind: types) -> Value:
-        _check_type(kind)
-        self._check_peer(src, "src")
-        array = np.empty(kind.count, kind.dtype)
+def recv(session: Session, src: int, kind: types) -> Value:
+    """Receive what that rank sends."""
+    _check_type(kind)
+    session.check_peer(src, "src")
+    array = np.empty(kind.count, kind.dtype)
 
-        def action() -> Value:
-            form = self._channel.receive(
-                src, self._message_from(src, dtype_code(kind.dtype), kind.count), as_bytes(array)
-            )
-            return kind.restore(array, Form(form))
+    def action() -> Value:
+        form = session.channel.receive(
+            src, message_from(session, src, dtype_code(kind.dtype), kind.count), as_bytes(array)
+        )
+        return kind.restore(array, Form(form))
 
-        return self._run(Operation.SEND, [src], action, "recv")
+    return session.run(Operation.SEND, [src], action, "recv")
 
-    def _bcast_typed(self, obj: object, root: int, kind: types) -> Value:
-        _check_type(kind)
-        self._check_rank(root, "root")
-        is_root = self.rank == root
-        array = kind.flatten(obj) if is_root else np.empty(kind.count, kind.dtype)
-        context = self._typed(Operation.BCAST, kind, root=root, form=kind.form_of(obj))
-        plan = plans.bcast(context, array, root)
 
-        def action() -> Value:
-            plan.run(context)
-            return kind.restore(array, Form(context.form), _shape(obj) if is_root else None)
+def bcast(session: Session, obj: object, root: int, kind: types) -> Value:
+    """The root's value, on every rank."""
+    _check_type(kind)
+    session.check_rank(root, "root")
+    is_root = session.rank == root
+    array = kind.flatten(obj) if is_root else np.empty(kind.count, kind.dtype)
+    context = _context(session, Operation.BCAST, kind, root=root, form=kind.form_of(obj))
+    plan = plans.bcast(context, array, root)
 
-        return self._run(Operation.BCAST, plan.peers, action)
+    def action() -> Value:
+        plan.run(context)
+        return kind.restore(array, Form(context.form), _shape(obj) if is_root else None)
 
-    def _gather_typed(self, obj: object, root: int, kind: types) -> Value:
-        _check_type(kind)
-        self._check_rank(root, "root")
-        array = kind.flatten(obj)
-        context = self._typed(Operation.GATHER, kind, root=root)
-        form = Form.ARRAY if kind.form_of(obj) is Form.ARRAY else Form.LIST
-        whole = np.empty(array.size * self.world_size, array.dtype) if self.rank == root else None
-        plan = plans.gather(context, array, whole, root)
+    return session.run(Operation.BCAST, plan.peers, action)
 
-        def action() -> Value:
-            plan.run(context)
-            return None if whole is None else kind.restore(whole, form)
 
-        return self._run(Operation.GATHER, plan.peers, action)
+def gather(session: Session, obj: object, root: int, kind: types) -> Value:
+    """All ranks' values on the root; None elsewhere."""
+    _check_type(kind)
+    session.check_rank(root, "root")
+    array = kind.flatten(obj)
+    context = _context(session, Operation.GATHER, kind, root=root)
+    form = Form.ARRAY if kind.form_of(obj) is Form.ARRAY else Form.LIST
+    whole = np.empty(array.size * session.world_size, array.dtype) if session.rank == root else None
+    plan = plans.gather(context, array, whole, root)
 
-    def _scatter_typed(self, obj: object, root: int, kind: types) -> Value:
-        _check_type(kind)
-        self._check_rank(root, "root")
-        if not kind.is_list:
-            raise ValueError(
-                f"scatter deals out a list: use fmi.datatypes.{kind.kind.name}_list with its length"
-            )
-        if kind.count % self.world_size:
-            raise ValueError(f"{kind.count} values cannot be dealt out evenly to {self.world_size} ranks")
-        whole = kind.flatten(obj) if self.rank == root else None
-        block = np.empty(kind.count // self.world_size, kind.dtype)
-        context = self._typed(Operation.SCATTER, kind, root=root, form=kind.form_of(obj))
-        plan = plans.scatter(context, whole, block, root)
+    def action() -> Value:
+        plan.run(context)
+        return None if whole is None else kind.restore(whole, form)
 
-        def action() -> Value:
-            plan.run(context)
-            return kind.restore(block, Form(context.form))
+    return session.run(Operation.GATHER, plan.peers, action)
 
-        return self._run(Operation.SCATTER, plan.peers, action)
 
-    def _reduce_typed(self, obj: object, root: int, function: func | op, kind: types) -> Value:
-        reduction, array, restore = _operand(obj, function, kind)
-        context = self._typed(Operation.REDUCE, kind, root=root, function=reduction.function)
-        total = np.empty_like(array) if self.rank == root else None
-        plan = plans.reduce(context, array, total, root, reduction)
+def scatter(session: Session, obj: object, root: int, kind: types) -> Value:
+    """This rank's part of the root's list."""
+    _check_type(kind)
+    session.check_rank(root, "root")
+    if not kind.is_list:
+        raise ValueError(f"scatter deals out a list: use fmi.datatypes.{kind.kind.name}_list with its length")
+    if kind.count % session.world_size:
+        raise ValueError(f"{kind.count} values cannot be dealt out evenly to {session.world_size} ranks")
+    whole = kind.flatten(obj) if session.rank == root else None
+    block = np.empty(kind.count // session.world_size, kind.dtype)
+    context = _context(session, Operation.SCATTER, kind, root=root, form=kind.form_of(obj))
+    plan = plans.scatter(context, whole, block, root)
 
-        def action() -> Value:
-            plan.run(context)
-            return None if total is None else restore(total)
+    def action() -> Value:
+        plan.run(context)
+        return kind.restore(block, Form(context.form))
 
-        return self._run(Operation.REDUCE, plan.peers, action)
+    return session.run(Operation.SCATTER, plan.peers, action)
 
-    def _allreduce_typed(self, obj: object, function: func | op, kind: types) -> Value:
-        reduction, array, restore = _operand(obj, function, kind)
-        total = np.empty_like(array)
-        context = self._typed(Operation.ALLREDUCE, kind, function=reduction.function)
-        plan = plans.allreduce(context, array, total, reduction)
 
-        def action() -> Value:
-            plan.run(context)
-            return restore(total)
+def reduce(session: Session, obj: object, root: int, function: func | op, kind: types) -> Value:
+    """All ranks' values combined, on the root; None elsewhere."""
+    session.check_rank(root, "root")
+    reduction, array, restore = _operand(obj, function, kind)
+    context = _context(session, Operation.REDUCE, kind, root=root, function=reduction.function)
+    total = np.empty_like(array) if session.rank == root else None
+    plan = plans.reduce(context, array, total, root, reduction)
 
-        return self._run(Operation.ALLREDUCE, plan.peers, action)
+    def action() -> Value:
+        plan.run(context)
+        return None if total is None else restore(total)
 
-    def _scan_typed(self, obj: object, function: func | op, kind: types) -> Value:
-        reduction, array, restore = _operand(obj, function, kind)
-        total = np.empty_like(array)
-        context = self._typed(Operation.SCAN, kind, function=reduction.function)
-        plan = plans.scan(context, array, total, reduction)
+    return session.run(Operation.REDUCE, plan.peers, action)
 
-        def action() -> Value:
-            plan.run(context)
-            return restore(total)
 
-        return self._run(Operation.SCAN, plan.peers, action)
+def allreduce(session: Session, obj: object, function: func | op, kind: types) -> Value:
+    """All ranks' values combined, on every rank."""
+    reduction, array, restore = _operand(obj, function, kind)
+    total = np.empty_like(array)
+    context = _context(session, Operation.ALLREDUCE, kind, function=reduction.function)
+    plan = plans.allreduce(context, array, total, reduction)
 
-    def _typed(
-        self,
-        operation: Operation,
-        kind: types,
-        *,
-        root: int = NO_ROOT,
-        function: func | None = None,
-        form: int = 0,
-    ) -> Context:
-        code, count = dtype_code(kind.dtype), kind.count
-        return self._context(operation, code, count, root=root, function=function, form=form)
+    def action() -> Value:
+        plan.run(context)
+        return restore(total)
+
+    return session.run(Operation.ALLREDUCE, plan.peers, action)
+
+
+def scan(session: Session, obj: object, function: func | op, kind: types) -> Value:
+    """The values of rank 0 to this rank combined."""
+    reduction, array, restore = _operand(obj, function, kind)
+    total = np.empty_like(array)
+    context = _context(session, Operation.SCAN, kind, function=reduction.function)
+    plan = plans.scan(context, array, total, reduction)
+
+    def action() -> Value:
+        plan.run(context)
+        return restore(total)
+
+    return session.run(Operation.SCAN, plan.peers, action)
+
+
+def _context(
+    session: Session,
+    operation: Operation,
+    kind: types,
+    *,
+    root: int = NO_ROOT,
+    function: func | None = None,
+    form: int = 0,
+) -> Context:
+    code, count = dtype_code(kind.dtype), kind.count
+    return session.context(operation, code, count, root=root, function=function, form=form)
 
 
 def _operand(

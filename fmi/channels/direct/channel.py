@@ -243,6 +243,12 @@ class DirectChannel(FramedConnections):
             self._wait(0.0)
         self._settle()
 
+    def _wait(self, until: float, spin: bool = True) -> None:
+        super()._wait(until, spin)
+        if self._action is not None:
+            self._settle()
+            self._action()
+
     def waiting(self) -> Wait:
         """What to wait for before `advance` is worth calling."""
         connections, due = self._poller.sockets(), self._poller.due

@@ -36,7 +36,7 @@ def test_the_hint_switches_the_channel(services: Services, names: tuple[str, str
         comm.hint(fmi.hints.cheap)
         comm.Allreduce(data, total)
         assert total[0] == 3
-        used = {name: channel.bytes_sent for name, channel in comm._channel._channels.items()}  # type: ignore[attr-defined]
+        used = {name: channel.bytes_sent for name, channel in comm._session.channel._channels.items()}  # type: ignore[attr-defined]
         comm.send(comm.rank, (comm.rank + 1) % 3)
         assert comm.recv((comm.rank - 1) % 3) == (comm.rank - 1) % 3
         return before, comm.explain("allreduce", data.nbytes).chosen, *used.values()
@@ -106,7 +106,7 @@ def test_a_rank_that_dies_on_one_channel_is_noticed_by_who_waits_on_another(serv
     with World(2, config) as world:
         futures = world.start(body)
         assert isinstance(futures[0].exception(PATIENCE_S), ValueError)
-        world.comms[0]._channel._channels["Direct"].close()  # type: ignore[attr-defined]
+        world.comms[0]._session.channel._channels["Direct"].close()  # type: ignore[attr-defined]
         error = futures[1].exception(PATIENCE_S)
     assert isinstance(error, fmi.PeerFailure)
     assert error.rank == 0

@@ -273,7 +273,7 @@ def test_a_known_call_whose_messages_are_there_is_one_send_and_one_recv(
     with monkeypatch.context() as patch:
         everyone = world(2)
         everyone.run(warm)
-        channel = everyone.comms[0]._channel
+        channel = everyone.comms[0]._session.channel
         assert isinstance(channel, FramedConnections)
         connection, calls = channel.connection(1), []
         send, read = connection.send, connection.recv_into
