@@ -31,7 +31,9 @@ REAL = st.one_of(
     st.floats(width=32).map(np.float32),
     st.fractions(-10, 10),
 )
-ODD = st.sampled_from([None, "1.5", b"1", 1j, Decimal(1), [1.0], (), np.ones(1), np.ones(2), {}])
+ODD: st.SearchStrategy[object] = st.sampled_from(
+    [None, "1.5", b"1", 1j, Decimal(1), [1.0], (), np.ones(1), np.ones(2), {}]
+)
 
 
 def element(value: float, kind: datatypes) -> int | float:
