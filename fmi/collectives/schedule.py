@@ -61,6 +61,11 @@ def peers_of(steps: Sequence[Step]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(peer for _, peer in steps))
 
 
+def whole_range(steps: Sequence[Step], count: int) -> list[tuple[int, int, int, int]]:
+    """The steps with the range of elements that they are about, all `count` of them."""
+    return [(act.value - 1, peer, 0, count) for act, peer in steps]
+
+
 @functools.cache
 def through_rank_0(rank: int, size: int) -> Schedule:
     """Rank 0 hears from all and answers all: the fewest messages, for ranks that take turns on a core."""

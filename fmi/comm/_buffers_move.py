@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from fmi._datatypes import Array, Form, dtype_code
-from fmi.channels.direct.persistent import PersistentReceive, PersistentSend, PersistentSteps
+from fmi.channels.direct.persistent import persistent_receive, persistent_send, persistent_steps
 from fmi.collectives import topology
 from fmi.collectives.allgather import allgather as run_allgather
 from fmi.collectives.allgather import allgather_peers, ring_allgather
@@ -24,7 +24,7 @@ from fmi.collectives.gather import gather_peers
 from fmi.collectives.gather import gatherv as run_gatherv
 from fmi.collectives.gather import scatter as run_scatter
 from fmi.collectives.gather import scatterv as run_scatterv
-from fmi.collectives.schedule import peers_of
+from fmi.collectives.schedule import peers_of, whole_range
 from fmi.comm._arrays import (
     IN_PLACE,
     Buffer,
@@ -53,8 +53,9 @@ def barrier(session: Session) -> None:
     context = session.context(Operation.BARRIER)
     steps = barrier_steps(session.rank, session.world_size, session.channel.oversubscribed)
     session.run(Operation.BARRIER, peers_of(steps), lambda: run_barrier(context, steps))
+    call, messages = context.call, whole_range(steps, 0)
     session.persistent.remember(
-        Operation.BARRIER, 0, lambda channel: PersistentSteps(channel, context.call, None, steps, None)
+        Operation.BARRIER, 0, lambda channel: persistent_steps(channel, call, None, messages, None)
     )
 
 
@@ -71,7 +72,7 @@ def send(session: Session, buf: Buffer, dest: int) -> None:
     if type(buf) is np.ndarray and array.size:
         kind, call = ("to", dest, buf.dtype, buf.shape), _call(array)
         session.persistent.remember(
-            kind, array.nbytes, lambda channel: PersistentSend(channel, call, buf.shape, dest)
+            kind, array.nbytes, lambda channel: persistent_send(channel, call, buf.shape, dest, Form.ARRAY)
         )
 
 
@@ -89,7 +90,7 @@ def recv(session: Session, buf: Buffer, source: int) -> None:
     if type(buf) is np.ndarray and target.flat.size:
         kind, call = ("from", source, buf.dtype, buf.shape), _call(target.flat)
         session.persistent.remember(
-            kind, buf.nbytes, lambda channel: PersistentReceive(channel, call, buf.shape, source)
+            kind, buf.nbytes, lambda channel: persistent_receive(channel, call, buf.shape, source)
         )
 
 

@@ -13,23 +13,20 @@ import numpy as np
 
 from fmi._datatypes import Array, dtype_code
 from fmi._ops import Combine, as_func, combiner, elementwise_combiner, func, op
-from fmi.channels.direct.frames import FramedConnections
-from fmi.channels.direct.persistent import PersistentCall, PersistentSteps
-from fmi.channels.direct.persistent_halving import PersistentHalving
+from fmi.channels.direct.channel import DirectChannel
+from fmi.channels.direct.persistent import PersistentCall, persistent_steps
 from fmi.collectives.allreduce import allreduce as run_allreduce
-from fmi.collectives.allreduce import allreduce_peers, allreduce_steps, halving_rounds, reduce_scatter_peers
+from fmi.collectives.allreduce import allreduce_peers, allreduce_steps, reduce_scatter_peers
 from fmi.collectives.allreduce import reduce_scatter as run_reduce_scatter
 from fmi.collectives.reduce import reduce as run_reduce
 from fmi.collectives.reduce import reduce_peers
 from fmi.collectives.scan import exscan as run_exscan
 from fmi.collectives.scan import exscan_peers, scan_peers
 from fmi.collectives.scan import scan as run_scan
+from fmi.collectives.schedule import whole_range
 from fmi.collectives.select import (
     LARGE_REDUCTION_BYTES,
-    ONE_SEGMENT_HALVING_BYTES,
-    SEGMENT_BYTES,
     is_large_allreduce,
-    uses_halving,
 )
 from fmi.comm._arrays import (
     IN_PLACE,
@@ -104,15 +101,13 @@ def _remember_allreduce(session: Session, kind: Kind, call: Call, array: Array) 
     function, _, shape = kind
     combine = elementwise_combiner(function.kind)
 
-    def make(channel: FramedConnections) -> PersistentCall | None:
+    def make(channel: DirectChannel) -> PersistentCall | None:
         if not is_large_allreduce(size, channel.oversubscribed, array.nbytes, array.size, function):
             steps = allreduce_steps(rank, size, channel.oversubscribed)
-            return PersistentSteps(channel, call, shape, steps, combine)
-        if uses_halving(size) and SEGMENT_BYTES % array.itemsize == 0:
-            return PersistentHalving(channel, call, halving_rounds(rank, size, array.size), combine)
+            return persistent_steps(channel, call, shape, whole_range(steps, array.size), combine)
         return None
 
-    session.persistent.remember(kind, array.nbytes, make, ONE_SEGMENT_HALVING_BYTES)
+    session.persistent.remember(kind, array.nbytes, make)
 
 
 def reduce_scatter(
