@@ -16,7 +16,7 @@ other. The docstring of a package says what its files are.
     protocol/                                 what is on the wire
     _datatypes.py | _ops.py                   element types and values | reduction functions
     config.py, config_file.py                 fmi.json and the environment | where the file is
-    errors.py                                 what can go wrong
+    compiled.py | errors.py                   libraries in C, where they were compiled | what can go wrong
 
 Names are loaded when first used, so that `fmi.protocol.tcpunch`, which the rendezvous server shares, comes
 without NumPy.

@@ -38,8 +38,6 @@ LARGE_REDUCTION_BYTES = 64 * 1024
 LARGE_FOR_TWO_BYTES = 512 * 1024
 # Where ranks share cores, fewer messages pay for longer.
 LARGE_OVERSUBSCRIBED_BYTES = 1 << 20
-# Up to here each message of recursive halving is one segment.
-ONE_SEGMENT_HALVING_BYTES = 2 * SEGMENT_BYTES
 # Up to here one rank that hears from all and answers all is done sooner than a tree, whose inner ranks have
 # to be woken more often.
 STAR_RANKS = 16

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from fmi._datatypes import Array, Form, dtype_code
-from fmi.channels.direct.persistent import PersistentReceive, PersistentSend, PersistentSteps
+from fmi.channels.direct.persistent import persistent_receive, persistent_send, persistent_steps
 from fmi.collectives import plans
 from fmi.collectives.context import as_bytes, equal_blocks
 from fmi.collectives.plans import nothing
@@ -42,7 +42,7 @@ def barrier(session: Session) -> None:
     call, steps = planned.context.call, planned.plan.schedule.steps
     planned.run()
     session.persistent.remember(
-        Operation.BARRIER, 0, lambda channel: PersistentSteps(channel, call, None, steps, None)
+        Operation.BARRIER, 0, lambda channel: persistent_steps(channel, call, None, steps, None)
     )
 
 
@@ -59,7 +59,7 @@ def send(session: Session, buf: Buffer, dest: int) -> None:
     if type(buf) is np.ndarray and array.size:
         kind, call = ("to", dest, buf.dtype, buf.shape), _call(array)
         session.persistent.remember(
-            kind, array.nbytes, lambda channel: PersistentSend(channel, call, buf.shape, dest)
+            kind, array.nbytes, lambda channel: persistent_send(channel, call, buf.shape, dest, Form.ARRAY)
         )
 
 
@@ -77,7 +77,7 @@ def recv(session: Session, buf: Buffer, source: int) -> None:
     if type(buf) is np.ndarray and target.flat.size:
         kind, call = ("from", source, buf.dtype, buf.shape), _call(target.flat)
         session.persistent.remember(
-            kind, buf.nbytes, lambda channel: PersistentReceive(channel, call, buf.shape, source)
+            kind, buf.nbytes, lambda channel: persistent_receive(channel, call, buf.shape, source)
         )
 
 

@@ -13,19 +13,15 @@ import numpy as np
 
 from fmi._datatypes import Array, dtype_code
 from fmi._ops import Combine, as_func, combiner, elementwise_combiner, func, op
-from fmi.channels.direct.frames import FramedConnections
-from fmi.channels.direct.persistent import PersistentCall, PersistentSteps
-from fmi.channels.direct.persistent_halving import PersistentHalving
+from fmi.channels.direct.channel import DirectChannel
+from fmi.channels.direct.persistent import PersistentCall, persistent_steps
 from fmi.collectives import plans
 from fmi.collectives.plans import Reduction, nothing
 from fmi.collectives.select import (
     ANY_ORDER,
     LARGE_REDUCTION_BYTES,
-    ONE_SEGMENT_HALVING_BYTES,
-    SEGMENT_BYTES,
     Amount,
     is_large_allreduce,
-    uses_halving,
 )
 from fmi.comm._arrays import (
     IN_PLACE,
@@ -98,14 +94,12 @@ def _remember_allreduce(planned: Collective, kind: Kind) -> None:
         return
     combine = elementwise_combiner(function.kind)
 
-    def make(channel: FramedConnections) -> PersistentCall | None:
+    def make(channel: DirectChannel) -> PersistentCall | None:
         if not is_large_allreduce(session.world_size, amount, ANY_ORDER, channel.oversubscribed):
-            return PersistentSteps(channel, call, shape, steps, combine)
-        if uses_halving(session.world_size) and SEGMENT_BYTES % dtype.itemsize == 0:
-            return PersistentHalving(channel, call, steps, combine)
+            return persistent_steps(channel, call, shape, steps, combine)
         return None
 
-    session.persistent.remember(kind, amount.nbytes, make, ONE_SEGMENT_HALVING_BYTES)
+    session.persistent.remember(kind, amount.nbytes, make)
 
 
 def reduce_scatter(

@@ -19,7 +19,7 @@ _CALL = struct.Struct("<BBBBIIQ")
 _REST = struct.Struct("<B3xQ")
 CALL_BYTES = _CALL.size
 HEADER_BYTES = CALL_BYTES + _REST.size
-LENGTH_AT = HEADER_BYTES - 8  # the offset of the payload's length in a header
+FORM_AT = CALL_BYTES  # the offset of the form in a header
 _COUNT = struct.Struct("<Q")
 NO_ROOT = 0xFFFFFFFF
 SEQUENCE_MASK = 0xFFFFFFFF
@@ -148,25 +148,12 @@ class Header(NamedTuple):
         return bytes((self.kind,)) + self.call.prefix[1:] + _REST.pack(self.form, self.length)
 
 
-_NUMBERED = struct.Struct("<8sI20s")
-
-
-class Envelope:
-    """The header of data frames that differ only in the number of their call."""
-
-    __slots__ = ("_after", "_before")
-
-    def __init__(self, call: Call, form: int, length: int) -> None:
-        header = Header(Kind.DATA, call, form, length).pack()
-        self._before, _, self._after = _NUMBERED.unpack(header)
-
-    def head(self, sequence: int) -> bytes:
-        """The header of the call with that number."""
-        return _NUMBERED.pack(self._before, sequence, self._after)
-
-
 pack_rest = _REST.pack  # (form, length) → what follows the call's prefix in a header
-unpack_rest = _REST.unpack_from
+
+
+def payload_bytes(header: bytes) -> int:
+    """The length of the payload behind a header."""
+    return int(_REST.unpack_from(header, CALL_BYTES)[1])
 
 
 @dataclass(slots=True)
@@ -185,7 +172,7 @@ def call_of(data: bytes | bytearray | memoryview) -> Call:
 
 def unpack_header(data: bytes | bytearray | memoryview) -> Header:
     """Parse a header. Raises ValueError when the bytes are not one."""
-    form, length = unpack_rest(data, CALL_BYTES)
+    form, length = _REST.unpack_from(data, CALL_BYTES)
     return Header(Kind(data[0]), call_of(data), form, length)
 
 
