@@ -22,7 +22,7 @@ from fmi.channels.direct._peers import LISTEN_AFTER_S, Peers
 from fmi.channels.direct._requests import Requests
 from fmi.config import Config
 from fmi.errors import MismatchError, PeerFailure, Timeout, name_ranks
-from fmi.protocol.frames import HEADER_BYTES, Abort, Call, Frame, Waiting, pack_rest
+from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, Abort, Call, Frame, Waiting, call_of, pack_rest
 from fmi.protocol.transfer import FORM_MASK, OUT_OF_ORDER, ReceiveTransfer, SendTransfer, Transfer
 from fmi.transport.connection import Connection
 from fmi.transport.core import PATIENCE_S, Outcome, open_core
@@ -98,21 +98,22 @@ class DirectChannel(Channel):
         """Start sending; the payload must not change until `flush` returns."""
         self._mismatches.enter(call)
         self._look_up()
-        connection = self._connections[peer]
-        if not self._push(connection, call, payload, form):
+        self.send_frame(self._connections[peer], call.prefix + pack_rest(form, len(payload)), payload)
+
+    def send_frame(self, connection: Connection, header: bytes, payload: memoryview) -> None:
+        """Start sending a data frame; the payload must not change until `flush` returns."""
+        if not self._push(connection, header, payload):
             self._urgent[connection] = connection.queue.queued
 
-    def _push(self, connection: Connection, call: Call, payload: memoryview, form: int) -> bool:
+    def _push(self, connection: Connection, header: bytes, payload: memoryview) -> bool:
         """Send a data frame as far as possible now; False when some of it is left."""
         if connection.abort or connection.left:
             self._poller.check(connection)
-            raise PeerFailure(
-                connection.peer, f"it closed its communicator before {call} of rank {self._rank}"
-            )
-        size = len(payload)
+            why = f"it closed its communicator before {call_of(header)} of rank {self._rank}"
+            raise PeerFailure(connection.peer, why)
         connection.sent += 1
-        self.bytes_sent += HEADER_BYTES + size
-        return self._poller.push(connection, call.prefix + pack_rest(form, size), payload)
+        self.bytes_sent += HEADER_BYTES + len(payload)
+        return self._poller.push(connection, header, payload)
 
     def _look_up(self) -> None:
         """Read what has come now and then: a rank that only sends has to learn of failures too."""
@@ -177,7 +178,8 @@ class DirectChannel(Channel):
 
     def _patience_s(self) -> float:
         """For how long this rank may attend to one connection alone."""
-        beside = self._poller.unsent or self.outstanding or self._peers.on_idle or self._peers.pairing
+        peers = self._peers
+        beside = self._requests.under_way or self._poller.unsent or peers.on_idle or peers.pairing
         return 0.0 if beside else PATIENCE_S
 
     def _receive_any(self, connection: Connection, call: Call, into: memoryview) -> int:
@@ -275,9 +277,10 @@ class DirectChannel(Channel):
         """The connection to a peer."""
         return self._connections[peer]
 
-    def begin(self, call: Call) -> None:
-        """Note the call that this rank is in, and look for failures of others now and then."""
-        self._mismatches.enter(call)
+    def begin(self, header: bytes | None) -> None:
+        """Note the collective call that this rank is in, and look for failures of others now and then."""
+        if header is not None:
+            self._mismatches.heads.append(header[:CALL_BYTES])
         self._look_up()
 
     def may_run_alone(self, connections: Iterable[Connection]) -> bool:
@@ -333,7 +336,8 @@ class DirectChannel(Channel):
         return transfer
 
     def _send(self, connection: Connection, transfer: SendTransfer, payload: memoryview, form: int) -> None:
-        transfer.done = self._push(connection, transfer.call, payload, form | OUT_OF_ORDER)
+        header = transfer.call.prefix + pack_rest(form | OUT_OF_ORDER, len(payload))
+        transfer.done = self._push(connection, header, payload)
         transfer.mark = connection.queue.queued
 
     def expect(self, peer: int, call: Call, into: memoryview | None) -> ReceiveTransfer:
