@@ -25,6 +25,11 @@ _NUMBER = struct.Struct("<I")
 _NUMBER_AT = 8  # the offset of the call's number in a header
 NO_ROOT = 0xFFFFFFFF
 SEQUENCE_MASK = 0xFFFFFFFF
+# In a sequence number: a message of a collective call that nobody waits for. See `part_of`.
+PART = 1 << 31
+# In the root of such a message: the call's operation is above these bits.
+_ROOT_BITS = 24
+_ROOT_MASK = (1 << _ROOT_BITS) - 1
 
 
 class Kind(enum.IntEnum):
@@ -101,18 +106,32 @@ class Call:
         return 0 < (self.sequence - other.sequence) & SEQUENCE_MASK <= SEQUENCE_MASK >> 1
 
     def __str__(self) -> str:
+        operation, root, prefix, sequence = self.operation, self.root, "", self.sequence
+        if operation is Operation.SEND and root != NO_ROOT:
+            operation, root, prefix = Operation(root >> _ROOT_BITS), root & _ROOT_MASK, "i"
+            root = NO_ROOT if root == _ROOT_MASK else root
+            sequence &= ~PART
         parts = []
         if self.dtype == OBJECT:
             parts.append("object")
         elif self.dtype != NO_DTYPE:
             count = f"{self.elements} x " if self.elements else ""
             parts.append(count + dtype_name(self.dtype))
-        if self.root != NO_ROOT:
-            parts.append(f"root {self.root}")
+        if root != NO_ROOT:
+            parts.append(f"root {root}")
         if self.function:
             parts.append(f"function {function_name(self.function)}")
         number = "message" if self.operation is Operation.SEND else "call"
-        return f"{self.operation.name.lower()}({', '.join(parts)}), {number} {self.sequence}"
+        return f"{prefix}{operation.name.lower()}({', '.join(parts)}), {number} {sequence}"
+
+
+def part_of(call: Call, number: int) -> Call:
+    """A message of a collective call that nobody waits for.
+
+    It is numbered as a message from send to recv, but on its own, and says to which call it belongs.
+    """
+    root = call.operation << _ROOT_BITS | (call.root & _ROOT_MASK)
+    return Call(Operation.SEND, PART | number, call.dtype, call.elements, root, call.function)
 
 
 NO_CALL = Call(Operation.NONE, SEQUENCE_MASK)

@@ -47,6 +47,7 @@ class Peers:
         mismatches, poller: of these connections.
         connections: by rank.
         on_idle: see `fmi.channels.base.Channel`.
+        after_wait: is called at the end of every wait, if it is set.
         closed: nothing is connected any more.
     """
 
@@ -72,6 +73,7 @@ class Peers:
         self.poller = Poller(self.mismatches, Spin(sharing))
         self.connections = self.poller.connections
         self.on_idle: Callable[[Iterable[int]], None] | None = None
+        self.after_wait: Callable[[], None] | None = None
         self.closed = False
 
     # Connecting
@@ -107,6 +109,11 @@ class Peers:
         return not self._connector.idle
 
     @property
+    def has_more_to_do(self) -> bool:
+        """Whether a wait does something else than to move messages."""
+        return self.pairing or self.on_idle is not None or self.after_wait is not None
+
+    @property
     def pending(self) -> set[int]:
         """Peers that pairing is under way with."""
         return self._connector.pending
@@ -131,6 +138,11 @@ class Peers:
             until: the time.
             spin: look for a moment before sleeping.
         """
+        self._wait(until, spin)
+        if self.after_wait is not None:
+            self.after_wait()
+
+    def _wait(self, until: float, spin: bool) -> None:
         self.poller.check_liveness()
         until = min(until, self.poller.due)
         if self.on_idle is not None:

@@ -33,6 +33,8 @@ from fmi.transport.spin import ranks_per_core
 # A rank that waits for a connected one may really be waiting for a third that never came. The rank that waits
 # for the third one itself has to give up first, so that its abort names the right one.
 BLAME_AFTER_S = 1.0
+# Larger messages come in pieces, and waking up for each costs more than polling for many.
+CORE_BYTES = 64 * 1024
 # A rank that only sends looks for failures of others this often.
 LOOK_UP_EVERY_S = 0.1
 # How long a check of this channel lasts while a rank waits on another one, and while a peer is pairing.
@@ -164,7 +166,7 @@ class DirectChannel(Channel):
     def _receive_expected(self, connection: Connection, call: Call, into: memoryview) -> int | None:
         """Receive a message that comes as a whole, and soon; return its form, or None if it does not."""
         core = self.core
-        if core is None or not connection.at_frame_boundary:
+        if core is None or len(into) > CORE_BYTES or not connection.at_frame_boundary:
             return None
         header = call.prefix + pack_rest(0, len(into))
         outcome = core.receive(connection.fd, header, into, self._patience_s())
@@ -179,14 +181,14 @@ class DirectChannel(Channel):
     def _patience_s(self) -> float:
         """For how long this rank may attend to one connection alone."""
         peers = self._peers
-        beside = self._requests.under_way or self._poller.unsent or peers.on_idle or peers.pairing
+        beside = self._requests.under_way or self._poller.unsent or peers.has_more_to_do
         return 0.0 if beside else PATIENCE_S
 
     def _receive_any(self, connection: Connection, call: Call, into: memoryview) -> int:
         if not connection.has(call):
             connection.post(call, into)
             self._poller.guarded(connection, connection.read_frames)
-            self._await_frame(connection, call, lambda: connection.has(call))
+            self._await_frame(connection, call, lambda: connection.has(call), spin=len(into) <= CORE_BYTES)
             connection.retract()
         frame = self._taken(connection, call)
         self._accept(frame, connection.peer, call, into)
@@ -230,7 +232,13 @@ class DirectChannel(Channel):
         into[:] = frame.payload
 
     def _await_frame(
-        self, connection: Connection, call: Call, is_here: Callable[[], bool], deadline: float = math.inf
+        self,
+        connection: Connection,
+        call: Call,
+        is_here: Callable[[], bool],
+        *,
+        spin: bool = True,
+        deadline: float = math.inf,
     ) -> None:
         """Wait for a frame, at most until the deadline; without one a wait that cannot end is an error."""
         for other in self._connections.values():
@@ -257,7 +265,8 @@ class DirectChannel(Channel):
                 self._poller.push(connection, header.pack(), payload)
             if time.monotonic() >= deadline:
                 break
-            self._peers.wait(self._peers.listen_in_time(started, min(until, deadline)))
+            until = self._peers.listen_in_time(started, min(until, deadline))
+            self._peers.wait(until, spin and not connection.midway)
         self._poller.awaited = None
 
     def _has_more(self, connection: Connection) -> bool:
@@ -361,6 +370,16 @@ class DirectChannel(Channel):
             self._poller.check_liveness()
             self._poller.poll_now()
         self._settle()
+
+    def while_waiting(self, action: Callable[[], None] | None) -> None:
+        """Have this done in every wait, whenever a transfer may be over; None for nothing any more."""
+        self._action = action
+        self._peers.after_wait = None if action is None else self._act
+
+    def _act(self) -> None:
+        self._settle()
+        if self._action is not None:
+            self._action()
 
     def waiting(self) -> Wait:
         """What to wait for before `advance` is worth calling."""
