@@ -21,6 +21,8 @@ CALL_BYTES = _CALL.size
 HEADER_BYTES = CALL_BYTES + _REST.size
 FORM_AT = CALL_BYTES  # the offset of the form in a header
 _COUNT = struct.Struct("<Q")
+_NUMBER = struct.Struct("<I")
+_NUMBER_AT = 8  # the offset of the call's number in a header
 NO_ROOT = 0xFFFFFFFF
 SEQUENCE_MASK = 0xFFFFFFFF
 # In a sequence number: a message of a collective call that nobody waits for. See `part_of`.
@@ -154,6 +156,18 @@ pack_rest = _REST.pack  # (form, length) → what follows the call's prefix in a
 def payload_bytes(header: bytes) -> int:
     """The length of the payload behind a header."""
     return int(_REST.unpack_from(header, CALL_BYTES)[1])
+
+
+class NumberedHeader:
+    """The headers of data frames that differ only in the number of their call."""
+
+    def __init__(self, call: Call, form: int, length: int) -> None:
+        header = Header(Kind.DATA, call, form, length).pack()
+        self._before, self._after = header[:_NUMBER_AT], header[_NUMBER_AT + _NUMBER.size :]
+
+    def numbered(self, sequence: int) -> bytes:
+        """The header of the call with that number."""
+        return self._before + _NUMBER.pack(sequence) + self._after
 
 
 @dataclass(slots=True)

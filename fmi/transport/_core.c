@@ -46,11 +46,19 @@ struct core {
     uint8_t head[HEADER]; /* the header that came */
 };
 
-/* One message of a schedule, with the bytes [lo, hi) of the buffer; `fresh`: no step has written there before, so what
- * this rank has there is the operand's. */
+/* One message of a schedule, with the bytes [lo, hi) of the buffer. */
 struct step {
     int32_t act, fd;
-    uint64_t lo, hi, fresh;
+    uint64_t lo, hi;
+};
+
+/* A schedule, carried out on the bytes that are `held`; what is to be combined with them is `received` first. Bytes are
+ * combined by kind and type, below; kind -1 where nothing is. `class Program` in core.py. */
+struct program {
+    const struct step *steps;
+    uint64_t many;
+    uint8_t *held, *received;
+    int32_t kind, type;
 };
 
 static double now(void) {
@@ -247,28 +255,26 @@ EXPORT int fmi_receive(struct core *c, int fd, const uint8_t *expected, void *in
     return receive(c, fd, expected, into, size, patience_s, &until);
 }
 
-/* Carry out steps on `held`, whose bytes are combined by kind and type (-1 where nothing is); what is to be combined is
- * received into `scratch`. After anything but DONE, step `c->step` is not complete: see `c->count`. */
-EXPORT int fmi_run(struct core *c, const uint8_t *call, const struct step *steps, uint64_t many, uint8_t *held,
-                   const uint8_t *operand, uint8_t *scratch, int kind, int type) {
+/* Carry out a program with the header of its frames, in which only the length is missing. After anything but DONE, step
+ * `c->step` is not complete: see `c->count`. */
+EXPORT int fmi_run(struct core *c, const uint8_t *call, const struct program *program) {
     uint8_t head[HEADER];
     memcpy(head, call, HEADER);
     double until = 0;
-    combine *put = kind < 0 ? 0 : COMBINES[kind][type];
-    for (c->step = 0; c->step < many; c->step++) {
-        const struct step *s = &steps[c->step];
+    combine *put = program->kind < 0 ? 0 : COMBINES[program->kind][program->type];
+    for (c->step = 0; c->step < program->many; c->step++) {
+        const struct step *s = &program->steps[c->step];
         uint64_t size = s->hi - s->lo;
         memcpy(head + LENGTH_AT, &size, sizeof size); /* headers are little-endian, as every machine that this runs on */
-        const uint8_t *mine = size ? (s->fresh ? operand : held) + s->lo : 0;
-        uint8_t *place = size ? held + s->lo : 0, *theirs = s->act == TAKE ? place : scratch;
+        uint8_t *mine = size ? program->held + s->lo : 0, *theirs = s->act == TAKE ? mine : program->received;
         int outcome = s->act == SEND ? transmit(c, s->fd, head, mine, size)
                                      : receive(c, s->fd, head, theirs, size, c->patience_s, &until);
         if (outcome != DONE)
             return outcome;
         if (put && s->act == AFTER)
-            put(theirs, mine, place, size);
+            put(theirs, mine, mine, size);
         else if (put && s->act == BEFORE)
-            put(mine, theirs, place, size);
+            put(mine, theirs, mine, size);
     }
     return DONE;
 }

@@ -78,7 +78,16 @@ class Connection:
     @property
     def is_quiet(self) -> bool:
         """Whether the next byte in either direction begins a frame, and nothing is known of an end."""
-        return self.at_frame_boundary and not (self.queue.sending or self.left or self.abort)
+        return not (
+            self.inbox
+            or self.out_of_order
+            or self.expected
+            or self.ended
+            or self.left
+            or self.abort
+            or self.queue.sending
+            or self._reader.midway
+        )
 
     @property
     def last_progress(self) -> float:

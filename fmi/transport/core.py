@@ -63,7 +63,6 @@ class _Step(ctypes.Structure):
         ("fd", ctypes.c_int32),
         ("lo", ctypes.c_uint64),
         ("hi", ctypes.c_uint64),
-        ("fresh", ctypes.c_uint64),
     ]
 
 
@@ -137,13 +136,26 @@ class Core:
             An `Outcome`, or minus an `errno`. After another one than DONE, message number `step` is not
             complete: `count` bytes of its frame have come, see `receive`, or gone.
         """
-        self.outcome = int(self._run(self._at, call, *program.arguments))
+        self.outcome = int(self._run(self._at, call, program.at))
         return self.outcome
 
 
 # What is done with a message: what this rank holds is sent, replaced by what comes, or combined with it: what
 # comes is from ranks before or after those whose data this rank holds. As in fmi.collectives and _core.c.
 SEND, TAKE, AFTER, BEFORE = range(4)
+
+
+class _Program(ctypes.Structure):
+    """`struct program` of _core.c."""
+
+    _fields_: ClassVar = [
+        ("steps", ctypes.POINTER(_Step)),
+        ("many", ctypes.c_uint64),
+        ("held", ctypes.c_void_p),
+        ("received", ctypes.c_void_p),
+        ("kind", ctypes.c_int32),
+        ("type", ctypes.c_int32),
+    ]
 
 
 class Program:
@@ -156,7 +168,7 @@ class Program:
         code: how elements are combined; see `combine_code`.
 
     Attributes:
-        arguments: what the core's function takes behind its state and the header.
+        at: where the core finds it.
     """
 
     def __init__(
@@ -166,8 +178,11 @@ class Program:
         received: memoryview,
         code: tuple[int, int],
     ) -> None:
-        steps = (_Step * len(messages))(*(_Step(*message, 0) for message in messages))
-        self.arguments = steps, len(messages), _memory(held), _memory(held), _memory(received), *code
+        self._memory = _memory(held), _memory(received)
+        addresses = (each and ctypes.addressof(each) for each in self._memory)
+        steps = (_Step * len(messages))(*(_Step(*message) for message in messages))
+        self._program = _Program(steps, len(messages), *addresses, *code)
+        self.at = ctypes.addressof(self._program)
 
 
 NO_CODE = -1, -1
@@ -221,15 +236,5 @@ def _library() -> ctypes.CDLL:
         ctypes.c_uint64,
         ctypes.c_double,
     ]
-    library.fmi_run.argtypes = [
-        ctypes.c_void_p,
-        ctypes.c_char_p,
-        ctypes.c_void_p,
-        ctypes.c_uint64,
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-        ctypes.c_void_p,
-        ctypes.c_int,
-        ctypes.c_int,
-    ]
+    library.fmi_run.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
     return library

@@ -73,6 +73,7 @@ class Spin:
             return
         while last < stop:
             yield
+            _yield_processor()
             now = time.monotonic()
             if now - last > GAP_S:
                 self._note_shared(now)
@@ -84,3 +85,10 @@ class Spin:
             self._pause_s = FIRST_PAUSE_S
         self._shared_until = now + self._pause_s
         self._pause_s = min(2 * self._pause_s, LAST_PAUSE_S)
+
+
+def _sleep_zero() -> None:
+    time.sleep(0)
+
+
+_yield_processor = getattr(os, "sched_yield", _sleep_zero)

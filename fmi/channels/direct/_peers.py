@@ -47,7 +47,7 @@ class Peers:
         mismatches, poller: of these connections.
         connections: by rank.
         on_idle: see `fmi.channels.base.Channel`.
-        after_wait: is done at the end of every wait.
+        after_wait: is called at the end of every wait, if it is set.
         closed: nothing is connected any more.
     """
 
@@ -107,6 +107,11 @@ class Peers:
     def pairing(self) -> bool:
         """Whether a pairing or a wait for one is under way."""
         return not self._connector.idle
+
+    @property
+    def has_more_to_do(self) -> bool:
+        """Whether a wait does something else than to move messages."""
+        return self.pairing or self.on_idle is not None or self.after_wait is not None
 
     @property
     def pending(self) -> set[int]:

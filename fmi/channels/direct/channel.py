@@ -22,7 +22,7 @@ from fmi.channels.direct._peers import LISTEN_AFTER_S, Peers
 from fmi.channels.direct._requests import Requests
 from fmi.config import Config
 from fmi.errors import MismatchError, PeerFailure, Timeout, name_ranks
-from fmi.protocol.frames import HEADER_BYTES, Abort, Call, Frame, Waiting, pack_rest
+from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, Abort, Call, Frame, Waiting, call_of, pack_rest
 from fmi.protocol.transfer import FORM_MASK, OUT_OF_ORDER, ReceiveTransfer, SendTransfer, Transfer
 from fmi.transport.connection import Connection
 from fmi.transport.core import PATIENCE_S, Outcome, open_core
@@ -33,6 +33,8 @@ from fmi.transport.spin import ranks_per_core
 # A rank that waits for a connected one may really be waiting for a third that never came. The rank that waits
 # for the third one itself has to give up first, so that its abort names the right one.
 BLAME_AFTER_S = 1.0
+# Larger messages come in pieces, and waking up for each costs more than polling for many.
+CORE_BYTES = 64 * 1024
 # A rank that only sends looks for failures of others this often.
 LOOK_UP_EVERY_S = 0.1
 # How long a check of this channel lasts while a rank waits on another one, and while a peer is pairing.
@@ -98,21 +100,22 @@ class DirectChannel(Channel):
         """Start sending; the payload must not change until `flush` returns."""
         self._mismatches.enter(call)
         self._look_up()
-        connection = self._connections[peer]
-        if not self._push(connection, call, payload, form):
+        self.send_frame(self._connections[peer], call.prefix + pack_rest(form, len(payload)), payload)
+
+    def send_frame(self, connection: Connection, header: bytes, payload: memoryview) -> None:
+        """Start sending a data frame; the payload must not change until `flush` returns."""
+        if not self._push(connection, header, payload):
             self._urgent[connection] = connection.queue.queued
 
-    def _push(self, connection: Connection, call: Call, payload: memoryview, form: int) -> bool:
+    def _push(self, connection: Connection, header: bytes, payload: memoryview) -> bool:
         """Send a data frame as far as possible now; False when some of it is left."""
         if connection.abort or connection.left:
             self._poller.check(connection)
-            raise PeerFailure(
-                connection.peer, f"it closed its communicator before {call} of rank {self._rank}"
-            )
-        size = len(payload)
+            why = f"it closed its communicator before {call_of(header)} of rank {self._rank}"
+            raise PeerFailure(connection.peer, why)
         connection.sent += 1
-        self.bytes_sent += HEADER_BYTES + size
-        return self._poller.push(connection, call.prefix + pack_rest(form, size), payload)
+        self.bytes_sent += HEADER_BYTES + len(payload)
+        return self._poller.push(connection, header, payload)
 
     def _look_up(self) -> None:
         """Read what has come now and then: a rank that only sends has to learn of failures too."""
@@ -163,7 +166,7 @@ class DirectChannel(Channel):
     def _receive_expected(self, connection: Connection, call: Call, into: memoryview) -> int | None:
         """Receive a message that comes as a whole, and soon; return its form, or None if it does not."""
         core = self.core
-        if core is None or not connection.at_frame_boundary:
+        if core is None or len(into) > CORE_BYTES or not connection.at_frame_boundary:
             return None
         header = call.prefix + pack_rest(0, len(into))
         outcome = core.receive(connection.fd, header, into, self._patience_s())
@@ -177,14 +180,15 @@ class DirectChannel(Channel):
 
     def _patience_s(self) -> float:
         """For how long this rank may attend to one connection alone."""
-        beside = self._poller.unsent or self.outstanding or self._peers.on_idle or self._peers.pairing
+        peers = self._peers
+        beside = self._requests.under_way or self._poller.unsent or peers.has_more_to_do
         return 0.0 if beside else PATIENCE_S
 
     def _receive_any(self, connection: Connection, call: Call, into: memoryview) -> int:
         if not connection.has(call):
             connection.post(call, into)
             self._poller.guarded(connection, connection.read_frames)
-            self._await_frame(connection, call, lambda: connection.has(call))
+            self._await_frame(connection, call, lambda: connection.has(call), spin=len(into) <= CORE_BYTES)
             connection.retract()
         frame = self._taken(connection, call)
         self._accept(frame, connection.peer, call, into)
@@ -228,7 +232,13 @@ class DirectChannel(Channel):
         into[:] = frame.payload
 
     def _await_frame(
-        self, connection: Connection, call: Call, is_here: Callable[[], bool], deadline: float = math.inf
+        self,
+        connection: Connection,
+        call: Call,
+        is_here: Callable[[], bool],
+        *,
+        spin: bool = True,
+        deadline: float = math.inf,
     ) -> None:
         """Wait for a frame, at most until the deadline; without one a wait that cannot end is an error."""
         for other in self._connections.values():
@@ -255,7 +265,8 @@ class DirectChannel(Channel):
                 self._poller.push(connection, header.pack(), payload)
             if time.monotonic() >= deadline:
                 break
-            self._peers.wait(self._peers.listen_in_time(started, min(until, deadline)))
+            until = self._peers.listen_in_time(started, min(until, deadline))
+            self._peers.wait(until, spin and not connection.midway)
         self._poller.awaited = None
 
     def _has_more(self, connection: Connection) -> bool:
@@ -275,9 +286,10 @@ class DirectChannel(Channel):
         """The connection to a peer."""
         return self._connections[peer]
 
-    def begin(self, call: Call) -> None:
-        """Note the call that this rank is in, and look for failures of others now and then."""
-        self._mismatches.enter(call)
+    def begin(self, header: bytes | None) -> None:
+        """Note the collective call that this rank is in, and look for failures of others now and then."""
+        if header is not None:
+            self._mismatches.heads.append(header[:CALL_BYTES])
         self._look_up()
 
     def may_run_alone(self, connections: Iterable[Connection]) -> bool:
@@ -333,7 +345,8 @@ class DirectChannel(Channel):
         return transfer
 
     def _send(self, connection: Connection, transfer: SendTransfer, payload: memoryview, form: int) -> None:
-        transfer.done = self._push(connection, transfer.call, payload, form | OUT_OF_ORDER)
+        header = transfer.call.prefix + pack_rest(form | OUT_OF_ORDER, len(payload))
+        transfer.done = self._push(connection, header, payload)
         transfer.mark = connection.queue.queued
 
     def expect(self, peer: int, call: Call, into: memoryview | None) -> ReceiveTransfer:
@@ -359,14 +372,14 @@ class DirectChannel(Channel):
         self._settle()
 
     def while_waiting(self, action: Callable[[], None] | None) -> None:
-        """Have this done in every wait, whenever something may have come; None for nothing any more."""
+        """Have this done in every wait, whenever a transfer may be over; None for nothing any more."""
+        self._action = action
+        self._peers.after_wait = None if action is None else self._act
 
-        def settle_and_act() -> None:
-            self._settle()
-            if action is not None:
-                action()
-
-        self._peers.after_wait = None if action is None else settle_and_act
+    def _act(self) -> None:
+        self._settle()
+        if self._action is not None:
+            self._action()
 
     def waiting(self) -> Wait:
         """What to wait for before `advance` is worth calling."""

@@ -16,7 +16,7 @@ import numpy as np
 from fmi._datatypes import Array, dtype_of
 from fmi._ops import Combine, builtin_kind
 from fmi.collectives.context import as_bytes
-from fmi.protocol.frames import HEADER_BYTES, Call, pack_rest
+from fmi.protocol.frames import HEADER_BYTES, Call, NumberedHeader, Operation, call_of
 from fmi.transport.core import AFTER, NO_CODE, SEND, TAKE, Outcome, Program, combine_code
 
 if TYPE_CHECKING:
@@ -72,17 +72,23 @@ class PersistentCall:
         self._channel = channel
         assert channel.core is not None  # noqa: S101 - without one no call is remembered
         self._core = channel.core
-        self._call = call
+        self._sends_only = [act for act, *_ in steps] == [SEND]
+        self._header = NumberedHeader(call, form, call.elements * dtype.itemsize if self._sends_only else 0)
+        self._is_collective = call.operation is not Operation.SEND
         self._form = form
-        self._rest = pack_rest(form, 0)
         self._combine = combine
         self._shaped: Array = np.empty((0,) if shape is None else shape, dtype)
         self._held = self._shaped.reshape(-1)
+        self._bytes = as_bytes(self._held)
         self._received = np.empty_like(self._held)
         self._parts = [Part(act, channel.connection(peer), lo, hi) for act, peer, lo, hi in steps]
         self._ends = list(dict.fromkeys(part.connection for part in self._parts))
         self._code = _code(combine, dtype)
+        self._messages = [(each, *self._number_of_messages(each)) for each in self._ends]
         sizes = [(each.hi - each.lo) * dtype.itemsize for each in self._parts]
+        self._sent = sum(
+            HEADER_BYTES + size for part, size in zip(self._parts, sizes, strict=True) if part.act == SEND
+        )
         self.moved = sum(sizes) + HEADER_BYTES * len(sizes)
         self.kept = 2 * self._held.nbytes
         self.name = name or call.operation.name.lower()
@@ -92,6 +98,12 @@ class PersistentCall:
                 for each in self._parts
             ]
             self._program = Program(messages, as_bytes(self._held), as_bytes(self._received), self._code)
+
+    def _number_of_messages(self, connection: Connection) -> tuple[int, int]:
+        """How many are sent over a connection, and received."""
+        acts = [part.act for part in self._parts if part.connection is connection]
+        sent = acts.count(SEND)
+        return sent, len(acts) - sent
 
     def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:
         """Make the call. Raises what the operation raises.
@@ -103,17 +115,34 @@ class PersistentCall:
         """
         if operand is not None:
             self._shaped[...] = operand
-        kind = self._call
-        call = Call(kind.operation, sequence, kind.dtype, kind.elements, kind.root, kind.function)
-        self._channel.begin(call)
+        header = self._header.numbered(sequence)
+        if self._sends_only:
+            self._send(header)
+            return
+        self._channel.begin(header if self._is_collective else None)
         if self._code is None or not self._channel.may_run_alone(self._ends):
-            self._go_on(call, 0)
-        elif self._core.run(self._program, call.prefix + self._rest) == Outcome.DONE:
-            self._count(len(self._parts))
+            self._go_on(call_of(header), 0)
+        elif self._core.run(self._program, header) == Outcome.DONE:
+            self._count_all()
         else:
-            self._hand_back(call)
+            self._hand_back(call_of(header))
         if result is not None:
             result[...] = self._shaped
+
+    def _send(self, header: bytes) -> None:
+        """Make a call that is one message to one rank; that takes no core."""
+        self._channel.begin(None)
+        self._channel.send_frame(self._ends[0], header, self._bytes)
+        self._channel.flush()
+        self._channel.rest()
+
+    def _count_all(self) -> None:
+        """Count the messages of all parts."""
+        for connection, sent, received in self._messages:
+            connection.sent += sent
+            connection.received += received
+        self._channel.bytes_sent += self._sent
+        self._channel.bytes_received += self.moved - self._sent
 
     def _count(self, done: int) -> None:
         """Count the messages of the first parts."""
