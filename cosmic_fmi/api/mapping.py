@@ -50,7 +50,7 @@ def map_items(
     if not listed:
         return []
     size = min(wanted, len(listed))
-    options = ProgramOptions(environment=dict(request.env), parameters=dict(request.env_from))
+    options = ProgramOptions(environment=request.environment, parameters=dict(request.env_from))
     setting = Setting(world_size=size, memory_mb=request.memory_mb)
     ended = run_function(function, {"items": listed}, setting, options, request)
     shares = cast("list[list[Value]]", ended.results)

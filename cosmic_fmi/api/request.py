@@ -24,7 +24,7 @@ class Given(TypedDict, total=False):
     """Keywords that ``run`` and ``map`` have in common; the attributes of :class:`Request`."""
 
     target: TargetName | Target
-    env: Mapping[str, str]
+    env: Mapping[str, object]
     env_from: Mapping[str, str]
     requirements: str | Path | Sequence[str] | None
     memory_mb: int | None
@@ -60,7 +60,7 @@ class Request:
     """
 
     target: TargetName | Target = "local"
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, object] = field(default_factory=dict)
     env_from: Mapping[str, str] = field(default_factory=dict)
     requirements: str | Path | Sequence[str] | None = None
     memory_mb: int | None = None
@@ -80,6 +80,11 @@ class Request:
                     "clear: store it as an SSM parameter and give "
                     f'env_from={{"{name}": "ssm:/cosmic/scripts/{name.lower()}"}} (docs/run.md)'
                 )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables as text, whatever they were given as."""
+        return {name: str(value) for name, value in self.env.items()}
 
     def new_folder(self, name: str) -> Path:
         """The folder of the results, which is made. Raises ResultsError for one that holds some already."""

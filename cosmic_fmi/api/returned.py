@@ -24,7 +24,12 @@ class _Raised:
 
 
 def values(run: Run) -> list[Any]:
-    """What each rank returned. Only for a run that was made just now: unpickling runs code of the file."""
+    """What each rank returned. Only for a run that was made just now: unpickling runs code of the file.
+
+    Raises :class:`RankError` for a rank that ended by ``sys.exit``, which is no failure of a script.
+    """
+    if _raised(run):
+        raise error_of(run)
     return [_value(run, rank) for rank in range(run.world_size)]
 
 

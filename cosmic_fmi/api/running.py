@@ -73,7 +73,7 @@ def run(
     setting = Setting(world_size=world_size, batch_size=batch_size, memory_mb=request.memory_mb, files=files)
     options = ProgramOptions(
         main=main,
-        environment={name: str(value) for name, value in request.env.items()},
+        environment=request.environment,
         parameters=dict(request.env_from),
         data=_data(data),
         shared=shared,
