@@ -49,7 +49,7 @@ class Communicator:
         config: path of an fmi.json (`fmi.config_file` says where it may be), over which the environment wins,
             or a dict of that shape (see `fmi.config`); None takes the default and the environment.
         comm_name: name of the communicator; worlds that run at the same time with one secret need different
-        ones.
+            ones.
         faas_memory: memory of the function in MiB, for the price model.
 
     Attributes:
