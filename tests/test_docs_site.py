@@ -80,7 +80,7 @@ def test_every_command_is_in_the_reference_with_those_below_it(site: Path) -> No
     assert "usage: cosmic-fmi data prepare" in text
 
 
-def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
+def test_pages_name_no_script_style_or_picture_from_elsewhere(site: Path) -> None:
     for page in site.rglob("*.html"):
         loaded = re.findall(r'<(?:script|link|img)\b[^>]*(?:src|href)="(https?:[^"]*)"', page.read_text())
         assert not loaded, page
