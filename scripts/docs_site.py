@@ -40,7 +40,7 @@ REFERENCE = (
         "reference/requests.md",
         "Requests",
         "What the operations return that do not wait.",
-        ("Request", "waitall", "waitany"),
+        ("Request", "PersistentRequest", "waitall", "waitany"),
     ),
     (
         "reference/types.md",

@@ -15,6 +15,12 @@ resource "terraform_data" "place" {
   }
 }
 
+locals {
+  rendezvous = var.rendezvous_mode != "none"
+
+  base = var.base_image_digest == null ? {} : { BASE_IMAGE = "public.ecr.aws/docker/library/python@${var.base_image_digest}" }
+}
+
 module "registry" {
   source = "./modules/registry"
 
@@ -23,10 +29,14 @@ module "registry" {
   root               = abspath("${path.root}/..")
   builder            = var.image_builder
   prebuilt_images    = var.prebuilt_images
-  build_args         = var.image_build_args
+  build_args         = merge(local.base, var.image_build_args)
   architecture       = var.architecture
   bucket             = module.storage.bucket
   log_retention_days = var.log_retention_days
+  rendezvous         = local.rendezvous
+
+  build_role_arn       = var.existing_roles.build
+  permissions_boundary = var.permissions_boundary
 }
 
 module "storage" {
@@ -41,6 +51,7 @@ module "storage" {
 
 module "rendezvous" {
   source = "./modules/rendezvous"
+  count  = local.rendezvous ? 1 : 0
 
   region              = var.region
   name_prefix         = var.name_prefix
@@ -53,8 +64,16 @@ module "rendezvous" {
   idle_s              = var.rendezvous_idle_s
   domain_name         = var.domain_name
   create_zone         = var.create_zone
+  zone_id             = var.zone_id
+  network             = var.existing_network
   log_retention_days  = var.log_retention_days
   log_level           = var.log_level
+
+  publisher_image_build = module.registry.builds["executor"]
+
+  agent_role_arn       = var.existing_roles.rendezvous
+  function_role_arn    = var.existing_roles.functions
+  permissions_boundary = var.permissions_boundary
 }
 
 module "executor" {
@@ -63,6 +82,7 @@ module "executor" {
   name_prefix          = var.name_prefix
   execute_name         = var.executor_name
   image_uri            = module.registry.image_uris["executor"]
+  image_build          = module.registry.builds["executor"]
   architecture         = var.architecture
   bucket               = module.storage.bucket
   bucket_arn           = module.storage.bucket_arn
@@ -73,6 +93,9 @@ module "executor" {
   reserved_concurrency = var.reserved_concurrency
   log_retention_days   = var.log_retention_days
   log_level            = var.log_level
+  rendezvous           = local.rendezvous
+  role_arn             = var.existing_roles.functions
+  permissions_boundary = var.permissions_boundary
 }
 
 module "workflow" {
@@ -83,15 +106,18 @@ module "workflow" {
   definition           = "${path.root}/../statemachine.asl.json"
   bucket               = module.storage.bucket
   bucket_arn           = module.storage.bucket_arn
-  function_arns        = merge(module.executor.function_arns, { find_rendezvous = module.rendezvous.finder_arn })
+  function_arns        = merge(module.executor.function_arns, { find_rendezvous = one(module.rendezvous[*].finder_arn) })
   attempts             = var.world_attempts
   initialize_timeout_s = module.executor.timeouts_s["initialize"]
   execute_timeout_s    = module.executor.timeouts_s["execute"]
   summarize_timeout_s  = module.executor.timeouts_s["summarize"]
 
-  find_rendezvous_timeout_s = module.rendezvous.finder_timeout_s
+  find_rendezvous_timeout_s = try(module.rendezvous[0].finder_timeout_s, 0)
 
   log_retention_days = var.log_retention_days
+
+  role_arn             = var.existing_roles.state_machine
+  permissions_boundary = var.permissions_boundary
 }
 
 module "monitoring" {
@@ -102,7 +128,7 @@ module "monitoring" {
   dashboard            = var.dashboard
   function_names       = module.executor.function_names
   state_machine_arn    = module.workflow.state_machine_arn
-  rendezvous_log_group = module.rendezvous.log_group
+  rendezvous_log_group = one(module.rendezvous[*].log_group)
   budget_usd           = var.budget_usd
   budget_email         = var.budget_email
   budget_tag_only      = var.budget_tag_only

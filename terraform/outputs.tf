@@ -20,7 +20,7 @@ output "state_machine_arn" {
 
 output "functions" {
   description = "Names of the Lambda functions by their handler."
-  value       = merge(module.executor.function_names, module.rendezvous.function_names)
+  value       = merge(module.executor.function_names, module.rendezvous[*].function_names...)
 }
 
 output "executor_log_group" {
@@ -39,28 +39,26 @@ output "architecture" {
 }
 
 output "rendezvous" {
-  description = "How the rendezvous server runs: mode, name of the SSM parameter with its address (\"ip:port\" or \"pending\"), cluster and ECS service."
-  value = {
-    mode      = var.rendezvous_mode
-    parameter = module.rendezvous.parameter
-    cluster   = module.rendezvous.service.cluster
-    service   = module.rendezvous.service.name
-  }
+  description = "How the rendezvous server runs: mode and, if there is one, name of the SSM parameter with its address (\"ip:port\" or \"pending\"), cluster and ECS service."
+  value = merge({ mode = var.rendezvous_mode }, [
+    for server in module.rendezvous : { parameter = server.parameter, cluster = server.service.cluster, service = server.service.name }
+  ]...)
 }
 
 output "rendezvous_domain" {
   description = "Domain name of the rendezvous server, or null."
-  value       = module.rendezvous.domain
+  value       = one(module.rendezvous[*].domain)
 }
 
 output "log_groups" {
   description = "Names of the log groups by what writes to them."
-  value = merge(module.executor.log_groups, {
-    rendezvous      = module.rendezvous.log_group
-    find_rendezvous = module.rendezvous.finder_log_group
-    publish_address = module.rendezvous.publisher_log_group
-    state_machine   = module.workflow.log_group
-  })
+  value = merge(module.executor.log_groups, { state_machine = module.workflow.log_group }, [
+    for server in module.rendezvous : {
+      rendezvous      = server.log_group
+      find_rendezvous = server.finder_log_group
+      publish_address = server.publisher_log_group
+    }
+  ]...)
 }
 
 output "images" {

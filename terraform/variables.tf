@@ -116,6 +116,22 @@ variable "image_build_args" {
   }
 }
 
+variable "base_image_digest" {
+  description = "Digest of the base of both images, public.ecr.aws/docker/library/python:3.11-slim-bookworm, for builds that can be repeated; docs/images.md has the command that prints it. null for the newest."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.base_image_digest == null || can(regex("^sha256:[0-9a-f]{64}$", var.base_image_digest))
+    error_message = "base_image_digest has to be sha256: and 64 hexadecimal digits, as `docker buildx imagetools inspect` prints it."
+  }
+
+  validation {
+    condition     = var.base_image_digest == null || !contains(keys(var.image_build_args), "BASE_IMAGE")
+    error_message = "base_image_digest is of the usual base, and image_build_args names another BASE_IMAGE: set one of them, with its digest in the latter."
+  }
+}
+
 variable "architecture" {
   description = "Processor architecture of functions and task: x86_64 or arm64 (cheaper; building it on an Intel machine needs emulation)."
   type        = string
@@ -272,14 +288,19 @@ variable "rendezvous_port" {
 }
 
 variable "rendezvous_mode" {
-  description = "on-demand: executions start the rendezvous server, which ends after a quarter of an hour without clients; always-on: it runs, and is billed, from apply to destroy."
+  description = "on-demand: executions start the rendezvous server, which ends after a quarter of an hour without clients; always-on: it runs, and is billed, from apply to destroy; none: there is no server, no network and no task, for single ranks and for worlds whose ranks talk through S3 only."
   type        = string
   default     = "on-demand"
   nullable    = false
 
   validation {
-    condition     = contains(["on-demand", "always-on"], var.rendezvous_mode)
-    error_message = "rendezvous_mode has to be on-demand or always-on."
+    condition     = contains(["on-demand", "always-on", "none"], var.rendezvous_mode)
+    error_message = "rendezvous_mode has to be on-demand, always-on or none."
+  }
+
+  validation {
+    condition     = var.rendezvous_mode != "none" || (var.domain_name == null && var.existing_network == null)
+    error_message = "rendezvous_mode is none, and domain_name and existing_network are for the rendezvous server: leave them out, or choose another mode."
   }
 }
 
@@ -307,7 +328,7 @@ variable "domain_name" {
 }
 
 variable "create_zone" {
-  description = "Whether to create the hosted zone of domain_name; if false it has to exist."
+  description = "Whether to create the hosted zone of domain_name; if false it has to exist, and is zone_id."
   type        = bool
   default     = false
   nullable    = false
@@ -315,6 +336,65 @@ variable "create_zone" {
   validation {
     condition     = !var.create_zone || var.domain_name != null
     error_message = "create_zone needs a domain_name."
+  }
+}
+
+variable "zone_id" {
+  description = "Id of the hosted zone of domain_name, where it exists already. It is given, not looked up, so that a destroy succeeds when somebody has deleted the zone."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.zone_id == null || can(regex("^[A-Z0-9]{1,32}$", var.zone_id))
+    error_message = "zone_id has to be the id of a hosted zone, such as Z0123456789ABCDEFGHIJ, without /hostedzone/."
+  }
+
+  validation {
+    condition     = (var.zone_id != null) == (var.domain_name != null && !var.create_zone)
+    error_message = "zone_id has to be set if, and only if, domain_name is and create_zone is not. It is printed by `aws route53 list-hosted-zones-by-name --dns-name DOMAIN --query 'HostedZones[0].Id'`, after /hostedzone/."
+  }
+}
+
+variable "existing_roles" {
+  description = "ARNs of roles that exist, for an account in which none can be made: functions (all Lambda functions), rendezvous (with which ECS pulls the server's image and writes its log), state_machine, build (CodeBuild). What is null has a role made for it. docs/permissions.md lists what each has to allow."
+  type = object({
+    functions     = optional(string)
+    rendezvous    = optional(string)
+    state_machine = optional(string)
+    build         = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for arn in values(var.existing_roles) : can(regex("^arn:aws:iam::[0-9]{12}:role/[\\w+=,.@/-]+$", arn)) if arn != null])
+    error_message = "existing_roles has to hold ARNs of roles, such as arn:aws:iam::123456789012:role/LabRole."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the permissions boundary that every role made here gets, for an account in which no role may be made without; null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^arn:aws:iam::([0-9]{12}|aws):policy/[\\w+=,.@/-]+$", var.permissions_boundary))
+    error_message = "permissions_boundary has to be the ARN of a policy, such as arn:aws:iam::123456789012:policy/boundary."
+  }
+}
+
+variable "existing_network" {
+  description = "A network that exists, for the rendezvous server, for an account in which none can be made: subnets with a route to an internet gateway, and a security group that lets TCP to rendezvous_port in from anywhere and to port 443 out. null for a network of its own."
+  type        = object({ vpc_id = string, subnet_ids = list(string), security_group_id = string })
+  default     = null
+
+  validation {
+    condition = var.existing_network == null || try(
+      startswith(var.existing_network.vpc_id, "vpc-") && startswith(var.existing_network.security_group_id, "sg-") &&
+      length(var.existing_network.subnet_ids) > 0 && alltrue([for id in var.existing_network.subnet_ids : startswith(id, "subnet-")]),
+      false,
+    )
+    error_message = "existing_network has to hold the ids of a VPC (vpc-...), of at least one subnet (subnet-...) and of a security group (sg-...)."
   }
 }
 
@@ -344,6 +424,11 @@ variable "budget_email" {
   validation {
     condition     = var.budget_email == null || can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", var.budget_email))
     error_message = "budget_email has to be an e-mail address."
+  }
+
+  validation {
+    condition     = var.budget_email == null || !can(regex("@(.*\\.)?example\\.(com|net|org|edu)$", lower(var.budget_email)))
+    error_message = "budget_email is still the one of an example, which nobody reads: set it to your own address."
   }
 
   validation {

@@ -1,17 +1,41 @@
-"""What every test may rely on, and which tests one worker runs one after the other."""
+"""What every test may rely on, what is shown when one fails, and which tests one worker runs one after the
+other.
+"""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
+from tests.support import failure_logs
+
 # A CI system may start jobs in the background of a shell, where Ctrl-C is ignored; children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _ONE_WORKER = ("tests/e2e/", "tests/terraform/")
+_FOLDER = pytest.StashKey[Path]()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where this process's tests write."""
+    request.config.stash[_FOLDER] = tmp_path_factory.getbasetemp()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what happened beside a test or fixture that failed."""
+    report = yield
+    if report.failed and _FOLDER in item.config.stash:
+        report.sections += failure_logs.sections(item.config.stash[_FOLDER], since=call.start)
+    return report
 
 
 class _ByFolder(LoadFileScheduling):  # type: ignore[misc] # it has no types

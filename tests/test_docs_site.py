@@ -35,7 +35,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
     shutil.copytree(REPOSITORY / "fmi", root / "fmi", dirs_exist_ok=True)  # mkdocstrings reads the sources
-    (root / "terraform" / "examples").mkdir()  # a folder that a page links to
+    (root / "terraform" / "examples").mkdir(exist_ok=True)  # a folder that a page links to
     return root
 
 

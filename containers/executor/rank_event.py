@@ -31,9 +31,11 @@ class RankEvent:
     ``data_files`` are S3 keys in ``data_bucket``, in natural order, and ``data_version`` a digest of them and
     their contents. ``stored_result`` is true where an attempt that did not finish left a result of this rank.
     ``requirements`` is the S3 key in ``bucket`` of an archive of packages, with the ETag that was checked.
-    ``variables`` and ``arguments`` are what the user gives to the script. ``payload_key`` is, in the state's
-    bucket, the execution's own :mod:`payload.json <containers.executor.inputs.course_payload>`; None without
-    partitions.
+    ``data_download`` is ``dealt`` or ``shared`` where the data files are downloaded for the script; shared
+    ones are not listed in ``data_files``. ``variables`` and ``arguments`` are what the user gives to the
+    script, and ``parameters`` are SSM parameters by the variable that each becomes. ``files_prefix`` is where
+    in the state's bucket the files go that the script leaves. ``payload_key`` is, in the state's bucket, the
+    execution's own :mod:`payload.json <containers.executor.inputs.course_payload>`; None without partitions.
     """
 
     rank: int
@@ -57,6 +59,9 @@ class RankEvent:
     fmi: FMISettings
     variables: dict[str, str] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
+    parameters: dict[str, str] = field(default_factory=dict)
+    data_download: str | None = None
+    files_prefix: str | None = None
     payload_key: str | None = None
     requirements: str | None = None
     requirements_etag: str | None = None
@@ -87,7 +92,7 @@ class RankEvent:
                 Variable.DATA_BUCKET: self.data_bucket,
                 Variable.DATA_PREFIX: self.data_prefix,
                 Variable.DATA_PATH: self.data_path or course_form(self.data_files),
-                Variable.DATA_FILES: self.data_files,
+                Variable.DATA_FILES: None if self.data_download else self.data_files,
                 Variable.RESULT_PATH: self.result_path,
                 Variable.BATCH_SIZE: self.batch_size,
                 Variable.PAYLOAD_BUCKET: self.state_bucket if self.payload_key else None,

@@ -29,7 +29,9 @@ GROUPS = (
         "cosmic_fmi.cli.experiments",
         "cosmic-fmi run --world-size 8 --batch-size 256",
         (
-            Command("run", "run AstroMAE on N functions: time, cost and predictions", ("run_experiment",)),
+            Command(
+                "run", "run a program, or AstroMAE, on N functions: output, time, cost", ("run_experiment",)
+            ),
             Command("tune", "propose the best setting for a piece of work, and run it"),
             Command("logs", "collect what past executions left", ("collect_logs",)),
             Command("images", "build the container images", ("build",)),

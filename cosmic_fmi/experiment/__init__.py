@@ -7,7 +7,8 @@ Packages, each of which imports only from those below it:
     execution/          one execution: start, watch, collect
     targets/            the embedded AWS, or an AWS account
     plan/               what is to be run
-    packages/   model/  packages of a user's script; predictions of time and cost
+    program/            a user's program and its data, into the bucket
+    packages/   model/  packages that it needs; predictions of time and cost
     results/            the folder in which results are kept
     cost/               what an execution costs
     aws/                what an execution leaves in AWS's services

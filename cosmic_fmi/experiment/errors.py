@@ -4,6 +4,7 @@
 
     ExperimentError          printed without a traceback; exit status 1
       TerraformError         terraform is missing, or init, apply, output or destroy failed
+        TerraformStalledError  it waited in vain, and was ended
       TargetError            no deployment to run on, or it cannot be reached
         PreflightError       something about the account or the deployment that a run would fail for
       PayloadError           a payload file that cannot be used
@@ -23,6 +24,10 @@ class ExperimentError(Exception):
 
 class TerraformError(ExperimentError):
     """Terraform is missing or one of its commands failed; the message carries the end of its output."""
+
+
+class TerraformStalledError(TerraformError):
+    """A command of Terraform's waited in vain, and was ended."""
 
 
 class TargetError(ExperimentError):

@@ -10,7 +10,10 @@ Functions and tasks run as processes of this machine; nothing leaves it.
     moto_patches/     what moto lacks or gets wrong
     fargate/          tasks of ECS
     lambda_/          functions and their environments
+    iam/              who may do what
     sandbox/          processes and containers that functions and tasks run in
+    limits/                       what AWS refuses, and moto takes
+    faults/                       what only time brings, on purpose
     inside/   moto/   insights/   in a function's own process; moto's models; queries of CloudWatch Logs
     state.py   locks.py           how other processes find the daemon
 

@@ -7,9 +7,11 @@ import os
 import subprocess
 import time
 import urllib.request
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.error import HTTPError
 
 import psutil
 
@@ -61,7 +63,7 @@ class EmbeddedAWS:
             return None
         cloud = cls(state_dir, Path(state.code_root), state.port, runtime=state.runtime)
         cloud._state = state
-        return cloud if cloud._answers() else None
+        return cloud if cloud.answers() else None
 
     @property
     def endpoint_url(self) -> str:
@@ -144,16 +146,48 @@ class EmbeddedAWS:
         """End every running Lambda invocation with an error; how many there were."""
         return int(self.admin("stop-functions")["stopped"])
 
-    def admin(self, action: str) -> dict[str, Any]:
-        """POST one of the daemon's own actions (`stop-functions`, `reset-idle`, `status`); its answer."""
+    def set_faults(self, **faults: float | None) -> None:
+        """Switch faults on (`s3_slowdown=0.2`; None is the usual value), on top of those that are on.
+
+        The names are those of `cosmic-fmi local fault`, with underscores. ValueError says what is wrong.
+        """
+        self.admin("set-faults", faults={name.replace("_", "-"): value for name, value in faults.items()})
+
+    def clear_faults(self, *names: str) -> None:
+        """Switch these faults off, or all. ValueError says what is wrong."""
+        self.admin("clear-faults", names=[name.replace("_", "-") for name in names])
+
+    def admin(self, action: str, **arguments: object) -> dict[str, Any]:
+        """POST one of the daemon's own actions (`stop-functions`, `reset-idle`, `status`, `faults`).
+
+        Returns its answer. ValueError, with the daemon's sentence, when it refuses the arguments.
+        """
         request = urllib.request.Request(  # noqa: S310
             f"{self.endpoint_url}/_localcloud/{action}",
             headers={"Authorization": f"Bearer {self._running().key}"},
+            data=json.dumps(arguments).encode(),
             method="POST",
         )
-        with _OPENER.open(request, timeout=30) as response:
-            answer: dict[str, Any] = json.load(response)
+        try:
+            with _OPENER.open(request, timeout=30) as response:
+                answer: dict[str, Any] = json.load(response)
+        except HTTPError as error:
+            if error.code != HTTPStatus.BAD_REQUEST:
+                raise
+            raise ValueError(json.load(error)["message"]) from None
         return answer
+
+    def runs(self) -> bool:
+        """Whether the daemon's process is there, whether it answers or not."""
+        return self._running().process() is not None
+
+    def answers(self) -> bool:
+        """Whether the daemon answers within some seconds."""
+        try:
+            with _OPENER.open(f"{self.endpoint_url}/_localcloud/health", timeout=_ANSWER_SECONDS) as response:
+                return bool(json.load(response)["instance_id"] == self.instance_id)
+        except (OSError, ValueError, KeyError):
+            return False
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the daemon's log; empty where there is none."""
@@ -202,13 +236,6 @@ class EmbeddedAWS:
                 raise StartError(f"localcloud ended with status {child.returncode}:\n{self.log_tail()}")
             time.sleep(0.02)
         raise StartError(f"localcloud did not answer in time; the end of {self.log_file}:\n{self.log_tail()}")
-
-    def _answers(self) -> bool:
-        try:
-            with _OPENER.open(f"{self.endpoint_url}/_localcloud/health", timeout=_ANSWER_SECONDS) as response:
-                return bool(json.load(response)["instance_id"] == self.instance_id)
-        except (OSError, ValueError, KeyError):
-            return False
 
 
 def _remove_containers(state: DaemonState, state_dir: Path) -> None:

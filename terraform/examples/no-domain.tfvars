@@ -9,6 +9,6 @@ architecture = "x86_64"
 # New accounts may not use more than 3008 MB a function.
 executor_memory_mb = 3008
 
-# A warning by e-mail; it stops nothing and costs nothing.
+# A warning by e-mail; it stops nothing and costs nothing. Put your own address here.
 budget_usd   = 20
 budget_email = "you@example.org"

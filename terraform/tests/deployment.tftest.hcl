@@ -74,3 +74,18 @@ run "with_a_domain_of_its_own" {
     error_message = "The record is rendezvous.<domain_name>."
   }
 }
+
+run "without_a_rendezvous_server" {
+  command = apply
+  variables { rendezvous_mode = "none" }
+
+  assert {
+    condition     = output.rendezvous == { mode = "none" } && output.rendezvous_domain == null && keys(output.images) == ["executor"]
+    error_message = "There is no server, and no image of one."
+  }
+
+  assert {
+    condition     = toset(keys(output.functions)) == toset(["initialize", "execute", "summarize"]) && toset(keys(output.log_groups)) == toset(["initialize", "execute", "summarize", "state_machine"])
+    error_message = "Nothing looks for it either."
+  }
+}

@@ -4,4 +4,4 @@ domain_name   = "example.org"
 create_zone   = true
 dashboard     = true
 budget_usd    = 20
-budget_email  = "student@example.org"
+budget_email  = "student@university.test"

@@ -56,7 +56,7 @@ run "what_scripts_may_change" {
   module { source = "./modules/executor" }
 
   assert {
-    condition     = [for statement in data.aws_iam_policy_document.execute.statement : statement.resources if statement.effect != "Deny" && contains(statement.actions, "s3:DeleteObject")] == [toset(["arn:aws:s3:::own/fmi/*"])]
+    condition     = [for statement in data.aws_iam_policy_document.execute.statement : statement.resources if statement.effect != "Deny" && contains(statement.actions, "s3:DeleteObject")] == [toset(["arn:aws:s3:::own/fmi/*", "arn:aws:s3:::theirs/fmi/*"])]
     error_message = "A user's script deletes messages of the S3 channel, and no result or data."
   }
 
@@ -66,8 +66,9 @@ run "what_scripts_may_change" {
       } == {
       KeepOutOfBuilds = toset(["arn:aws:s3:::own/builds/*"])
       KeepPackages    = toset(["arn:aws:s3:::own/requirements/*", "arn:aws:s3:::theirs/requirements/*"])
+      KeepUploads     = toset(["arn:aws:s3:::own/uploads/*"])
     }
-    error_message = "A user's script reaches neither what CodeBuild runs nor what later executions import."
+    error_message = "A user's script reaches neither what CodeBuild runs nor what later executions run and import."
   }
 }
 

@@ -37,6 +37,28 @@ run "log" {
   }
 }
 
+run "with_a_role_that_exists" {
+  command = apply
+  module { source = "./modules/function" }
+  variables { role_arn = "arn:aws:iam::123456789012:role/LabRole" }
+
+  assert {
+    condition     = length(aws_iam_role.this) + length(aws_iam_role_policy.this) == 0 && aws_lambda_function.this.role == "arn:aws:iam::123456789012:role/LabRole"
+    error_message = "It has that role, and none is made or changed."
+  }
+}
+
+run "within_a_boundary" {
+  command = apply
+  module { source = "./modules/function" }
+  variables { permissions_boundary = "arn:aws:iam::123456789012:policy/boundary" }
+
+  assert {
+    condition     = aws_iam_role.this[0].permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    error_message = "No role is made without it."
+  }
+}
+
 run "each_of_these_is_refused" {
   command = plan
   module { source = "./modules/function" }

@@ -29,7 +29,7 @@ run "on" {
   variables {
     dashboard       = true
     budget_usd      = 20
-    budget_email    = "student@example.org"
+    budget_email    = "student@university.test"
     budget_tag_only = true
   }
 
@@ -54,4 +54,19 @@ run "functions_without_the_one_that_runs_ranks" {
   module { source = "./modules/monitoring" }
   variables { function_names = { rank = "test-rank" } }
   expect_failures = [var.function_names]
+}
+
+run "without_a_rendezvous_server" {
+  command = plan
+  module { source = "./modules/monitoring" }
+
+  variables {
+    dashboard            = true
+    rendezvous_log_group = null
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets) == 5 && length(aws_cloudwatch_log_metric_filter.rendezvous) == 0
+    error_message = "Nothing is drawn of a server that is not there."
+  }
 }

@@ -94,6 +94,45 @@ run "codebuild_for_arm" {
   }
 }
 
+run "codebuild_with_a_role_that_exists" {
+  command = plan
+  module { source = "./modules/registry" }
+  variables {
+    builder        = "codebuild"
+    build_role_arn = "arn:aws:iam::123456789012:role/LabRole"
+  }
+
+  assert {
+    condition     = length(aws_iam_role.codebuild) + length(aws_iam_role_policy.codebuild) == 0 && aws_codebuild_project.this[0].service_role == "arn:aws:iam::123456789012:role/LabRole"
+    error_message = "It builds with that role, and none is made or changed."
+  }
+}
+
+run "codebuild_within_a_boundary" {
+  command = plan
+  module { source = "./modules/registry" }
+  variables {
+    builder              = "codebuild"
+    permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
+  }
+
+  assert {
+    condition     = aws_iam_role.codebuild[0].permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    error_message = "No role is made without it."
+  }
+}
+
+run "without_a_rendezvous_server" {
+  command = plan
+  module { source = "./modules/registry" }
+  variables { rendezvous = false }
+
+  assert {
+    condition     = keys(aws_ecr_repository.this) == ["executor"]
+    error_message = "No image is built that nothing runs."
+  }
+}
+
 run "prebuilt" {
   command = plan
   module { source = "./modules/registry" }

@@ -13,19 +13,22 @@ run "each_of_these_is_refused" {
     image_builder                 = "podman"
     image_build_args              = { BASE_IMAGE = "two words" }
     architecture                  = "amd64"
+    base_image_digest             = "sha256:latest"
     executor_memory_mb            = 10241
     executor_timeout_s            = 901
     executor_ephemeral_storage_mb = 256
     reserved_concurrency          = 0
     extra_buckets                 = ["s3://my-bucket"]
     world_attempts                = 6
-    rendezvous_mode               = "sometimes"
     rendezvous_idle_s             = 60
     result_retention_days         = 0
     log_retention_days            = 15
     log_level                     = "verbose"
     rendezvous_port               = 80
     domain_name                   = "Example.org."
+    existing_roles                = { functions = "LabRole" }
+    permissions_boundary          = "boundary"
+    existing_network              = { vpc_id = "default", subnet_ids = [], security_group_id = "default" }
     tags                          = { "aws:reserved" = "x" }
     budget_usd                    = -1
   }
@@ -36,19 +39,22 @@ run "each_of_these_is_refused" {
     var.image_builder,
     var.image_build_args,
     var.architecture,
+    var.base_image_digest,
     var.executor_memory_mb,
     var.executor_timeout_s,
     var.executor_ephemeral_storage_mb,
     var.reserved_concurrency,
     var.extra_buckets,
     var.world_attempts,
-    var.rendezvous_mode,
     var.rendezvous_idle_s,
     var.result_retention_days,
     var.log_retention_days,
     var.log_level,
     var.rendezvous_port,
     var.domain_name,
+    var.existing_roles,
+    var.permissions_boundary,
+    var.existing_network,
     var.tags,
     var.budget_usd,
   ]
@@ -71,6 +77,8 @@ run "as_is_each_of_these" {
     log_level                     = "debug"
     rendezvous_port               = 22
     budget_usd                    = 0
+    rendezvous_mode               = "sometimes"
+    zone_id                       = "/hostedzone/Z1"
   }
 
   expect_failures = [
@@ -87,6 +95,8 @@ run "as_is_each_of_these" {
     var.log_level,
     var.rendezvous_port,
     var.budget_usd,
+    var.rendezvous_mode,
+    var.zone_id,
   ]
 }
 
@@ -182,7 +192,7 @@ run "more_tags_than_aws_allows" {
 
 run "a_warning_needs_an_amount" {
   command = plan
-  variables { budget_email = "student@example.org" }
+  variables { budget_email = "student@university.test" }
   expect_failures = [var.budget_email]
 }
 
@@ -248,4 +258,48 @@ run "tags_that_iam_takes_for_the_same" {
   command = plan
   variables { tags = { Team = "7", team = "8" } }
   expect_failures = [var.tags]
+}
+
+run "a_zone_that_exists_is_named" {
+  command = plan
+  variables { domain_name = "cosmic.test" }
+  expect_failures = [var.zone_id]
+}
+
+run "a_zone_of_no_domain" {
+  command = plan
+  variables { zone_id = "Z0123456789" }
+  expect_failures = [var.zone_id]
+}
+
+run "a_domain_of_no_server" {
+  command = plan
+  variables {
+    rendezvous_mode = "none"
+    domain_name     = "cosmic.test"
+    create_zone     = true
+  }
+  expect_failures = [var.rendezvous_mode]
+}
+
+run "the_address_of_an_example" {
+  command = plan
+
+  variables {
+    budget_usd   = 20
+    budget_email = "you@example.org"
+  }
+
+  expect_failures = [var.budget_email]
+}
+
+run "a_digest_of_another_base" {
+  command = plan
+
+  variables {
+    base_image_digest = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    image_build_args  = { BASE_IMAGE = "debian" }
+  }
+
+  expect_failures = [var.base_image_digest]
 }

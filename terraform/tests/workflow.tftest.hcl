@@ -50,3 +50,48 @@ run "a_bucket_by_name" {
   variables { bucket_arn = "own" }
   expect_failures = [var.bucket_arn]
 }
+
+run "without_a_rendezvous_server" {
+  command = apply
+  module { source = "./modules/workflow" }
+  variables {
+    function_arns = {
+      initialize = "arn:aws:lambda:us-east-1:123456789012:function:test-initialize"
+      execute    = "arn:aws:lambda:us-east-1:123456789012:function:test-execute"
+      summarize  = "arn:aws:lambda:us-east-1:123456789012:function:test-summarize"
+    }
+    find_rendezvous_timeout_s = 0
+  }
+
+  assert {
+    condition     = jsondecode(aws_sfn_state_machine.this.definition).States.FindRendezvous.Type == "Fail"
+    error_message = "Nothing looks for a server that is not there."
+  }
+
+  assert {
+    condition     = length(jsondecode(aws_sfn_state_machine.this.definition).States) == length(jsondecode(local.definition).States)
+    error_message = "All other states are there."
+  }
+}
+
+run "with_a_role_that_exists" {
+  command = apply
+  module { source = "./modules/workflow" }
+  variables { role_arn = "arn:aws:iam::123456789012:role/LabRole" }
+
+  assert {
+    condition     = length(aws_iam_role.this) + length(aws_iam_role_policy.this) == 0 && aws_sfn_state_machine.this.role_arn == "arn:aws:iam::123456789012:role/LabRole"
+    error_message = "It has that role, and none is made or changed."
+  }
+}
+
+run "within_a_boundary" {
+  command = apply
+  module { source = "./modules/workflow" }
+  variables { permissions_boundary = "arn:aws:iam::123456789012:policy/boundary" }
+
+  assert {
+    condition     = aws_iam_role.this[0].permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    error_message = "No role is made without it."
+  }
+}

@@ -93,6 +93,13 @@ def test_everything_is_there(account: Stack) -> None:
     )
 
 
+def test_a_deployment_without_a_server_runs_what_does_not_meet(account: Stack) -> None:
+    deployment = replace(account.deployment, rendezvous={"mode": "none"})
+    assert failed(checks(account, deployment, world_size=1)) == {}
+    apart = Preflight(account.target.clients, deployment, 4, meets=False).checks()
+    assert [check.detail for check in apart if not check.ok] == []
+
+
 def test_the_command_shows_every_check_and_starts_nothing(account: Stack) -> None:
     before = account.keys("executions/")
     done = command(account, "--world-size", "4", "--preflight")
@@ -144,6 +151,11 @@ def test_no_credentials_at_all(account: Stack, monkeypatch: pytest.MonkeyPatch) 
     ("changes", "name", "sentence"),
     [
         ({"region": "ap-east-1"}, "region", "has not opted in to ap-east-1: enable it"),
+        (
+            {"rendezvous": {"mode": "none"}},
+            "rendezvous",
+            "has 4 ranks, and the deployment has no rendezvous server",
+        ),
         ({"region": "mars-1"}, "region", "no region 'mars-1'"),
         (
             {"state_machine_arn": "arn:aws:states:us-east-1:123456789012:stateMachine:x"},

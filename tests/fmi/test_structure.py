@@ -10,6 +10,7 @@ from typing import Generic, Protocol
 
 import grimp
 
+import fmi
 import fmi.comm
 
 MOST_BASES = 2
@@ -44,3 +45,10 @@ def test_no_class_of_the_interface_has_more_than_two_bases() -> None:
         if len(bases := [base for base in each.__mro__[1:] if base not in ABSTRACT]) > MOST_BASES
     }
     assert towers == {}
+
+
+def test_the_communicator_shows_and_explains_every_method() -> None:
+    shown = vars(fmi.Communicator)
+    public = {name for name in dir(fmi.Communicator) if not name.startswith("_")}
+    assert public <= shown.keys()
+    assert {name for name in public if not shown[name].__doc__} == set()

@@ -11,7 +11,7 @@ import pytest
 
 from cosmic_fmi.experiment.targets import images
 from cosmic_fmi.localcloud import EmbeddedAWS
-from tests.cosmic_fmi.localcloud.conftest import FUNCTIONS, ROLE, Function, Json, client
+from tests.cosmic_fmi.localcloud.conftest import FUNCTIONS, ROLE, Function, Json, client, create_role
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,7 +67,7 @@ def function_image(built: dict[str, str], tmp_path_factory: pytest.TempPathFacto
 def cloud(tmp_path: Path) -> Iterator[EmbeddedAWS]:
     """An embedded AWS of this test's own, whose functions and tasks are containers."""
     with EmbeddedAWS(tmp_path / "state", ROOT, concurrency=20, runtime="container") as running:
-        client(running, "iam").create_role(RoleName="test", AssumeRolePolicyDocument="{}")
+        create_role(running)
         yield running
 
 

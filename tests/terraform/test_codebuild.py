@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from cosmic_fmi.localcloud import EmbeddedAWS
-from tests.cosmic_fmi.localcloud.conftest import client
+from tests.cosmic_fmi.localcloud.conftest import client, create_role
 
 SCRIPT = Path(__file__).parents[2] / "terraform" / "modules" / "image" / "build_with_codebuild.py"
 SETTINGS = {
@@ -46,16 +46,21 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAWS]:
     """An embedded AWS with a repository, a bucket and a project."""
     folder = tmp_path_factory.mktemp("codebuild")
     with EmbeddedAWS(folder, folder) as running:
-        client(running, "ecr").create_repository(repositoryName="team/executor")
-        client(running, "s3").create_bucket(Bucket="sources")
-        client(running, "codebuild").create_project(
-            name="team-images",
-            source={"type": "S3", "location": "sources/builds/none.zip"},
-            artifacts={"type": "NO_ARTIFACTS"},
-            environment={"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"},
-            serviceRole="arn:aws:iam::123456789012:role/service-role/team-images",
-        )
+        prepare(running)
         yield running
+
+
+def prepare(running: EmbeddedAWS) -> None:
+    """A repository, a bucket and a project."""
+    client(running, "ecr").create_repository(repositoryName="team/executor")
+    client(running, "s3").create_bucket(Bucket="sources")
+    client(running, "codebuild").create_project(
+        name="team-images",
+        source={"type": "S3", "location": "sources/builds/none.zip"},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"},
+        serviceRole=create_role(running, "team-images"),
+    )
 
 
 def run(cloud: EmbeddedAWS, context: Path, **changed: str) -> subprocess.CompletedProcess[str]:
@@ -96,11 +101,46 @@ def test_what_aws_refuses_is_one_sentence(cloud: EmbeddedAWS, context: Path) -> 
     assert client(cloud, "s3").list_objects_v2(Bucket="sources")["KeyCount"] == 0
 
 
+def test_a_new_account_builds_when_its_quota_allows_it(
+    tmp_path: Path, context: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSMIC_CODEBUILD_REFUSALS", "1")
+    with EmbeddedAWS(tmp_path / "cloud", tmp_path) as cloud:
+        prepare(cloud)
+        done = run(cloud, context)
+        assert done.returncode == 0, done.stderr
+        assert "Cannot have more than 0 builds in queue for the account; waiting" in done.stdout
+        assert len(client(cloud, "codebuild").list_builds_for_project(projectName="team-images")["ids"]) == 1
+
+
+def test_an_account_without_builds_says_what_to_ask_for(
+    tmp_path: Path, context: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSMIC_CODEBUILD_REFUSALS", "1000000")
+    with EmbeddedAWS(tmp_path / "cloud", tmp_path) as cloud:
+        prepare(cloud)
+        done = run(cloud, context, CODEBUILD_PATIENCE_S="0.01", PLATFORM="linux/arm64")
+        assert done.returncode == 1
+        assert "--service-code codebuild --quota-code L-5ED1D25B" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert client(cloud, "s3").list_objects_v2(Bucket="sources")["KeyCount"] == 0
+
+
+def test_one_build_after_the_other(cloud: EmbeddedAWS, context: Path) -> None:
+    with runpy.run_path(str(SCRIPT))["alone"](SETTINGS["CODEBUILD_PROJECT"]):
+        environment = {**os.environ, **cloud.environment(), **SETTINGS, "IMAGE_TAG": "second"}
+        second = subprocess.Popen([sys.executable, str(SCRIPT)], cwd=context, env=environment)
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(timeout=3)
+    assert second.wait(timeout=60) == 0
+
+
 class FailingCodeBuild:
     """CodeBuild with one build, which fails, or during which the user presses Ctrl-C; and S3 and its log."""
 
-    def __init__(self, interrupted: bool) -> None:
+    def __init__(self, interrupted: bool, new_role: bool = False) -> None:
         self.interrupted = interrupted
+        self.new_role = new_role
         self.objects: dict[str, bytes] = {}
         self.sent: list[str] = []
         self.stopped: list[str] = []
@@ -129,6 +169,12 @@ class FailingCodeBuild:
             return {"builds": [{"id": ids[0], "currentPhase": "BUILD", "buildStatus": "IN_PROGRESS"}]}
         if self.interrupted:
             raise KeyboardInterrupt
+        if self.new_role and self.looks == 2:
+            denied = {"phaseType": "PROVISIONING", "contexts": [{"statusCode": "ACCESS_DENIED"}]}
+            failed = {"id": ids[0], "currentPhase": "COMPLETED", "buildStatus": "FAILED", "phases": [denied]}
+            return {"builds": [failed]}
+        if self.new_role:
+            return {"builds": [{"id": ids[0], "currentPhase": "COMPLETED", "buildStatus": "SUCCEEDED"}]}
         logs = {"groupName": "/aws/codebuild/team-images", "streamName": "1"}
         return {
             "builds": [{"id": ids[0], "currentPhase": "COMPLETED", "buildStatus": "FAILED", "logs": logs}]
@@ -140,7 +186,7 @@ class FailingCodeBuild:
 
 def _build(fake: FailingCodeBuild, context: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.chdir(context)
-    status: int = runpy.run_path(str(SCRIPT))["build"](fake, SETTINGS, 0.0)
+    status: int = runpy.run_path(str(SCRIPT))["build"](fake, SETTINGS, 0.0, 10.0)
     return status
 
 
@@ -152,6 +198,14 @@ def test_failed_build_shows_the_end_of_its_log(
     assert "ended as FAILED" in (printed := capsys.readouterr().err)
     assert "no matching distribution found" in printed
     assert (fake.sent, fake.objects) == (["a.txt", "folder/b.txt"], {})
+
+
+def test_a_role_that_is_not_known_everywhere_yet_is_tried_again(
+    context: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FailingCodeBuild(interrupted=False, new_role=True)
+    assert _build(fake, context, monkeypatch) == 0
+    assert (fake.looks, fake.objects) == (3, {})
 
 
 def test_interrupt_stops_the_build(context: Path, monkeypatch: pytest.MonkeyPatch) -> None:

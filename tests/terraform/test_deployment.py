@@ -150,6 +150,7 @@ def test_a_script_cannot_write_what_others_run(resources: list[Json]) -> None:
     [bucket] = [each["values"]["bucket"] for each in resources if each["type"] == "aws_s3_bucket"]
     assert ("s3:PutObject", f"arn:aws:s3:::{bucket}/builds/*") in denied
     assert ("s3:PutObject", f"arn:aws:s3:::{bucket}/requirements/*") in denied
+    assert ("s3:PutObject", f"arn:aws:s3:::{bucket}/uploads/*") in denied
 
 
 def test_only_execute_may_write_anywhere(resources: list[Json]) -> None:

@@ -59,7 +59,7 @@ def test_everything_is_typed_and_described(folder: Path) -> None:
         assert plain(block["description"]).endswith("."), name
     for name, block in module.named("output"):
         assert plain(block["description"]).endswith("."), name
-    versions = {"terraform": ">= 1.9", "hashicorp/aws": ">= 5.100, < 7"}
+    versions = {"terraform": ">= 1.9", "hashicorp/aws": "~> 5.100"}
     assert dict(module.requirements()).items() <= versions.items()
     uses_aws = any(kind.startswith("aws_") for kind, _ in module.resources("resource"))
     assert uses_aws <= ("hashicorp/aws" in dict(module.requirements()))

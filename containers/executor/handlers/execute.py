@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from containers.executor import abort_notice, outcomes
+from containers.executor.clients import s3
 from containers.executor.rank_event import RankEvent
-from containers.executor.script import bundle, packages
+from containers.executor.script import bundle, data, packages, parameters
 from containers.executor.script import run as script
 from containers.executor.script.bundle import local_path
 from containers.executor.script.hints import with_hint
+from containers.executor.script.own_files import OwnFiles
+from cosmic_fmi.common.contract.keys import Results
 from cosmic_fmi.common.contract.outcome import CONSEQUENCES, Outcome
+from cosmic_fmi.common.contract.rank_line import rank_line
 from cosmic_fmi.common.contract.variables import Value, Variable, encode
 from cosmic_fmi.common.digests import digest
 
@@ -54,7 +58,12 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     if not outcome.cold_start:
         # The last script's functions and globals refer to each other, so its data is still there.
         gc.collect()
-    with script.variables(_environment(rank)):
+    print(rank_line(rank.execution_id, rank.rank), flush=True)
+    files = OwnFiles(rank.state_bucket, rank.files_prefix)
+    with (
+        script.variables(_environment(rank, files)),
+        files.before_time_is_up(context.get_remaining_time_in_millis() / 1000),
+    ):
         try:
             _run(rank, outcome)
         except Exception as error:  # the boundary of the rank: whatever went wrong is its outcome
@@ -62,6 +71,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
             outcome.error_type, outcome.error_message = type(error).__name__, script.shorten(str(error))
         finally:
             _finish_fmi(rank, outcome)
+    _keep_files(rank, files, outcome)
     outcome.ended_at = time.time()
     outcomes.write(rank.state_bucket, rank.outcome_key, outcome)
     if outcome.status == "failed":
@@ -80,8 +90,9 @@ def _is_cold_start() -> bool:
 def _run(rank: RankEvent, outcome: Outcome) -> None:
     brought = packages.bring(rank.bucket, rank.requirements, rank.requirements_etag)
     download = bundle.download(rank.bucket, rank.object_type, rank.S3_object_name)
-    outcome.download_seconds = download.seconds + (brought.seconds if brought else 0.0)
-    outcome.download_bytes = download.bytes + (brought.bytes if brought else 0)
+    found_data = data.bring(rank)
+    outcome.download_seconds = download.seconds + found_data.seconds + (brought.seconds if brought else 0.0)
+    outcome.download_bytes = download.bytes + found_data.bytes + (brought.bytes if brought else 0)
     outcome.objects_downloaded = download.objects_downloaded
     outcome.objects_cached = download.objects_cached
     variables = encode(
@@ -91,7 +102,7 @@ def _run(rank: RankEvent, outcome: Outcome) -> None:
             Variable.WORK_ID: _work_id(rank, download.version),
         }
     )
-    variables |= rank.variables
+    variables |= found_data.variables | rank.variables | parameters.read(rank.parameters)
     with packages.importable(brought, variables) as found, script.variables(found):
         result = script.run(local_path(rank.script), download.root, rank.arguments)
     outcome.status = "succeeded" if result.exit_code == 0 else "failed"
@@ -108,12 +119,32 @@ def _work_id(rank: RankEvent, bundle_version: str) -> str | None:
     if rank.data_version is None:
         return None
     made_from = [os.environ.get("IMAGE"), bundle_version, rank.script, rank.data_version, rank.batch_size]
-    given = [sorted(rank.variables.items()), rank.arguments, rank.requirements_etag]
+    variables = [sorted(rank.variables.items()), sorted(rank.parameters.items())]
+    given = [*variables, rank.arguments, rank.requirements_etag]
     return digest([*made_from, *given])
 
 
-def _environment(rank: RankEvent) -> dict[str, str]:
-    here: dict[Variable, Value] = {Variable.SCRIPT: local_path(rank.script)}
+def _keep_files(rank: RankEvent, files: OwnFiles, outcome: Outcome) -> None:
+    """Upload what the script left, also when it failed; it did not succeed if something could not be sent."""
+    kept = files.upload()
+    outcome.output_files, outcome.output_bytes = kept.files, kept.size
+    outcome.output_left_out = kept.left_out
+    for name in (*kept.left_out, *kept.lost):
+        log.warning("rank %d: not among its files: %s", rank.rank, name)
+    if kept.lost and outcome.status == "succeeded":
+        outcome.status, outcome.error_type = "failed", "OutputLost"
+        outcome.error_message = f"{len(kept.lost)} files in OUTPUT_PATH could not be uploaded: {kept.lost[0]}"
+    if kept.result is not None:
+        key = Results(rank.result_path).result(rank.rank)
+        s3().put_object(Bucket=rank.bucket, Key=key, Body=kept.result, ContentType="application/json")
+    files.remove()
+
+
+def _environment(rank: RankEvent, files: OwnFiles) -> dict[str, str]:
+    here: dict[Variable, Value] = {
+        Variable.SCRIPT: local_path(rank.script),
+        Variable.OUTPUT_PATH: files.folder,
+    }
     if rank.data_path is not None:
         here[Variable.DATA_PATH] = local_path(rank.data_path)
     return rank.environment() | encode(here)

@@ -6,9 +6,9 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from containers.executor.clients import lambda_, s3
 from containers.executor.deal import split
@@ -31,6 +31,15 @@ log = logging.getLogger(__name__)
 
 MOST_ITEM_BYTES = PAYLOAD_BYTES - 16 * 1024
 """What the Map adds to an item has to fit in, too."""
+
+_SMALLER_SHARES = {"dealt": 'raise "world_size"', "shared": "deal the files out instead of sharing them"}
+
+
+class DataFile(NamedTuple):
+    """What a listing says of a data file; ``size`` in bytes."""
+
+    etag: str
+    size: int
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -55,7 +64,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         ContentType="application/json",
     )
     log.info("%s: %d ranks, %d data files", execution_id, wanted.world_size, len(files))
-    warnings = _write_course_payload(wanted, ranks) if files else []
+    warnings = _write_course_payload(wanted, ranks) if ranks[0].payload_key else []
     return {
         "execution_id": execution_id,
         "attempt": number,
@@ -69,18 +78,20 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         "rendezvous": None,
         "result_path": ranks[0].result_path,
         "result_required": wanted.result_path is not None,
-        "working_ranks": min(len(files), wanted.world_size) if files else wanted.world_size,
+        "working_ranks": min(len(files), wanted.world_size)
+        if files and wanted.data_download != "shared"
+        else wanted.world_size,
         "started_at": event["started_at"],
         "warnings": warnings,
         "request_ids": {"initialize": context.aws_request_id},
     }
 
 
-def _checked(wanted: ExecutionInput) -> tuple[dict[str, str], Archive | None]:
-    """The ETags of the data files by key, and the archive of packages, once all is checked that can be known
+def _checked(wanted: ExecutionInput) -> tuple[dict[str, DataFile], Archive | None]:
+    """The data files by key, and the archive of packages, once all is checked that can be known
     before a rank runs.
     """
-    files: dict[str, str] = {}
+    files: dict[str, DataFile] = {}
 
     @cache
     def packages() -> Archive | None:
@@ -96,8 +107,10 @@ def _checked(wanted: ExecutionInput) -> tuple[dict[str, str], Archive | None]:
             *check_bundle.checks(wanted, modules),
             lambda: files.update(_data_files(wanted)),
             lambda: _check_concurrency(wanted.world_size),
+            lambda: _check_meeting(wanted),
         ]
     )
+    _check_space(wanted, files, packages())
     return files, packages()
 
 
@@ -105,7 +118,7 @@ def _rank_events(
     wanted: ExecutionInput,
     execution_id: str,
     number: int,
-    files: dict[str, str],
+    files: dict[str, DataFile],
     packages: Archive | None,
 ) -> list[RankEvent]:
     execution = Execution(execution_id)
@@ -130,7 +143,8 @@ def _rank_events(
             data_bucket=wanted.data_bucket,
             data_prefix=wanted.data_prefix,
             data_files=share,
-            data_version=digest((key, files[key]) for key in share) if share else None,
+            data_version=digest((key, files[key].etag) for key in share) if share else None,
+            data_download=wanted.data_download,
             stored_result=rank in stored,
             batch_size=wanted.batch_size,
             result_path=result_path,
@@ -139,10 +153,19 @@ def _rank_events(
             requirements_etag=None if packages is None else packages.etag,
             variables=wanted.variables,
             arguments=wanted.arguments,
-            payload_key=execution.payload if files else None,
+            parameters=wanted.parameters,
+            files_prefix=attempt.files(rank),
+            payload_key=execution.payload if files and wanted.data_download is None else None,
         )
-        for rank, share in enumerate(split(list(files), wanted.world_size))
+        for rank, share in enumerate(_shares(wanted, files))
     ]
+
+
+def _shares(wanted: ExecutionInput, files: Iterable[str]) -> list[list[str]]:
+    """The files that each rank is told; those that all of them get, each rank lists itself."""
+    if wanted.data_download == "shared":
+        return [[] for _ in range(wanted.world_size)]
+    return split(list(files), wanted.world_size)
 
 
 def _write_course_payload(wanted: ExecutionInput, ranks: list[RankEvent]) -> list[str]:
@@ -165,8 +188,29 @@ def _packages(wanted: ExecutionInput) -> Archive | None:
     """The archive of packages that the image lacks, once it is known to fit."""
     if wanted.requirements is None:
         return None
+    return look_into(wanted.bucket, wanted.requirements, _space())
+
+
+def _space() -> int | None:
+    """Bytes of a rank's /tmp, as far as the deployment says so."""
     space = os.environ.get("EXECUTE_EPHEMERAL_STORAGE_MB")
-    return look_into(wanted.bucket, wanted.requirements, int(space) * 2**20 if space else None)
+    return int(space) * 2**20 if space else None
+
+
+def _check_space(wanted: ExecutionInput, files: Mapping[str, DataFile], packages: Archive | None) -> None:
+    """The data that is downloaded for a script fits beside its packages; the bundle is small next to them."""
+    space = _space()
+    if wanted.data_download is None or space is None:
+        return
+    shares = [list(files)] if wanted.data_download == "shared" else split(list(files), wanted.world_size)
+    largest = max(sum(files[key].size for key in share) for share in shares)
+    if largest + (packages.bytes if packages else 0) > space:
+        raise InputError(
+            f"A rank would get {largest / 2**20:,.0f} MB of data, and has {space / 2**20:,.0f} MB of /tmp "
+            "for it and its packages: raise the Terraform variable executor_ephemeral_storage_mb, "
+            f"{_SMALLER_SHARES[wanted.data_download]}, "
+            "or have the script read the objects from S3."
+        )
 
 
 def _check_items(items: list[dict[str, Any]]) -> None:
@@ -179,8 +223,8 @@ def _check_items(items: list[dict[str, Any]]) -> None:
         )
 
 
-def _data_files(wanted: ExecutionInput) -> dict[str, str]:
-    """The ETags of the partitions to use by key, in natural order, ``file_limit`` of them at most."""
+def _data_files(wanted: ExecutionInput) -> dict[str, DataFile]:
+    """The partitions to use by key, in natural order, ``file_limit`` of them at most."""
     if wanted.data_prefix is None or wanted.data_bucket is None:
         return {}
     prefix = wanted.data_prefix.strip("/") + "/"
@@ -190,7 +234,8 @@ def _data_files(wanted: ExecutionInput) -> dict[str, str]:
             f'"result_path" is {wanted.result_path!r}, inside "data_prefix": give another one, '
             "or the next execution would take these results for partitions."
         )
-    found = {entry["Key"]: entry["ETag"] for entry in list_objects(wanted.data_bucket, prefix)}
+    listed = list_objects(wanted.data_bucket, prefix)
+    found = {entry["Key"]: DataFile(entry["ETag"], entry["Size"]) for entry in listed}
     files = sorted((key for key in found if not key.endswith("/")), key=natural_key)
     if not files:
         raise InputError(
@@ -214,6 +259,16 @@ def unfinished_ranks(bucket: str, result_path: str) -> set[int]:
         for rank, key in by_rank(written, results.predictions).items()
         if finished is None or written[key] > finished
     }
+
+
+def _check_meeting(wanted: ExecutionInput) -> None:
+    """A deployment may have no rendezvous server; then ranks cannot connect to each other."""
+    if os.environ.get("NO_RENDEZVOUS") and wanted.world_size > 1 and wanted.rendezvous:
+        raise InputError(
+            f'"world_size" is {wanted.world_size}, and this deployment has no rendezvous server through '
+            'which ranks connect: run a single rank, add "rendezvous": false if they talk through S3 only, '
+            "or set the Terraform variable rendezvous_mode to on-demand."
+        )
 
 
 def _check_concurrency(world_size: int) -> None:

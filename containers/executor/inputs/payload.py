@@ -17,6 +17,7 @@ from containers.executor.inputs.mistakes import InputError, raise_all
 TMP = "/tmp/"  # noqa: S108  the contract with users: paths in an execution input start here on every target
 
 ObjectType = Literal["folder", "script", "file"]
+DataDownload = Literal["dealt", "shared"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,11 @@ class ExecutionInput:
     ``/tmp/KEY``. ``file_limit`` is the most data files to use, ``None`` for all. ``result_path`` is an S3
     prefix in ``bucket`` without slashes at its ends; ``None`` when the user asked for no results.
     ``rendezvous`` is false for scripts whose ranks do not talk to each other. ``requirements`` is the key in
-    ``bucket`` of an archive with the packages that the image lacks. ``variables`` and ``arguments`` are the
-    script's own. ``typed`` is the input as the user gave it.
+    ``bucket`` of an archive with the packages that the image lacks. ``data_download``
+    is set where the data files are downloaded for the script: ``dealt``, to each rank its share, or
+    ``shared``, all of them to every rank. ``variables`` and ``arguments`` are the script's own, and
+    ``parameters`` the SSM parameters from which further variables come. ``typed`` is the input as the user
+    gave it.
     """
 
     bucket: str
@@ -40,12 +44,14 @@ class ExecutionInput:
     data_bucket: str | None
     data_prefix: str | None
     file_limit: int | None
+    data_download: DataDownload | None
     batch_size: int | None
     result_path: str | None
     rendezvous: bool
     requirements: str | None
     variables: dict[str, str]
     arguments: list[str]
+    parameters: dict[str, str]
     typed: Mapping[str, Any] = field(repr=False)
 
     @property
@@ -75,12 +81,14 @@ def parse(payload: object) -> ExecutionInput:
         data_bucket=_data_bucket(payload, data_prefix),
         data_prefix=data_prefix,
         file_limit=file_limit,
+        data_download=_data_download(payload),
         batch_size=_whole_number(payload, "batch_size"),
         result_path=_key(payload, "result_path"),
         rendezvous=_truth(payload, "rendezvous", default=True),
         requirements=_requirements(payload),
         variables=variables,
         arguments=arguments,
+        parameters=settings.parameters(payload.get("environment_from")),
         typed=payload,
     )
 
@@ -95,12 +103,14 @@ def _checks(payload: Mapping[str, Any]) -> list[Callable[[], object]]:
         lambda: _world_size(payload, _whole_number(payload, "file_limit")),
         lambda: _data_path(payload),
         lambda: _data_bucket(payload, _text(payload, "data_prefix")),
+        lambda: _data_download(payload),
         lambda: _whole_number(payload, "batch_size"),
         lambda: _key(payload, "result_path"),
         lambda: _requirements(payload),
         lambda: _truth(payload, "rendezvous", default=True),
         lambda: settings.environment(payload.get("environment")),
         lambda: settings.arguments(payload.get("arguments")),
+        lambda: settings.parameters(payload.get("environment_from")),
         lambda: settings.check_size(*_settings(payload)),
     ]
 
@@ -240,3 +250,19 @@ def _data_bucket(payload: Mapping[str, Any], data_prefix: str | None) -> str | N
     if data_prefix is not None and data_bucket is None:
         return _bucket(payload)
     return data_bucket
+
+
+def _data_download(payload: Mapping[str, Any]) -> DataDownload | None:
+    value = _text(payload, "data_download")
+    if value is None:
+        return None
+    if value not in ("dealt", "shared"):
+        raise InputError(
+            f'"data_download" is {value!r}: give "dealt" for a share of the files on each rank, "shared" for '
+            "all of them on every rank."
+        )
+    if _text(payload, "data_prefix") is None:
+        raise _missing("data_prefix", "the folder with the files to download")
+    if _text(payload, "data_path") is not None:
+        raise InputError('"data_path" and "data_download" both say what DATA_PATH is: leave out one of them.')
+    return cast(DataDownload, value)

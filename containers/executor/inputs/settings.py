@@ -22,6 +22,7 @@ OURS = frozenset((*Variable, "STATE_BUCKET", "TMPDIR"))
 # Not all that begins with LAMBDA: it is also the name of a wavelength.
 _OF_LAMBDA = re.compile("AWS_.*|LAMBDA_TASK_ROOT|LAMBDA_RUNTIME_DIR|_HANDLER|_X_AMZN_TRACE_ID")
 _NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+_PARAMETER = re.compile(r"ssm:/[A-Za-z0-9_./-]+")
 
 
 def environment(given: object) -> dict[str, str]:
@@ -49,6 +50,25 @@ def arguments(given: object) -> list[str]:
     if not isinstance(given, list | tuple):
         raise InputError(f'"arguments" is {given!r}: give a list such as ["--band", "r"].')
     return [_text(f'"arguments" has number {number}', value) for number, value in enumerate(given, 1)]
+
+
+def parameters(given: object) -> dict[str, str]:
+    """Names of SSM parameters by the variable that each becomes. Raises InputError."""
+    if given is None or given == "":
+        return {}
+    if not isinstance(given, Mapping):
+        raise InputError(
+            f'"environment_from" is {given!r}: '
+            'give an object such as {"TOKEN": "ssm:/cosmic/scripts/token"}.'
+        )
+    environment(given)
+    wrong = [name for name, source in given.items() if not _PARAMETER.fullmatch(str(source))]
+    if wrong:
+        raise InputError(
+            f'"environment_from" has {", ".join(wrong)}: give "ssm:" and the name of a parameter, such as '
+            '"ssm:/cosmic/scripts/token".'
+        )
+    return {name: str(source).removeprefix("ssm:") for name, source in given.items()}
 
 
 def check_size(variables: Mapping[str, str], words: Sequence[str]) -> None:

@@ -60,7 +60,9 @@ class Download:
 
 
 @dataclass(frozen=True)
-class _Object:
+class S3Object:
+    """What a listing says of an object; ``size`` in bytes."""
+
     key: str
     etag: str
     size: int
@@ -97,16 +99,7 @@ def download(bucket: str, object_type: str, object_name: str) -> Download:
         )
     paths = _places(objects)
     root = local_path(TMP + object_name)
-    # What an earlier invocation downloaded and the bundle no longer has.
-    _forget(path for path in _cache if path.is_relative_to(root) and path not in paths)
-    wanted = {path: one for path, one in paths.items() if not _is_current(path, one)}
-    try:
-        _fetch_all(bucket, wanted)
-    except _DiskFullError:
-        # Other executions' bundles in the same warm environment are there only to save time.
-        if not _forget(path for path in _cache if path not in paths):
-            raise
-        _fetch_all(bucket, {path: one for path, one in wanted.items() if not _is_current(path, one)})
+    wanted = fetch(bucket, root, paths)
     return Download(
         root=root,
         seconds=time.perf_counter() - started,
@@ -117,16 +110,33 @@ def download(bucket: str, object_type: str, object_name: str) -> Download:
     )
 
 
-def _folder(bucket: str, prefix: str) -> list[_Object]:
+def fetch(bucket: str, root: Path, paths: Mapping[Path, S3Object]) -> dict[Path, S3Object]:
+    """Bring objects to their paths, all below ``root``; returns those that were not there yet.
+
+    What was downloaded below ``root`` before and is not among them is removed. Raises :class:`BundleError`.
+    """
+    _forget(path for path in _cache if path.is_relative_to(root) and path not in paths)
+    wanted = {path: one for path, one in paths.items() if not _is_current(path, one)}
+    try:
+        _fetch_all(bucket, wanted)
+    except _DiskFullError:
+        # Other executions' bundles in the same warm environment are there only to save time.
+        if not _forget(path for path in _cache if path not in paths):
+            raise
+        _fetch_all(bucket, {path: one for path, one in wanted.items() if not _is_current(path, one)})
+    return wanted
+
+
+def _folder(bucket: str, prefix: str) -> list[S3Object]:
     # Consoles mark an empty folder by an object whose key ends with a slash.
     return [
-        _Object(entry["Key"], entry["ETag"], entry["Size"])
+        S3Object(entry["Key"], entry["ETag"], entry["Size"])
         for entry in list_objects(s3(), bucket, prefix.rstrip("/") + "/")
         if not entry["Key"].endswith("/")
     ]
 
 
-def _single(bucket: str, key: str) -> _Object:
+def _single(bucket: str, key: str) -> S3Object:
     try:
         head = s3().head_object(Bucket=bucket, Key=key)
     except ClientError as error:
@@ -135,7 +145,7 @@ def _single(bucket: str, key: str) -> _Object:
         raise BundleError(
             f"There is no object {key!r} in bucket {bucket!r}: upload the script first."
         ) from None
-    return _Object(key, head["ETag"], head["ContentLength"])
+    return S3Object(key, head["ETag"], head["ContentLength"])
 
 
 def _path_of(key: str) -> Path:
@@ -146,9 +156,9 @@ def _path_of(key: str) -> Path:
     return local_path(TMP + key)
 
 
-def _places(objects: Iterable[_Object]) -> dict[Path, _Object]:
+def _places(objects: Iterable[S3Object]) -> dict[Path, S3Object]:
     """The file that each object becomes. Raises BundleError where a file cannot be both of two objects."""
-    paths: dict[Path, _Object] = {}
+    paths: dict[Path, S3Object] = {}
     for one in objects:
         other = paths.setdefault(_path_of(one.key), one)
         if other is not one:
@@ -163,7 +173,7 @@ def _places(objects: Iterable[_Object]) -> dict[Path, _Object]:
     return paths
 
 
-def _is_current(path: Path, one: _Object) -> bool:
+def _is_current(path: Path, one: S3Object) -> bool:
     cached = _cache.get(path)
     return cached is not None and cached == _describe(path, one.etag)
 
@@ -190,13 +200,13 @@ def _forget(paths: Iterable[Path]) -> int:
     return len(gone)
 
 
-def _fetch_all(bucket: str, wanted: Mapping[Path, _Object]) -> None:
+def _fetch_all(bucket: str, wanted: Mapping[Path, S3Object]) -> None:
     with ThreadPoolExecutor(PARALLEL_REQUESTS) as pool:
         # list() waits for all and raises the first error.
         list(pool.map(lambda item: _fetch(s3(), bucket, *item), wanted.items()))
 
 
-def _fetch(client: S3Client, bucket: str, path: Path, one: _Object) -> None:
+def _fetch(client: S3Client, bucket: str, path: Path, one: S3Object) -> None:
     # Never half a file under the final name: a timed-out download must not look like a finished one. The name
     # until then is none that another object of the bundle could have.
     partial = path.with_name(f".{secrets.token_hex(16)}.partial")

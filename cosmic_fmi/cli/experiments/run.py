@@ -1,16 +1,24 @@
-"""Run AstroMAE on N functions that talk to each other, and say how long it took, what it cost and what came
-out.
+"""Run a program on N functions that talk to each other, and say how long it took, what it cost and what came
+out. Without a program it is AstroMAE: redshifts of galaxies.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cosmic_fmi.cli.arguments import argument, memory_size, new_parser, positive
+from cosmic_fmi.cli.experiments.program_arguments import (
+    Values,
+    add_program,
+    check_program,
+    program_of,
+    split_words,
+)
 from cosmic_fmi.cli.experiments.sweep_arguments import axes_of, sweep_of
 from cosmic_fmi.cli.loading import loading
 from cosmic_fmi.common.numbers import amount, count_from_0
@@ -31,11 +39,14 @@ examples:
   cosmic-fmi run --resume --output results/sweep   go on where it stopped; the settings are in there
   cosmic-fmi run --memory 2048 4096 10240 --world-size 4 --dry-run      what would it take and cost?
   cosmic-fmi run --target aws --sweep examples/sweep.yaml --budget 5
-  cosmic-fmi run --script hello.py --world-size 4  a script of your own; shows what each rank printed
-  cosmic-fmi run --script fit.py --requirements requirements.txt        with packages that the image lacks
+  cosmic-fmi run pi.py -n 16 -- --samples 5000     a script of your own, with its arguments
+  cosmic-fmi run model/ --main solve.py -n 8 --data images/ --env SEED=7 --output results/solve
+  cosmic-fmi run fit.py --requirements requirements.txt                 with packages that the image lacks
+  cosmic-fmi run fit.py --data s3://my-bucket/spectra --env-from TOKEN=ssm:/cosmic/scripts/token
   cosmic-fmi run --payload my-input.json           an execution input of your own
 
-docs/experiments.md explains sweeps and every file that is written, docs/cost.md the cost line by line.
+docs/run.md is about programs of your own, docs/experiments.md explains sweeps
+and every file that is written, docs/cost.md the cost line by line.
 exit status: 0 every run succeeded, 1 one failed, 2 bad arguments, 130 interrupted
 """
 
@@ -46,9 +57,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--target", choices=("local", "aws"), default="local", help="where to run (default: local)"
     )
+    add_program(made)
     _add_sweep(made)
     instead = made.add_mutually_exclusive_group()
-    instead.add_argument("--script", type=Path, metavar="FILE.py", help="run this instead of AstroMAE")
+    instead.add_argument(
+        "--script", type=Path, metavar="FILE.py", help="the same as PROGRAM, in worlds of 1, 2 and 4"
+    )
     instead.add_argument(
         "--payload", type=Path, metavar="FILE.json", help="execution input instead of the sample"
     )
@@ -56,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
         "--requirements",
         type=Path,
         metavar="FILE.txt",
-        help="with --script or --payload: packages that it needs and the image lacks, as for pip",
+        help="packages that a program or --payload needs and the image lacks, as for pip",
     )
     made.add_argument(
         "--containers",
@@ -79,19 +93,31 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_sweep(made: argparse.ArgumentParser) -> None:
     sweep = made.add_argument_group("sweep", "every combination of the values given is a setting")
+    sweep.add_argument(
+        "--world-size",
+        "-n",
+        action=Values,
+        read=positive,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="functions (default: 1 2 4; of a PROGRAM 4)",
+    )
     axes: list[tuple[str, Callable[[str], object], str, str]] = [
-        ("--world-size", positive, "N", "functions (default: 1 2 4)"),
         ("--batch-size", positive, "N", "galaxies a batch (default: 512)"),
         ("--memory", memory_size, "MB", "of a function (default: as deployed)"),
         ("--partition-mb", argument(amount), "MB", "size of the data files (default: 16 files)"),
         ("--files", positive, "N", "data files to use (default: all)"),
     ]
     for name, read, shown, text in axes:
-        sweep.add_argument(name, type=read, nargs="+", default=[], metavar=shown, help=text)
+        sweep.add_argument(name, action=Values, read=read, nargs="+", default=[], metavar=shown, help=text)
     sweep.add_argument("--sweep", type=Path, metavar="FILE.yaml", help="read all of this from a file instead")
     sweep.add_argument("--runs", type=positive, metavar="K", help="repetitions of each setting (default: 1)")
     sweep.add_argument(
-        "--warm-up", type=argument(count_from_0), metavar="K", help="marked runs before each memory size's"
+        "--warm-up",
+        type=argument(count_from_0),
+        metavar="K",
+        help="marked runs before each memory size's (default: 0, or 1 for the usual runs)",
     )
     order = sweep.add_mutually_exclusive_group()
     order.add_argument("--seed", type=argument(count_from_0), metavar="N", help="of the order (default: 0)")
@@ -110,11 +136,21 @@ def _add_money(made: argparse.ArgumentParser) -> None:
     money.add_argument("--yes", action="store_true", help="do not ask")
 
 
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments; a mistake in them ends with exit status 2."""
+    made = parser()
+    own, words = split_words(argv)
+    # The program may stand anywhere: before its options, between them, or behind them.
+    arguments = made.parse_intermixed_args(own)
+    arguments.words = words
+    check_program(made, arguments)
+    _check(made, arguments)
+    return arguments
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run with these arguments; returns the exit status."""
-    made = parser()
-    arguments = made.parse_args(argv)
-    _check(made, arguments)
+    arguments = parse(sys.argv[1:] if argv is None else argv)
     with loading():
         from cosmic_fmi.experiment.sweep.session import dry_run, run
         from cosmic_fmi.experiment.targets.aws import AwsTarget
@@ -130,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         target: Target = (
             LocalTarget(containers=arguments.containers)
             if arguments.target == "local"
-            else AwsTarget(world_size=options.largest_world)
+            else AwsTarget(world_size=options.largest_world, meets=options.meets)
         )
         if arguments.preflight:
             target.prepare(reporter)
@@ -154,8 +190,8 @@ def _check(made: argparse.ArgumentParser, arguments: argparse.Namespace) -> None
         made.error("--containers is for --target local: on AWS functions are containers anyway")
     if arguments.preflight and arguments.target != "aws":
         made.error("--preflight is for --target aws; the embedded AWS has what it needs")
-    if arguments.requirements is not None and not (arguments.script or arguments.payload):
-        made.error("--requirements is for --script and --payload; a --sweep file has a key for it")
+    if arguments.requirements is not None and not (program_of(arguments) or arguments.payload):
+        made.error("--requirements is for a program and --payload; a --sweep file has a key for it")
     for name in ("payload", "script", "requirements", "sweep"):
         path = getattr(arguments, name)
         if path is not None and not path.is_file():

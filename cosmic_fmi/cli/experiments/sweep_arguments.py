@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from cosmic_fmi.cli.experiments.program_arguments import program_of, program_options
 from cosmic_fmi.experiment.plan.plan import DEFAULT_BATCH_SIZE, DEFAULT_WORLD_SIZES, Grid, Plan
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ _AXES = {
     "files": "files",
 }
 DEFAULT_SEED = 0
+DEFAULT_WORLD_SIZE = 4
+"""Of a program that is named without an option: it is run once, as by mpiexec."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +48,20 @@ def sweep_of(arguments: argparse.Namespace) -> Sweep:
 
     if arguments.sweep is not None:
         return _from_file(arguments, read_sweep_file(arguments.sweep))
-    given = arguments.payload or arguments.script or axes_of(arguments)
+    given = arguments.payload or program_of(arguments) or axes_of(arguments)
     if arguments.resume and not given:
         record = read_record(arguments.output)
         plan = replace(record.plan, repetitions=arguments.runs or record.plan.repetitions)
         return Sweep(plan, record.input, record.target, record.budget_usd)
-    source = Input(arguments.payload, arguments.script, arguments.requirements)
+    source = Input(
+        arguments.payload, program_of(arguments), arguments.requirements, program_options(arguments)
+    )
     axes = {axis: tuple(getattr(arguments, name)) for name, axis in _AXES.items()}
-    return Sweep(_plan(arguments, Grid(axes), source, SweepFile(Grid())), source)
+    if arguments.program is not None and not axes["world_size"]:
+        axes["world_size"] = (DEFAULT_WORLD_SIZE,)
+    # Without a word about what to run, the usual worlds are compared: none of them should have a cold start.
+    usual = SweepFile(Grid(), warm_up=None if given else 1)
+    return Sweep(_plan(arguments, Grid(axes), source, usual), source)
 
 
 def _from_file(arguments: argparse.Namespace, file: SweepFile) -> Sweep:

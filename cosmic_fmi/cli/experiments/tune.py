@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -79,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from cosmic_fmi.experiment.model.tuning import Objective
         from cosmic_fmi.experiment.report.proposal import Task, proposal
         from cosmic_fmi.experiment.results.reading import open_results
-        from cosmic_fmi.experiment.ui.command import guarded
+        from cosmic_fmi.experiment.ui.command import command_line, guarded
         from cosmic_fmi.experiment.ui.console import Reporter
 
     reporter = Reporter()
@@ -109,9 +107,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_outcome(found, model.source, output / "tuning.json")
         around = output.with_name(f"{output.name}-around")
         sweep = _command(arguments, best, around, _worlds_around(best))
-        reporter.message(f"Next: measure around it: {_command_line('run', sweep)}")
+        reporter.message(f"Next: measure around it: {command_line('run', *sweep)}")
         again = ["--target", arguments.target, "--from", str(around)]
-        reporter.message(f"then: {_command_line('tune', again)}")
+        reporter.message(f"then: {command_line('tune', *again)}")
         return 0
 
     return guarded(work, reporter)
@@ -122,13 +120,6 @@ def _worlds_around(best: Prediction) -> list[int]:
     settings = best.settings
     most = settings.partitions or settings.world_size
     return sorted({max(1, settings.world_size // 2), settings.world_size, min(most, 2 * settings.world_size)})
-
-
-def _command_line(name: str, arguments: Sequence[str]) -> str:
-    """What to type in this folder for another command: it is beside this Python, and may not be on PATH."""
-    here, installed = Path.cwd(), Path(sys.executable).with_name("cosmic-fmi")
-    shown = installed.relative_to(here) if installed.is_relative_to(here) else installed
-    return shlex.join([str(shown), name, *arguments])
 
 
 def _command(

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cosmic_fmi.cli.arguments import new_parser, positive
+from cosmic_fmi.cli.libraries import local_faults
 from cosmic_fmi.cli.loading import loading
 from cosmic_fmi.localcloud.state import LOG_FILE, RUNTIMES
 
@@ -18,6 +19,7 @@ example:
   cosmic-fmi local start --detach          # state in .local/localcloud, code from the current folder
   eval "$(cosmic-fmi local status --env)"  # point boto3, the AWS CLI and Terraform at it
   aws s3 mb s3://hello
+  cosmic-fmi local fault set s3-slowdown=0.2   # what only time brings on AWS, on purpose
   cosmic-fmi local stop
 """
 
@@ -25,7 +27,13 @@ example:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it did what it says, 1 when not, 2 for bad arguments."""
     options = parser().parse_args(argv)
-    commands = {"start": _start, "stop": _stop, "status": _status, "logs": _logs}
+    commands = {
+        "start": _start,
+        "stop": _stop,
+        "status": _status,
+        "logs": _logs,
+        "fault": local_faults.run,
+    }
     return commands[options.command](options)
 
 
@@ -55,7 +63,8 @@ def parser() -> argparse.ArgumentParser:
         "logs", help="print the end of its log; what functions print is in `cosmic-fmi logs`"
     )
     logs.add_argument("--lines", type=positive, default=50, metavar="N", help="default: 50")
-    for command in (start, stop, status, logs):
+    fault = local_faults.add_parser(commands)
+    for command in (start, stop, status, logs, fault):
         # Where experiments keep it, unless the variable names another folder.
         state = Path(os.environ.get("COSMIC_STATE") or ".local") / "localcloud"
         command.add_argument(

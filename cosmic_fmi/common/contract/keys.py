@@ -9,7 +9,8 @@ In the deployment's bucket:
         ranks.json                    `Attempt`: the manifest, an item a rank
         outcomes/<rank>.json          how a rank ended
         failures/<rank>.json          the service's error where a rank could not say so itself
-        attempts/<n>/                 the last three once more, of attempt n when that is not the first
+        files/<rank>/                 what the rank's script left in OUTPUT_PATH
+        attempts/<n>/                 the last four once more, of attempt n when that is not the first
 
 In the bucket of the results, below the result path:
 
@@ -17,7 +18,8 @@ In the bucket of the results, below the result path:
     combined_data.json                all ranks' results; there once the execution is finished
     predictions.parquet               all ranks' predictions
 
-In the bucket that the input names, `COURSE_PAYLOAD` and the archives of packages below `REQUIREMENTS`.
+In the bucket that the input names, `COURSE_PAYLOAD`, the archives of packages below `REQUIREMENTS`, and the
+programs and folders of data that `cosmic-fmi run` uploads below `UPLOADS`.
 
 The state machine spells two of these itself (statemachine.asl.json), Terraform the first folder (in policies
 and the lifecycle of the bucket); tests hold them to this file.
@@ -33,6 +35,11 @@ COURSE_PAYLOAD = "payload.json"
 
 REQUIREMENTS = "requirements"
 """Prefix of archives of packages that the functions lack."""
+
+UPLOADS = "uploads"
+"""Prefix of what users run and of what it reads, each below a name with a digest of its content. No script
+can write there (Terraform), or it would become what a later execution runs.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,10 @@ class Attempt:
     def failure(self, rank: int) -> str:
         """The service's error with which a rank's invocation ended."""
         return f"{self.failures}/{rank}.json"
+
+    def files(self, rank: int) -> str:
+        """Prefix of what a rank's script left in OUTPUT_PATH, with a slash at its end."""
+        return f"{self.folder}/files/{rank}/"
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,10 @@ class Outcome:
     download_bytes: int = 0
     objects_downloaded: int = 0
     objects_cached: int = 0
+    output_files: int = 0
+    output_bytes: int = 0
+    output_left_out: list[str] = field(default_factory=list)
+    """What the script left in OUTPUT_PATH and was uploaded; what was not, each with the reason."""
     lost: bool = False
     """Whether the rank wrote no outcome itself; the error then is the service's."""
 

@@ -33,9 +33,15 @@ class Variable(StrEnum):
     DATA_PREFIX = "DATA_PREFIX"
     """Both of the partitions."""
     DATA_PATH = "DATA_PATH"
-    """Path of a file here; with partitions a key, or a JSON list of several, as the course writes them."""
+    """Path of a file here, or of the folder to which the input has this rank's data downloaded; else, with
+    partitions, a key, or a JSON list of several, as the course writes them.
+    """
     DATA_FILES = "DATA_FILES"
     """Keys of this rank's partitions in the data's bucket, a JSON list."""
+    DATA_FILES_PATH = "DATA_FILES_PATH"
+    """Path of a file here with what DATA_FILES would hold, where that is too long for a variable."""
+    OUTPUT_PATH = "OUTPUT_PATH"
+    """Path of an empty folder here; what the script leaves in it is kept."""
     RESULT_PATH = "RESULT_PATH"
     """Prefix below which ``<rank>.json`` is expected."""
     BATCH_SIZE = "BATCH_SIZE"

@@ -39,6 +39,8 @@ class Artifacts:
     left_out: dict[int, list[str]] = field(default_factory=dict)
     """What of results and predictions did not fit the contract; the objects in S3 have it all."""
     files: int | None = None
+    begun: dict[int, str] = field(default_factory=dict)
+    """Request ids of ranks that were seen to begin, and that may have left nothing."""
     stored_bytes: int = 0
     """Size of all of these together."""
     earlier: list[Artifacts] = field(default_factory=list)
@@ -50,7 +52,7 @@ class Artifacts:
         for rank, failure in self.failures.items():
             for request in request_of_error(failure.get("Cause")):
                 found.setdefault(rank, request)
-        return found
+        return {**self.begun, **found}
 
     def all_requests(self) -> set[str]:
         """The request ids of the ranks of every attempt."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from types_boto3_ssm.client import SSMClient
     from types_boto3_stepfunctions.client import SFNClient
     from types_boto3_sts.client import STSClient
+
+
+def session(region: str | None = None) -> boto3.Session:
+    """A session in ``region``, else in AWS_REGION, which Terraform and the AWS CLI read, not boto3."""
+    return boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
 
 
 class Clients:

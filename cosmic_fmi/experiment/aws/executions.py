@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions.client import SFNClient
@@ -31,5 +31,8 @@ def stop_running(client: SFNClient, state_machine: str, notify: Callable[[str], 
         for arn in running(client, state_machine):
             notify(f"Stopping the execution {arn.rpartition(':')[2]} ...")
             client.stop_execution(executionArn=arn, error="Destroyed", cause="its deployment was taken down")
-    except ClientError as error:  # of a role that may not; it must not keep a deployment alive
+    except (
+        BotoCoreError,
+        ClientError,
+    ) as error:  # it must not keep a deployment alive
         notify(f"Executions that run could not all be stopped, stop them in AWS's console: {error}")

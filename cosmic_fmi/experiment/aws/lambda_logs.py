@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cosmic_fmi.common.contract.rank_line import parse_rank_line
+
 _EVENT_OVERHEAD_BYTES = 26  # what CloudWatch adds to every event when it bills ingestion
 _START = re.compile(r"^START RequestId: (\S+)")
 _REPORT = re.compile(r"^REPORT RequestId: (\S+)")
@@ -65,7 +67,12 @@ class Invocation:
     @property
     def output(self) -> list[str]:
         """What the function itself printed, without Lambda's own lines."""
-        return [line for line in self.lines if not _PLATFORM.match(line)]
+        return [line for line in self.lines if not is_platform_line(line)]
+
+
+def is_platform_line(line: str) -> bool:
+    """Whether a line is Lambda's own, or the one by which the executor names the rank."""
+    return _PLATFORM.match(line) is not None or parse_rank_line(line) is not None
 
 
 def parse_report(message: str) -> Report | None:
@@ -113,7 +120,7 @@ def _platform_record(message: str, kind: str) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def _started(message: str) -> str | None:
+def started_request(message: str) -> str | None:
     """The request id, if this message marks the start of an invocation."""
     found = _START.match(message)
     if found:
@@ -137,7 +144,7 @@ def invocations(events: Iterable[Mapping[str, Any]]) -> dict[str, Invocation]:
         for event in sorted(stream, key=lambda item: item["timestamp"]):
             message = str(event["message"])
             report = parse_report(message)
-            request = _started(message) or (report.request_id if report else None)
+            request = started_request(message) or (report.request_id if report else None)
             if request is not None and (current is None or current.request_id != request):
                 current = found.setdefault(request, Invocation(request))
             if current is not None:

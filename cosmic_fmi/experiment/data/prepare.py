@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import boto3
-
-from cosmic_fmi.experiment.aws.clients import Clients
+from cosmic_fmi.experiment.aws.clients import Clients, session
 from cosmic_fmi.experiment.data.delivery import Bucket, Delivery
 from cosmic_fmi.experiment.errors import DeliveryError
 from cosmic_fmi.experiment.targets.aws import AwsTarget
@@ -42,7 +40,7 @@ class Destination:
         if named and not bucket:
             raise DeliveryError(f"{self.place} names no bucket: write {SCHEME}bucket/prefix")
         if named and self.target == "aws":  # any bucket that the credentials reach, without a deployment
-            yield Bucket(Clients(boto3.Session()).s3, bucket, prefix.strip("/"))
+            yield Bucket(Clients(session()).s3, bucket, prefix.strip("/"))
             return
         target: Target = LocalTarget() if self.target == "local" else AwsTarget()
         done = False

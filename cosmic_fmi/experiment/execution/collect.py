@@ -28,7 +28,7 @@ from cosmic_fmi.experiment.targets.base import Target
 from cosmic_fmi.experiment.targets.deployment import Deployment
 from inference.data.prediction_tables import together
 
-_NOT_IN_CSV = ("traceback", "output_tail", "request_id")
+_NOT_IN_CSV = ("traceback", "output_tail", "request_id", "output_left_out")
 _MEGABYTE = 1e6
 
 
@@ -40,12 +40,15 @@ def collect(
     order: int = 0,
     *,
     log_wait_s: float | None = None,
+    begun: Mapping[int, str] | None = None,
 ) -> RunRecord:
     """Everything known about a run. What a failed run did not write is left out, never invented.
 
-    ``log_wait_s`` is how long to wait for REPORT lines; None for the target's own time.
+    ``log_wait_s`` is how long to wait for REPORT lines; None for the target's own time. ``begun`` are request
+    ids of ranks that were seen to begin: what one printed that left nothing else is found by them.
     """
     left = _artifacts(target, deployment, finished)
+    left.begun = dict(begun or {})
     wanted = wanted_requests(deployment, finished, left)
     wait_s = target.log_wait_s if log_wait_s is None else log_wait_s
     found = _invocations(target, finished, left, wanted, wait_s)
@@ -54,12 +57,20 @@ def collect(
     bill = cost.lines(usage(finished, left, seen.found), prices)
     predictions = _predictions(finished.execution.spec.run_id, left)
     ranks = sorted({*left.outcomes, *left.results, *left.failures})
+    for rank, outcome in left.outcomes.items():
+        if outcome.output_left_out:
+            named = [f"of its files {what}" for what in outcome.output_left_out]
+            left.left_out.setdefault(rank, []).extend(named)
     return RunRecord(
         row=_row(target.name, seen, bill, prices, order),
         ranks=[_rank_row(seen, rank) for rank in ranks],
         predictions=predictions,
         left_out=[f"rank {rank}: {what}" for rank in ranks for what in left.left_out.get(rank, ())],
-        output={rank: invocation.output for rank in ranks if (invocation := seen.invocation(rank))},
+        output={
+            rank: invocation.output
+            for rank in sorted({*ranks, *left.begun})
+            if (invocation := seen.invocation(rank))
+        },
     )
 
 

@@ -76,3 +76,9 @@ class FunctionMemory:
                 self._notify(f"Waiting for {name}, which runs with {found['MemorySize']} MB of memory ...")
                 notified = True
             time.sleep(self._poll_s)
+
+
+def storage_mb(target: Target, deployment: Deployment) -> int:
+    """MB (2^20 bytes) of a rank's /tmp."""
+    found = target.clients.functions.get_function_configuration(FunctionName=deployment.functions["execute"])
+    return found.get("EphemeralStorage", {}).get("Size", FREE_EPHEMERAL_MB)

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from cosmic_fmi.experiment.cost.prices import load_prices
 from cosmic_fmi.experiment.errors import ResultsError, TargetError
 from cosmic_fmi.experiment.execution.collect import collect
+from cosmic_fmi.experiment.execution.own_files import bring_files
 from cosmic_fmi.experiment.execution.runner import Runner
 from cosmic_fmi.experiment.results.folder import Summary
 from cosmic_fmi.experiment.results.record import RunRecord
@@ -71,5 +72,6 @@ def collect_past(
             row = record.row
             step.update(note=f"{row['reports_found']} of {row['reports_expected']} REPORT lines found")
         summary.add(record)
+        bring_files(target.clients.s3, deployment.bucket, name, summary.files_folder(record), reporter)
         records.append(record)
     return records

@@ -66,6 +66,12 @@ class Finished:
         """Ranks of this run; 0 when that is not known because the input was refused."""
         return number(self.output.get("world_size")) or self.execution.ranks or 0
 
+    @property
+    def warnings(self) -> list[str]:
+        """What Initialize and Summarize warn of, a sentence each."""
+        said = self.output.get("warnings")
+        return [str(one) for one in said] if isinstance(said, list) else []
+
 
 def new_execution_id(spec: RunSpec) -> str:
     """A name no execution had before: run id, UTC time, and a few random digits (at most 80 characters)."""
@@ -89,9 +95,10 @@ class Runner:
         self._sfn = target.clients.stepfunctions
         self._refused: set[str] = set()
 
-    def run(self, execution: Execution) -> Finished:
-        """Start an execution and wait for its end. What else ends the wait stops it and is passed on; what
-        it left can be asked for with :meth:`stopped`.
+    def run(self, execution: Execution, on_look: Callable[[], None] | None = None) -> Finished:
+        """Start an execution and wait for its end; ``on_look`` is called at every look.
+
+        What else ends the wait stops it and is passed on; what it left can be asked for with :meth:`stopped`.
         """
         name = execution.execution_id
         # Known before StartExecution answers, so that an interrupt in between stops it as well.
@@ -99,7 +106,7 @@ class Runner:
         try:
             content = json.dumps(execution.payload)
             self._start(name, content)
-            return self._finished(execution, arn, self._wait(arn, name))
+            return self._finished(execution, arn, self._wait(arn, name, on_look))
         except BaseException:  # whatever ended the watching, nothing runs on unwatched
             if name not in self._refused:
                 try:
@@ -147,12 +154,14 @@ class Runner:
     def _arn(self, name: str) -> str:
         return f"{self._deployment.state_machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
 
-    def _wait(self, arn: str, name: str) -> dict[str, Any]:
+    def _wait(self, arn: str, name: str, on_look: Callable[[], None] | None) -> dict[str, Any]:
         ranks = MapWatch(self._sfn, arn)
         failing = FailureWatch(self._target, self._deployment, name, self._reporter)
         failed = 0
         while True:
             found = dict(self._sfn.describe_execution(executionArn=arn))
+            if on_look is not None:
+                on_look()
             states = ranks.look()
             if states is not None and self._on_ranks is not None:
                 self._on_ranks(states)

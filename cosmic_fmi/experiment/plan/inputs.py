@@ -1,13 +1,14 @@
-"""What a sweep's runs read: the sample, a script, or a payload; uploaded once, before the runs."""
+"""What a sweep's runs read: the sample, a program, or a payload; uploaded once, before the runs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cosmic_fmi.common.contract.keys import UPLOADS
 from cosmic_fmi.common.s3 import list_objects
 from cosmic_fmi.experiment.errors import SweepError
 from cosmic_fmi.experiment.model.scaling import GALAXY_BYTES
@@ -16,8 +17,13 @@ from cosmic_fmi.experiment.packages.platform import FunctionPlatform
 from cosmic_fmi.experiment.packages.requirements_file import read_requirements
 from cosmic_fmi.experiment.plan.payloads import read_payload, sample_payload, script_payload, with_overrides
 from cosmic_fmi.experiment.plan.plan import RunSpec, Setting, number, source_name
-from cosmic_fmi.experiment.plan.upload import partitions_for, upload_bundle, upload_sample, upload_script
+from cosmic_fmi.experiment.plan.upload import partitions_for, upload_bundle, upload_sample
+from cosmic_fmi.experiment.program.data import check_space, data_files, place_in_s3, upload_data
+from cosmic_fmi.experiment.program.files import ProgramFiles, program_files
+from cosmic_fmi.experiment.program.options import ProgramOptions
+from cosmic_fmi.experiment.program.tree import Tree
 from cosmic_fmi.experiment.ui.console import Reporter
+from cosmic_fmi.experiment.ui.tables import size
 from inference.survey.synthetic import SAMPLE_SIZE
 
 if TYPE_CHECKING:
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
 Build = Callable[[RunSpec, str], dict[str, Any]]
 """Makes an execution's input from its settings and its name."""
 _MEGABYTE = 1e6
+_LEFT_OUT_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -50,21 +57,23 @@ class Input:
 
     payload: Path | None = None
     script: Path | None = None
+    """A script, or a folder with one."""
     requirements: Path | None = None
     """What a payload's or script's functions are to have beside the image's packages, for pip."""
+    program: ProgramOptions = field(default_factory=ProgramOptions)
+    """What the script is given."""
 
     @property
     def source(self) -> str:
         """Its name in run ids."""
-        file = self.payload or self.script
-        return "sample" if file is None else source_name(file.stem)
+        if self.script is not None:
+            return source_name(self.script.stem or self.script.resolve().name) or "program"
+        return "sample" if self.payload is None else source_name(self.payload.stem)
 
     def check(self, settings: Sequence[Setting]) -> None:
         """Raises :class:`SweepError` or PayloadError for settings that this input cannot have."""
-        if self.script is not None and any(item.files or item.partition_mb for item in settings):
-            raise SweepError(
-                "a script reads no partitions: leave out files and partition_mb, or use a payload"
-            )
+        if self.script is not None:
+            self._check_program(self.script, settings)
         if self.requirements is not None:
             read_requirements(self.requirements)
         if self.payload is not None:
@@ -84,6 +93,16 @@ class Input:
                         f"{item.files}: choose smaller ones, or prepare data of your own (docs/data.md)"
                     )
 
+    def _check_program(self, script: Path, settings: Sequence[Setting]) -> None:
+        no_data = self.program.data is None and any(item.files for item in settings)
+        if no_data or any(item.partition_mb for item in settings):
+            raise SweepError(
+                "a script reads no partitions: leave out files and partition_mb, or use a payload"
+            )
+        program_files(script, self.program.main)
+        if self.program.data is not None and place_in_s3(self.program.data) is None:
+            data_files(self.program.data)
+
     def data(self, settings: Sequence[Setting], s3: S3Client | None) -> dict[Setting, Data | None]:
         """What each setting reads; None where that cannot be told without a bucket to look into."""
         if self.script is not None:
@@ -101,17 +120,24 @@ class Input:
         settings: Sequence[Setting],
         reporter: Reporter,
         platform: FunctionPlatform,
+        *,
+        space_mb: int = 512,
     ) -> Build:
-        """Upload what is not there yet, for functions on ``platform``; how to make a run's input."""
+        """Upload what is not there yet, for functions on ``platform`` with ``space_mb`` of /tmp; how to make
+        a run's input.
+        """
         if self.payload is not None:
             content = read_payload(self.payload)
             own = str(content.get("bucket") or bucket)
             content |= self._packages(s3, own, reporter, platform)
             return lambda spec, _: with_overrides(content, spec)
         if self.script is not None:
-            packages = self._packages(s3, bucket, reporter, platform)
-            key = upload_script(s3, bucket, self.script, reporter)
-            return lambda spec, _: {**script_payload(spec, bucket, key), **packages}
+            files = program_files(self.script, self.program.main)
+            self._check_space(files, settings, space_mb)
+            given = self.program.payload | self._packages(s3, bucket, reporter, platform)
+            given |= self._data_place(s3, bucket, reporter)
+            prefix = _upload_program(s3, bucket, files, reporter)
+            return lambda spec, _: script_payload(spec, bucket, prefix, files.main) | given
         upload_bundle(s3, bucket, reporter)
         counts = _counts(settings)
         prefixes = {
@@ -121,6 +147,25 @@ class Input:
             spec, bucket, prefixes[counts[spec.setting]], f"results/{name}"
         )
 
+    def _check_space(self, files: ProgramFiles, settings: Sequence[Setting], space_mb: int) -> None:
+        if files.bytes > space_mb * 2**20:
+            raise SweepError(
+                f"{files.name} has {files.bytes / 2**20:,.0f} MB, and a rank's /tmp holds {space_mb:,} MB: "
+                "give what is data with --data, or raise the Terraform variable executor_ephemeral_storage_mb"
+            )
+        data = self.program.data
+        if data is not None and place_in_s3(data) is None:  # what lies in S3, Initialize checks
+            for limit in {item.files for item in settings}:
+                worlds = [item.world_size or 1 for item in settings if item.files == limit]
+                check_space(data, worlds, space_mb, shared=self.program.shared, limit=limit)
+
+    def _data_place(self, s3: S3Client, bucket: str, reporter: Reporter) -> dict[str, str]:
+        """What an execution's input says of where the data lies."""
+        if self.program.data is None:
+            return {}
+        place = place_in_s3(self.program.data) or upload_data(s3, bucket, self.program.data, reporter)
+        return place.payload
+
     def _packages(
         self, s3: S3Client, bucket: str, reporter: Reporter, platform: FunctionPlatform
     ) -> dict[str, str]:
@@ -129,6 +174,19 @@ class Input:
             return {}
         key = upload_packages(s3, bucket, self.requirements, platform, reporter)
         return {} if key is None else {"requirements": key}
+
+
+def _upload_program(s3: S3Client, bucket: str, files: ProgramFiles, reporter: Reporter) -> str:
+    """The prefix of the program's files, once they are there."""
+    if files.left_out:
+        shown = ", ".join(files.left_out[:_LEFT_OUT_SHOWN])
+        more = len(files.left_out) - _LEFT_OUT_SHOWN
+        reporter.message(f"Left out of {files.name}: {shown}{f' and {more} more' if more > 0 else ''}")
+    tree = Tree(files.files)
+    prefix = tree.prefix(UPLOADS, files.name, reporter)
+    count = f"{len(files.files):,} file{'s' if len(files.files) > 1 else ''}"
+    tree.upload(s3, bucket, prefix, f"Uploading {files.name} ({count}, {size(files.bytes)})", reporter)
+    return prefix
 
 
 def _counts(settings: Sequence[Setting]) -> dict[Setting, int]:

@@ -33,17 +33,18 @@ def sample_payload(spec: RunSpec, bucket: str, data_prefix: str, result_path: st
     }
 
 
-def script_payload(spec: RunSpec, bucket: str, key: str) -> dict[str, Any]:
-    """The input for a world of the one script in the deployment's bucket under ``key``.
+def script_payload(spec: RunSpec, bucket: str, prefix: str, main: str) -> dict[str, Any]:
+    """The input for a world of the program in the deployment's bucket below ``prefix``, whose script is
+    ``main``.
 
     It has no ``result_path``: a script may be content with what it prints.
     """
     payload = {
         "bucket": bucket,
         "world_size": spec.world_size,
-        "object_type": "script",
-        "S3_object_name": key,
-        "script": f"/tmp/{key}",  # noqa: S108 - the path inside a Lambda function
+        "object_type": "folder",
+        "S3_object_name": prefix,
+        "script": f"/tmp/{prefix}/{main}",  # noqa: S108 - the path inside a Lambda function
     }
     return with_overrides(payload, spec)
 
@@ -89,5 +90,7 @@ def with_overrides(payload: dict[str, Any], spec: RunSpec) -> dict[str, Any]:
 
 
 def mode_of(payload: dict[str, Any]) -> str:
-    """``data-parallel`` when ranks share out partitions, else ``script`` (a world of one script)."""
-    return "data-parallel" if payload.get("data_prefix") else "script"
+    """``data-parallel`` when ranks share out partitions that they read themselves, else ``script`` (a world
+    of one program).
+    """
+    return "data-parallel" if payload.get("data_prefix") and not payload.get("data_download") else "script"

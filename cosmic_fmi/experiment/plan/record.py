@@ -11,6 +11,7 @@ from cosmic_fmi.common.files import write_atomically
 from cosmic_fmi.experiment.errors import ResultsError
 from cosmic_fmi.experiment.plan.inputs import Input
 from cosmic_fmi.experiment.plan.plan import Plan, Setting
+from cosmic_fmi.experiment.program.options import ProgramOptions
 from cosmic_fmi.experiment.schema import SCHEMA_VERSION
 
 NAME = "sweep.json"
@@ -34,6 +35,7 @@ class SweepRecord:
             "payload": _text(self.input.payload),
             "script": _text(self.input.script),
             "requirements": _text(self.input.requirements),
+            "program": self.input.program.to_json(),
             "budget_usd": self.budget_usd,
             "seed": self.plan.seed,
             "repetitions": self.plan.repetitions,
@@ -54,7 +56,12 @@ def read_record(folder: Path) -> SweepRecord:
                 f"{path} was written by version {found['schema_version']} and this is {SCHEMA_VERSION}: name "
                 "another --output"
             )
-        given = Input(_path(found["payload"]), _path(found["script"]), _path(found.get("requirements")))
+        given = Input(
+            _path(found["payload"]),
+            _path(found["script"]),
+            _path(found.get("requirements")),
+            ProgramOptions.from_json(found.get("program") or {}),
+        )
         plan = Plan(
             settings=tuple(Setting(**setting) for setting in found["settings"]),
             repetitions=found["repetitions"],

@@ -45,13 +45,6 @@ def upload_sample(s3: S3Client, bucket: str, partitions: int, reporter: Reporter
     return prefix
 
 
-def upload_script(s3: S3Client, bucket: str, script: Path, reporter: Reporter) -> str:
-    """A script of the user's own; returns its key, ``scripts/<file name>``."""
-    key = f"scripts/{script.name}"
-    sync(s3, bucket, key, [Upload(script, key)], reporter=reporter, title=f"Uploading {script.name}")
-    return key
-
-
 def sample_files(partitions: int, reporter: Reporter, cache: Path = LOCAL_STATE / "sample") -> list[Path]:
     """The sample as files 1.pt, 2.pt, ... made once; the cache is told apart by the generator's source."""
     folder = cache / f"{partitions}-{fingerprint(REPOSITORY, _SAMPLE_SOURCES)[:12]}"

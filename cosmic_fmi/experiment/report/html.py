@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,8 @@ from cosmic_fmi.experiment.ui.tables import shown
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 _MANY_COLUMNS = 10
 """A table with more is set smaller."""
+_FILTERED = 8
+"""A table with more lines can be filtered."""
 _FAILED = ("failed", "timed_out", "aborted")
 """Cells that are marked."""
 
@@ -40,6 +43,10 @@ class Image:
     data: str
     alt: str
     caption: str
+    marks: Sequence[tuple[float, float, str]] = ()
+    """(part of the width, part of the height, what it is): named under the pointer, and read out."""
+    height: float = 1.0
+    """By the width."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,11 @@ class Section:
     image: Image | None = None
     table: Table | None = None
     notes: Sequence[str] = ()
+
+    @property
+    def anchor(self) -> str:
+        """What a link to it ends with."""
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,10 @@ class Page:
 
 def picture(drawn: Picture, png: bytes) -> Section:
     """A section with a picture and its numbers beside it."""
-    image = Image(base64.b64encode(png).decode("ascii"), drawn.description, drawn.caption)
+    size = drawn.figure.bbox
+    marks = [(*mark.place(drawn.figure), mark.text) for mark in drawn.marks]
+    data = base64.b64encode(png).decode("ascii")
+    image = Image(data, drawn.description, drawn.caption, marks, size.height / size.width)
     return Section(drawn.title, image=image, table=Table(drawn.head, drawn.body))
 
 
@@ -85,5 +100,5 @@ def _template() -> Template:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["shown"] = shown
-    environment.globals["FAILED"] = _FAILED
+    environment.globals.update(FAILED=_FAILED, FILTERED=_FILTERED)
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))

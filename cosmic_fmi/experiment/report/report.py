@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from cosmic_fmi.common.files import write_atomically
@@ -14,13 +13,14 @@ from cosmic_fmi.experiment.model.alternatives import course, ec2
 from cosmic_fmi.experiment.model.observations import fitted
 from cosmic_fmi.experiment.model.scaling import ScalingModel
 from cosmic_fmi.experiment.report.html import Page, Section, Table, picture
+from cosmic_fmi.experiment.report.medians import medians
 from cosmic_fmi.experiment.report.pictures import pictures, save
 from cosmic_fmi.experiment.report.pictures.canvas import Cell, Picture
 from cosmic_fmi.experiment.report.simulation import simulation_section
+from cosmic_fmi.experiment.report.tiles import tiles
 from cosmic_fmi.experiment.results.folder import Summary
-from cosmic_fmi.experiment.results.groups import by_setting, short_names, usable
-from cosmic_fmi.experiment.results.statistics import median as estimate
-from cosmic_fmi.experiment.ui.tables import fixed, is_number
+from cosmic_fmi.experiment.results.groups import usable
+from cosmic_fmi.experiment.ui.tables import fixed
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -66,7 +66,7 @@ def render(
     line = f"{', '.join(targets)} · first run {started[:16].replace('T', ' ')} UTC"
     sections = [
         *_failures(rows),
-        *_medians(rows),
+        *medians(rows),
         *(picture(one, png) for one, png in drawn),
         *_bill(rows),
         _cost_notes(rows, prices),
@@ -74,30 +74,7 @@ def render(
         Section("Runs", table=Table(_RUN_COLUMNS, [_run_line(row) for row in rows])),
     ]
     title = "Serverless inference: experiment report"
-    return Page("Experiment report", title, line, _numbers(rows), sections=sections).html()
-
-
-def _numbers(rows: Rows) -> list[tuple[str, str]]:
-    good = usable(rows)
-    counted = [row for row in rows if not row["warm_up"]]
-    numbers = [("runs that succeeded", f"{len(good)} of {len(counted)}")]
-    spent = ("all runs together", f"${sum(row['cost_usd'] for row in rows):.4f}")  # also what failed
-    if not good:
-        return [*numbers, spent]
-    fastest = min(good, key=lambda row: row["duration_s"])
-    cheapest = min(good, key=lambda row: row["cost_usd"])
-    numbers += [
-        (f"fastest execution, world size {fastest['world_size']}", f"{fastest['duration_s']:.2f} s"),
-        (f"cheapest execution, world size {cheapest['world_size']}", f"${cheapest['cost_usd']:.6f}"),
-        ("all runs together", f"${sum(row['cost_usd'] for row in rows):.4f}"),
-    ]
-    rate = max(row["samples_per_s"] or 0 for row in good)
-    if rate:
-        numbers.append(("most galaxies a second", fixed(rate, 0)))
-    latest = max(good, key=lambda row: str(row["started_at"]))["metrics"].get("R2")
-    if is_number(latest):
-        numbers.append(("R² of the redshifts", f"{latest:.3f}"))
-    return numbers
+    return Page("Experiment report", title, line, tiles(rows), sections=sections).html()
 
 
 def _failures(rows: Rows) -> list[Section]:
@@ -107,41 +84,6 @@ def _failures(rows: Rows) -> list[Section]:
             first, _, rest = str(row["error"] or "no reason given").partition("\n")
             found.append((str(row["run_id"]), first, rest))
     return [Section("What failed", failures=found)] if found else []
-
-
-def _medians(rows: Rows) -> list[Section]:
-    """One line a setting: how often, how long, how sure, cold and warm apart, what it cost."""
-    groups = by_setting(usable(rows))
-    if not groups:
-        return []
-    body: list[list[Cell]] = []
-    for name, group in zip(short_names(list(groups)), groups.values(), strict=True):
-        time = estimate([row["duration_s"] for row in group])
-        apart = (
-            _median([row["duration_s"] for row in group if bool(row["cold_starts"]) is cold])
-            for cold in (True, False)
-        )
-        body.append(
-            [
-                name,
-                time.runs,
-                time.value,
-                *time.interval,
-                *apart,
-                _median([r["cost_usd"] for r in group]),
-            ]
-        )
-    head = ("setting", "runs", "median s", "95 % from", "to", "with cold starts s", "all warm s", "median $")
-    notes = [
-        "Medians of the runs that succeeded, without warm-ups. Intervals are bootstrapped; two or three runs "
-        "hardly say more than their range, one run has none. A run counts as cold when any of its functions "
-        "started cold."
-    ]
-    return [Section("Medians by setting", table=Table(head, body), notes=notes)]
-
-
-def _median(values: Sequence[float]) -> float | None:
-    return median(values) if values else None
 
 
 def _run_line(row: Mapping[str, Any]) -> list[Cell]:

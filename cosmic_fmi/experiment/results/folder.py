@@ -109,6 +109,10 @@ class Summary:
         """Where a run's ``<rank>.log`` are: what each rank printed."""
         return self.folder / "logs" / str(record.row["run_id"])
 
+    def files_folder(self, record: RunRecord) -> Path:
+        """Where a run's ``<rank>/`` are: the files that each rank left."""
+        return self.folder / "files" / str(record.row["run_id"])
+
     def write(self) -> None:
         """Write all files, each at once: a reader, or the next --resume, never sees half of one.
 

@@ -56,6 +56,35 @@ def usable(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if row["status"] == "succeeded" and not row["warm_up"]]
 
 
+def is_cold(row: Row) -> bool:
+    """Whether any of a run's functions started cold, which it waited for."""
+    return bool(row["cold_starts"])
+
+
+def warm(group: Iterable[Row]) -> list[Row]:
+    """The runs of which every function was there already."""
+    return [row for row in group if not is_cold(row)]
+
+
+def comparable(group: Sequence[Row]) -> list[Row]:
+    """The runs of one setting that one figure may be made of: the warm ones, or else the cold ones."""
+    return warm(group) or list(group)
+
+
+def same_work(rows: Iterable[Row]) -> list[Row]:
+    """The runs that did the same: of one source and with as many galaxies; the work that most runs did."""
+    found: dict[tuple[str, int], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row["source"], row["samples"]), []).append(row)
+    return max(found.values(), key=len, default=[])
+
+
+def comparable_settings(rows: Iterable[Row]) -> dict[Setting, list[Row]]:
+    """The settings that can be ranked: of one kind of work, each with its warm runs where any has some."""
+    rows = same_work(rows)
+    return by_setting(warm(rows) or rows)
+
+
 def setting_of(row: Row) -> Setting:
     """The setting of a run."""
     return Setting(

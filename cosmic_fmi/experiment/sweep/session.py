@@ -12,7 +12,9 @@ from cosmic_fmi.common.cores import usable_cores
 from cosmic_fmi.experiment.cost.prices import Prices, load_prices
 from cosmic_fmi.experiment.errors import ResultsError, TargetError
 from cosmic_fmi.experiment.execution.collect import collect
-from cosmic_fmi.experiment.execution.function_memory import FunctionMemory
+from cosmic_fmi.experiment.execution.function_memory import FunctionMemory, storage_mb
+from cosmic_fmi.experiment.execution.live_output import LiveOutput
+from cosmic_fmi.experiment.execution.own_files import bring_files
 from cosmic_fmi.experiment.execution.runner import Execution, Runner, new_execution_id
 from cosmic_fmi.experiment.plan.inputs import Input
 from cosmic_fmi.experiment.plan.payloads import read_payload
@@ -25,14 +27,15 @@ from cosmic_fmi.experiment.schema import RunRow
 from cosmic_fmi.experiment.sweep.budget import Spending, confirm, plan_line, plan_table
 from cosmic_fmi.experiment.sweep.forecast import Forecast, forecast, model_of
 from cosmic_fmi.experiment.sweep.progress import SweepProgress
+from cosmic_fmi.experiment.sweep.remarks import remark
 from cosmic_fmi.experiment.targets.base import Target
 from cosmic_fmi.experiment.targets.deployment import Deployment
+from cosmic_fmi.experiment.ui.command import command_line
 from cosmic_fmi.experiment.ui.console import Reporter
+from cosmic_fmi.experiment.ui.rank_lines import RankLines
 from cosmic_fmi.experiment.ui.signals import shielded
 from cosmic_fmi.experiment.ui.tables import runs_table
 
-_RANKS_SHOWN = 8
-_LINES_SHOWN = 10
 _DEFAULT_MEMORY_MB = 3008  # of terraform/variables.tf
 
 
@@ -56,6 +59,12 @@ class Options:
         payload = read_payload(self.input.payload) if self.input.payload else {}
         asked = number(payload.get("world_size") or payload.get("file_limit")) or 1
         return max(setting.world_size or asked for setting in self.plan.settings)
+
+    @property
+    def meets(self) -> bool:
+        """Whether ranks connect to each other; a payload may say that they do not."""
+        payload = read_payload(self.input.payload) if self.input.payload else {}
+        return str(payload.get("rendezvous", True)).lower() != "false"
 
 
 def run(target: Target, options: Options, reporter: Reporter) -> bool:
@@ -122,12 +131,24 @@ def dry_run(target: Target, options: Options, reporter: Reporter) -> Forecast:
     data = options.input.data([spec.setting for spec in todo], s3)
     model = model_of(summary.rows, summary.ranks, target.name)
     cores = usable_cores() if target.name == "local" else None
-    predicted = forecast(todo, data, model, prices, default_memory_mb=memory, cores=cores)
+    predicted = forecast(
+        todo,
+        data,
+        model,
+        prices,
+        default_memory_mb=memory,
+        cores=cores,
+        program=_past(summary, target, options.input),
+    )
     reporter.show(plan_table(predicted))
     reporter.message(plan_line(predicted), important=True)
     for spec, prediction in predicted.runs:
         reporter.event(
-            "planned", run_id=spec.run_id, seconds=prediction.seconds, cost_usd=prediction.cost_usd
+            "planned",
+            run_id=spec.run_id,
+            seconds=predicted.seconds_of(prediction),
+            cost_usd=prediction.cost_usd,
+            at_most=predicted.is_limit,
         )
     reporter.event("plan", runs=len(todo), seconds=predicted.seconds, cost_usd=predicted.cost_usd)
     return predicted
@@ -169,9 +190,10 @@ class _Session:
             [spec.setting for spec in specs],
             self.reporter,
             self.target.function_platform(self.deployment),
+            space_mb=storage_mb(self.target, self.deployment),
         )
         order = {spec.run_id: index for index, spec in enumerate(options.plan.runs())}
-        seconds = {spec.run_id: prediction.seconds for spec, prediction in predicted.runs}
+        seconds = {spec.run_id: predicted.seconds_of(prediction) for spec, prediction in predicted.runs}
         with (
             FunctionMemory(self.target, self.deployment, self.reporter.message) as memory,
             SweepProgress(self.reporter, seconds, free=free) as progress,
@@ -193,19 +215,20 @@ class _Session:
             self.prices,
             default_memory_mb=self.deployment.executor_memory_mb,
             cores=usable_cores() if free else None,
+            program=_past(self.summary, self.target, options.input),
         )
 
     def _run(self, runner: Runner, execution: Execution, progress: SweepProgress, order: int) -> RunRecord:
         """One execution, with its results on disk; one that Ctrl-C stopped leaves what there is of it."""
+        lines = RankLines(self.reporter, str(self.summary.folder / "logs" / execution.spec.run_id))
+        mode = self.reporter.mode
+        wanted = mode == "json" or (mode == "people" and execution.mode == "script")
+        live = LiveOutput(self.target, self.deployment, execution.execution_id, lines.add if wanted else None)
         try:
             with progress.run(execution.spec, execution.ranks):
-                finished = runner.run(execution)
+                finished = runner.run(execution, live.watch)
         except BaseException:
-            stopped = runner.stopped(execution)
-            if stopped is not None:
-                self.summary.add(
-                    collect(self.target, self.deployment, stopped, self.prices, order, log_wait_s=0.0)
-                )
+            self._keep_stopped(runner, execution, live, order)
             raise
         if finished.failure:
             self.reporter.message(
@@ -214,56 +237,49 @@ class _Session:
         try:
             record = collect(self.target, self.deployment, finished, self.prices, order)
         except KeyboardInterrupt:  # it is made and paid for: kept, without the logs that have not arrived
-            self.summary.add(
-                collect(self.target, self.deployment, finished, self.prices, order, log_wait_s=0.0)
-            )
+            self._keep(collect(self.target, self.deployment, finished, self.prices, order, log_wait_s=0.0))
             raise
-        self.summary.add(record)
+        if wanted:
+            lines.end(live.rest(record.output))
+        self._keep(record)
         row = record.row
         progress.finished(execution.spec, row["status"], row["duration_s"], row["cost_usd"])
-        self._say_what_was_left_out(record)
-        self._check_logs(record)
-        self._check_memory(record, execution.memory_mb)
-        if execution.mode == "script" and not finished.failure:
-            self._show_output(record)
+        for warning in finished.warnings:
+            self.reporter.message(f"  {warning}", "yellow", important=True)
+        remark(record, execution.memory_mb, self.target.log_wait_s, self.reporter)
         return record
 
-    def _check_logs(self, record: RunRecord) -> None:
-        found, expected = record.row["reports_found"], record.row["reports_expected"]
-        if found < expected:
-            self.reporter.message(
-                f"  {found} of {expected} REPORT lines found after {self.target.log_wait_s:.0f} s: the cost "
-                "lacks the others; `cosmic-fmi logs --execution "
-                f"{record.row['execution_id']}` looks again.",
-                "yellow",
-                important=True,
-            )
+    def _keep(self, record: RunRecord) -> None:
+        """Take a run into the results, with the files of its ranks."""
+        self.summary.add(record)
+        name, folder = record.row["execution_id"], self.summary.files_folder(record)
+        bring_files(self.target.clients.s3, self.deployment.bucket, name, folder, self.reporter)
 
-    def _say_what_was_left_out(self, record: RunRecord) -> None:
-        for what in record.left_out[:_RANKS_SHOWN]:
-            self.reporter.message(f"  Left out, {what}", "yellow", important=True)
-        if more := len(record.left_out[_RANKS_SHOWN:]):
-            self.reporter.message(
-                f"  ... and {more} more: see left_out in ranks.csv", "yellow", important=True
+    def _keep_stopped(self, runner: Runner, execution: Execution, live: LiveOutput, order: int) -> None:
+        """Keep what there is of an execution that was stopped, and say how to go on."""
+        stopped = runner.stopped(execution)
+        if stopped is None:
+            return
+        live.look()
+        self._keep(
+            collect(
+                self.target, self.deployment, stopped, self.prices, order, log_wait_s=0.0, begun=live.requests
             )
+        )
+        where = [] if self.target.name == "local" else ["--target", self.target.name]
+        resume = command_line("run", *where, "--resume", "--output", str(self.summary.folder))
+        self.reporter.message(f"To go on: {resume}", important=True)
+        if where:  # functions that run end by themselves; the embedded AWS stops its own
+            late = command_line("logs", *where, "--execution", execution.execution_id)
+            self.reporter.message(f"For what its ranks still print and leave: {late}", important=True)
 
-    def _check_memory(self, record: RunRecord, wanted_mb: int) -> None:
-        found_mb = record.row["memory_mb"]
-        if found_mb != wanted_mb:
-            self.reporter.message(
-                f"  Its ranks had {found_mb} MB of memory instead of {wanted_mb}: something else changed the "
-                "function just then, and this run counts as one with what they had.",
-                "yellow",
-                important=True,
-            )
 
-    def _show_output(self, record: RunRecord) -> None:
-        """What a script printed, which is often all that it has to say."""
-        for rank, lines in list(record.output.items())[:_RANKS_SHOWN]:
-            for line in lines[-_LINES_SHOWN:]:
-                self.reporter.message(f"  [{rank}] {line}")
-        if record.output:
-            self.reporter.message(f"All of it: {self.summary.log_folder(record)}", "dim")
+def _past(summary: Summary, target: Target, source: Input) -> list[RunRow] | None:
+    """The runs so far of a program of one's own, on this target; None for work that the model describes."""
+    if source.script is None:
+        return None
+    rows = [row for row in summary.rows if row["status"] == "succeeded"]
+    return [row for row in rows if row["target"] == target.name and row["source"] == source.source]
 
 
 def _limit(budget_usd: float, predicted: Forecast) -> float:

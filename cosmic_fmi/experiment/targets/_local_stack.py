@@ -26,6 +26,10 @@ from cosmic_fmi.localcloud.client import EmbeddedAWS
 _STACK_SOURCES = ("terraform", "statemachine.asl.json")
 _CODE_SOURCES = ("containers", "cosmic_fmi/__init__.py", "cosmic_fmi/common", "fmi", "fmilib", "inference")
 
+# The slowest resource, an S3 bucket's lifecycle rules, takes 55 s. Terraform's provider waits for minutes for
+# a service that is gone or fails, and for ever for one that does not answer.
+_STALL_SECONDS = 120.0
+
 
 class LocalStack:
     """terraform/ on one embedded AWS; Terraform's state and what was applied last are in a folder of its own.
@@ -130,6 +134,21 @@ class LocalStack:
             state=self._folder / "terraform.tfstate",
             data_dir=self._state / "terraform-data",
             notify=notify,
+            trouble=self._trouble,
+        )
+
+    def _trouble(self, idle: float) -> str | None:
+        """Why a command that got nowhere for ``idle`` seconds will not end; None where it may."""
+        if not (self._cloud.runs() or self._cloud.answers()):
+            said = "the embedded AWS has ended"
+        elif idle > _STALL_SECONDS:
+            how = "still answers" if self._cloud.answers() else "no longer answers"
+            said = f"nothing has happened for {idle:.0f} s, and the embedded AWS {how}"
+        else:
+            return None
+        return (
+            f"{said}. Take it down with `make destroy`, then run this again. "
+            f"The end of {self._cloud.log_file}:\n{self._cloud.log_tail()}"
         )
 
 

@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import boto3
-
-from cosmic_fmi.experiment.aws.clients import Clients
+from cosmic_fmi.experiment.aws.clients import Clients, session
 from cosmic_fmi.experiment.aws.executions import stop_running
-from cosmic_fmi.experiment.errors import PreflightError, TargetError
+from cosmic_fmi.experiment.errors import PreflightError, TargetError, TerraformError
 from cosmic_fmi.experiment.packages.platform import FunctionPlatform, of_image
 from cosmic_fmi.experiment.paths import LOCAL_STATE, REPOSITORY
 from cosmic_fmi.experiment.targets.deployment import Deployment
@@ -28,11 +26,20 @@ class AwsTarget:
     poll_s = 1.0
     log_wait_s = 60.0
 
-    def __init__(self, repository: Path = REPOSITORY, state: Path = LOCAL_STATE, world_size: int = 1) -> None:
+    def __init__(
+        self,
+        repository: Path = REPOSITORY,
+        state: Path = LOCAL_STATE,
+        world_size: int = 1,
+        *,
+        meets: bool = True,
+    ) -> None:
         self.repository = repository
         self.state = state
         self.world_size = world_size
         """Ranks of the largest world that is going to run; the account has to allow them."""
+        self.meets = meets
+        """Whether ranks connect to each other, for which a world needs the rendezvous server."""
         self._clients: Clients | None = None
 
     @property
@@ -62,13 +69,14 @@ class AwsTarget:
             if not outputs:
                 raise TargetError("nothing is deployed on AWS yet: run `make deploy` first")
             deployment = Deployment.from_outputs(outputs)
-            self._clients = Clients(boto3.Session(region_name=deployment.region))
+            self._clients = Clients(session(deployment.region))
         return deployment
 
     def preflight(self, deployment: Deployment, reporter: Reporter) -> None:
         """Make every check and show them all; raises :class:`PreflightError` when one is not met."""
         failed = 0
-        for check in Preflight(self.clients, deployment, self.world_size, reporter.message).checks():
+        found = Preflight(self.clients, deployment, self.world_size, self.meets, reporter.message)
+        for check in found.checks():
             mark, style = ("ok", None) if check.ok else ("FAILED", "red")
             reporter.message(f"  {mark:6} {check.name}: {check.detail}", style, important=not check.ok)
             failed += not check.ok
@@ -87,18 +95,20 @@ class AwsTarget:
             resources = terraform.resources()
             if not any(resource["mode"] == "managed" for resource in resources):
                 return False
+            outputs, account = terraform.output(), _account(resources)
+            clients = Clients(session(outputs.get("region")))
             # In another region or account Terraform would find nothing, and forget everything that is there.
-            outputs = terraform.output()
-            known: dict[str, object] = {
-                name: outputs[name] for name in ("region", "name_prefix") if name in outputs
-            }
-            account = _account(resources)
-            clients = Clients(boto3.Session(region_name=outputs.get("region")))
             if account is not None:
                 check_account(clients, account)
             if "state_machine_arn" in outputs:
                 stop_running(clients.stepfunctions, outputs["state_machine_arn"], reporter.message)
-            terraform.destroy(known, step.update)
+            try:
+                terraform.destroy(_variables(terraform, outputs), step.update)
+            except TerraformError as error:
+                if account is None or "region" not in outputs:
+                    raise
+                reporter.message(f"{error}\nGoing on with what the state says, without looking first.")
+                terraform.destroy(_variables(terraform, outputs), step.update, refresh=False)
         return True
 
     def function_platform(self, deployment: Deployment) -> FunctionPlatform:
@@ -107,6 +117,15 @@ class AwsTarget:
 
     def release(self, *, abandoned: bool) -> None:
         """Nothing to do: the deployment stays until ``make destroy``."""
+
+
+def _variables(terraform: Terraform, outputs: Mapping[str, Any]) -> dict[str, object]:
+    """Variables of a destroy, which removes what the state holds, whatever was in terraform.tfvars since.
+
+    Only the region matters, and names; null is the default of all others.
+    """
+    known = {name: outputs[name] for name in ("region", "name_prefix") if name in outputs}
+    return {**dict.fromkeys(terraform.variables()), **known} if "region" in known else known
 
 
 def _account(resources: Sequence[Mapping[str, Any]]) -> str | None:

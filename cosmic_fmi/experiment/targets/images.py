@@ -74,7 +74,14 @@ def _run(command: list[str], folder: Path, note: Callable[[str], None]) -> None:
             "or leave --containers out"
         ) from error
     if process.returncode:
-        raise TargetError("the image was not built: " + "\n".join(tail))
+        raise TargetError("the image was not built: " + "\n".join(tail) + _hint("\n".join(tail)))
+
+
+def _hint(said: str) -> str:
+    """What to do about an error that does not say so."""
+    if "public.ecr.aws" in said and "403" in said:
+        return "\nAn old login at public.ecr.aws has expired: docker logout public.ecr.aws"
+    return ""
 
 
 def megabytes(digest: str) -> float:

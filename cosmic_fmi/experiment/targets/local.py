@@ -10,7 +10,7 @@ import boto3
 import botocore.session
 
 from cosmic_fmi.experiment.aws.clients import Clients
-from cosmic_fmi.experiment.errors import TargetError, TerraformError
+from cosmic_fmi.experiment.errors import TargetError, TerraformError, TerraformStalledError
 from cosmic_fmi.experiment.packages.platform import (
     FunctionPlatform,
     architecture_here,
@@ -75,17 +75,35 @@ class LocalTarget:
         return self._attach() is not None
 
     def prepare(self, reporter: Reporter) -> Deployment:
-        """Start or find the embedded AWS, and apply terraform/ unless exactly this is applied already."""
+        """Start or find the embedded AWS, and apply terraform/ unless exactly this is applied already.
+
+        An apply that waits in vain is made once more, on a new embedded AWS, unless others use this one.
+        """
         with self._lock.preparing(reporter.message):
             self._lock.use()
             try:
-                cloud = self._ensure_cloud(reporter)
-                return self._stack(cloud).apply(reporter)
+                try:
+                    return self._applied(reporter)
+                except TerraformStalledError as error:
+                    self._start_over(error, reporter)
+                    return self._applied(reporter)
             except BaseException:
                 # A half-made stack is no use to the next run, which starts from a clean one.
                 with shielded(reporter.message):
                     self.release(abandoned=True)
                 raise
+
+    def _applied(self, reporter: Reporter) -> Deployment:
+        return self._stack(self._ensure_cloud(reporter)).apply(reporter)
+
+    def _start_over(self, error: TerraformStalledError, reporter: Reporter) -> None:
+        """End the embedded AWS on which an apply waited in vain; raises the error if others use it."""
+        if self._cloud is None or not self._lock.alone():
+            raise error
+        reporter.message(f"{error}\nStarting again, on a new embedded AWS.", "yellow", important=True)
+        self._cloud.stop()
+        self._cloud = None
+        self._lock.use()
 
     def function_platform(self, _: Deployment) -> FunctionPlatform:
         """The image that was built here, or this interpreter where functions are processes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from cosmic_fmi.experiment.targets.terraform_command import (
     Progress,
     find_executable,
 )
+from cosmic_fmi.experiment.targets.terraform_watch import Trouble
 
 
 class Terraform:
@@ -22,7 +24,8 @@ class Terraform:
 
     ``state`` and ``data_dir`` keep the embedded target's state apart from the one that ``make deploy`` uses
     in ``terraform/``; None means Terraform's own defaults. Full output goes to ``log``; ``notify`` gets
-    a line when an interrupted command takes a while to end.
+    a line when an interrupted command takes a while to end. A command that ``trouble`` has a sentence about
+    is killed, and fails with that.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class Terraform:
         state: Path | None = None,
         data_dir: Path | None = None,
         notify: Callable[[str], None] = print,
+        trouble: Trouble = lambda _: None,
     ) -> None:
         self.root = root
         self.state = state
@@ -52,22 +56,31 @@ class Terraform:
             data_dir.mkdir(parents=True, exist_ok=True)
             self.environment["TF_DATA_DIR"] = str(data_dir)
         log.parent.mkdir(parents=True, exist_ok=True)
-        self._cli = CommandLine(root, self.executable, self.environment, log, notify)
+        self._cli = CommandLine(
+            root, self.executable, self.environment, log=log, notify=notify, trouble=trouble
+        )
 
     def init(self) -> None:
         """Install the providers and modules that the root module names."""
         # python-terraform would ask for a reconfiguration, which forgets the backend that holds the state.
-        self._cli.init(reconfigure=None, backend=None, var=None, reader=OutputReader())
+        self._cli.init(reconfigure=None, backend=None, var=None, reader=OutputReader(patient=True))
 
     def apply(self, variables: Mapping[str, object], progress: Progress) -> None:
         """Bring the target to what the root module says; ``variables`` override every other source."""
         self._cli.apply(skip_plan=True, reader=OutputReader(progress), **self._options(variables))
 
-    def destroy(self, variables: Mapping[str, object], progress: Progress) -> None:
-        """Remove everything that the state knows."""
-        # Terraform has no -force any more.
+    def destroy(self, variables: Mapping[str, object], progress: Progress, *, refresh: bool = True) -> None:
+        """Remove everything that the state knows; without ``refresh`` it is believed as it is."""
         options = self._options(variables)
+        if not refresh:
+            options["refresh"] = False
+        # Terraform has no -force any more.
         self._cli.destroy(force=None, auto_approve=IsFlagged, reader=OutputReader(progress), **options)
+
+    def variables(self) -> list[str]:
+        """Names of the root module's variables."""
+        text = "\n".join(path.read_text() for path in sorted(self.root.glob("*.tf")))
+        return re.findall(r'^variable "(\w+)"', text, re.MULTILINE)
 
     def pending_changes(self, variables: Mapping[str, object]) -> list[str]:
         """Addresses of the resources that an apply would change; empty when there is no drift."""

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
@@ -17,7 +18,8 @@ from typing import Any
 
 import python_terraform
 
-from cosmic_fmi.experiment.errors import TerraformError
+from cosmic_fmi.experiment.errors import TerraformError, TerraformStalledError
+from cosmic_fmi.experiment.targets.terraform_watch import Trouble, Watch
 
 Progress = Callable[[int, int | None, str], None]
 """Called with resources done, resources in all (None before the plan is known) and a short note."""
@@ -39,9 +41,12 @@ def find_executable(environment: Mapping[str, str] = os.environ) -> str:
 
 @dataclass
 class OutputReader:
-    """What the JSON lines of a running command said so far."""
+    """What the JSON lines of a running command said so far, and when it last got anywhere."""
 
     progress: Progress = lambda *_: None
+    moved: float = field(default_factory=time.monotonic)
+    patient: bool = False
+    """Whether its silence says nothing: a download takes as long as it takes."""
     done: int = 0
     total: int | None = None
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL_LINES))
@@ -54,11 +59,18 @@ class OutputReader:
             event = json.loads(line)
         except ValueError:
             event = None
+        # "Still creating..." comes every ten seconds, whether anything happens or not.
+        if not isinstance(event, dict) or event.get("type") != "apply_progress":
+            self.moved = time.monotonic()
         if not isinstance(event, dict):
             self.tail.append(line.rstrip())
             return
         self.tail.append(str(event.get("@message", "")))
         self._read_event(event)
+
+    def idle(self) -> float:
+        """Seconds since the command last got anywhere, as far as that can be told."""
+        return 0.0 if self.patient else time.monotonic() - self.moved
 
     def _read_event(self, event: dict[str, Any]) -> None:
         kind = event.get("type")
@@ -83,7 +95,8 @@ def _sentence(diagnostic: Mapping[str, Any]) -> str:
 
 
 class CommandLine(python_terraform.Terraform):
-    """python-terraform's commands, run so that their output can be followed and Ctrl-C loses no state.
+    """python-terraform's commands, run so that their output can be followed, Ctrl-C loses no state, and one
+    in ``trouble`` ends.
 
     Its own ``cmd`` gives the output when all is over, in this process's environment and process group: no
     progress, and in a terminal Ctrl-C would interrupt Terraform beside us.
@@ -94,13 +107,16 @@ class CommandLine(python_terraform.Terraform):
         root: Path,
         executable: str,
         environment: dict[str, str],
+        *,
         log: Path,
         notify: Callable[[str], None],
+        trouble: Trouble,
     ) -> None:
         super().__init__(str(root), terraform_bin_path=executable)
         self.environment = environment
         self.log = log
         self.notify = notify
+        self.trouble = trouble
 
     def read_state_file(self, *_: object) -> None:
         """Leave the state to Terraform, which knows where it is."""
@@ -124,15 +140,20 @@ class CommandLine(python_terraform.Terraform):
         return done.returncode, done.stdout, done.stderr
 
     def _follow(self, command: Sequence[str], name: str, reader: OutputReader) -> tuple[int, str, str]:
-        with closing(self._lines(command)) as lines:
+        watch = Watch(self.trouble, reader.idle)
+        with closing(self._lines(command, watch)) as lines:
             for line in lines:
                 reader.read(line)
+        if watch.reason:
+            raise TerraformStalledError(
+                f"terraform {name} was ended (all of its output: {self.log}): {watch.reason}"
+            )
         if self._returncode:
             reason = "\n".join(reader.errors) or "\n".join(reader.tail)
             raise TerraformError(f"terraform {name} failed (all of its output: {self.log}):\n{reason}")
         return self._returncode, "\n".join(reader.tail), ""
 
-    def _lines(self, command: Sequence[str]) -> Generator[str, None, None]:
+    def _lines(self, command: Sequence[str], watch: Watch) -> Generator[str, None, None]:
         """Run a command and give its output line by line; on Ctrl-C let Terraform finish writing its state.
 
         It runs in a session of its own, so that it gets exactly one interrupt however ours came: a second one
@@ -140,14 +161,17 @@ class CommandLine(python_terraform.Terraform):
         """
         with self.log.open("a") as log:
             log.write(f"$ terraform {' '.join(command[2:])}\n")
-            with subprocess.Popen(
-                command,
-                env=self.environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            ) as process:
+            with (
+                subprocess.Popen(
+                    command,
+                    env=self.environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    start_new_session=True,
+                ) as process,
+                watch.over(process),
+            ):
                 try:
                     for line in process.stdout or ():
                         log.write(line)

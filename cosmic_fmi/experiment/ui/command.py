@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -11,6 +14,13 @@ from cosmic_fmi.experiment.ui.console import Reporter
 from cosmic_fmi.experiment.ui.signals import interruptible
 
 INTERRUPTED = 130
+
+
+def command_line(*words: str) -> str:
+    """What to type in this folder for another command: it is beside this Python, and may not be on PATH."""
+    here, installed = Path.cwd(), Path(sys.executable).with_name("cosmic-fmi")
+    shown = installed.relative_to(here) if installed.is_relative_to(here) else installed
+    return shlex.join([str(shown), *words])
 
 
 def guarded(work: Callable[[], int], reporter: Reporter) -> int:

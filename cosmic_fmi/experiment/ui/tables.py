@@ -15,13 +15,17 @@ Row = Mapping[str, Any]
 
 WIDE = 96
 _SETTING = ("world_size", "batch_size", "memory_mb", "partition_mb", "files")
+_METRICS = {"MAE": "MAE", "Precision": "NMAD", "R2": "R²"}
+_MOST_METRICS = 3
 _LEFT_OUT_FIRST = ("MAE", "init", "NMAD", "map", "samples", "R²", "samples/s")
 
 
 def runs_table(rows: Iterable[Row], width: int = WIDE) -> Table:
-    """One line a run; settings are shown where they differ, and what does not fit the width is left out.
+    """One line a run; settings are shown where they differ, the rest where there is any. What does not fit
+    the width is left out.
 
-    Times are seconds, cost is in dollars, and NMAD is the metric that results call Precision.
+    Times are seconds, cost is in dollars, and NMAD is the metric that results call Precision. What else a
+    script calls its metrics is shown under its own names, three of them at most.
     """
     rows = list(rows)
     columns = _fitting(_columns(rows), rows, width)
@@ -66,17 +70,30 @@ def _columns(rows: list[Row]) -> dict[str, Callable[[Row], str]]:
     columns["total"] = lambda row: fixed(row["duration_s"], 2)
     columns["init"] = lambda row: fixed(row["init_s"], 2)
     columns["map"] = lambda row: fixed(row["map_s"], 2)
-    columns["samples"] = lambda row: fixed(row["samples"], 0)
-    columns["samples/s"] = lambda row: fixed(row["samples_per_s"], 1)
+    if any(row["samples"] for row in rows):
+        columns["samples"] = lambda row: fixed(row["samples"], 0)
+        columns["samples/s"] = lambda row: fixed(row["samples_per_s"], 1)
     columns["cost $"] = lambda row: fixed(row["cost_usd"], 6)
-    columns["MAE"] = lambda row: fixed(row["metrics"].get("MAE"), 4)
-    columns["NMAD"] = lambda row: fixed(row["metrics"].get("Precision"), 4)
-    columns["R²"] = lambda row: fixed(row["metrics"].get("R2"), 4)
-    return columns
+    return columns | _metrics(rows)
+
+
+def _metrics(rows: list[Row]) -> dict[str, Callable[[Row], str]]:
+    """A column a metric that any row has: the three usual ones of redshifts, or the first three there are."""
+    there = list(
+        dict.fromkeys(name for row in rows for name, value in row["metrics"].items() if is_number(value))
+    )
+    names = [name for name in _METRICS if name in there] or there[:_MOST_METRICS]
+
+    def show(name: str) -> Callable[[Row], str]:
+        return lambda row: fixed(row["metrics"].get(name), 4)
+
+    return {escape(_METRICS.get(name, name)): show(name) for name in names}
 
 
 def _status(row: Row) -> str:
     good = row["status"] == "succeeded"
+    if good and row["warm_up"]:
+        return "[dim]warm-up[/dim]"
     return f"[{'green' if good else 'bold red'}]{'ok' if good else row['status']}"
 
 
@@ -88,6 +105,12 @@ def is_number(value: object) -> TypeGuard[float]:
 def fixed(value: object, digits: int) -> str:
     """A number with this many digits after the point; a hyphen for none."""
     return f"{value:,.{digits}f}" if is_number(value) else "-"
+
+
+def size(bytes_: int) -> str:
+    """A size in MB (10^6 bytes), or in bytes where it is small."""
+    small = f"{bytes_:,} byte{'s' if bytes_ != 1 else ''}"
+    return small if bytes_ < 10_000 else f"{bytes_ / 1e6:,.2f} MB"
 
 
 def shown(cell: str | int | float | None) -> str:

@@ -14,11 +14,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from cosmic_fmi.localcloud.iam.services import task_refusal
 from cosmic_fmi.localcloud.lambda_ import events
 from cosmic_fmi.localcloud.lambda_.service import LambdaRuntime
 from cosmic_fmi.localcloud.moto import backends
 from cosmic_fmi.localcloud.moto._untyped import MotoObject
 from cosmic_fmi.localcloud.moto.ecs import (
+    add_service_event,
     mark_running,
     mark_stopped,
     start_service_task,
@@ -40,6 +42,13 @@ _STABLE_SECONDS = 30.0
 # A target of the event that a task has ended may set the desired count to 0, as publish_address does. On AWS
 # a successor takes 20 to 60 s to start, so only the slowest target is too late there.
 _EVENT_SECONDS = 20.0
+# Sources: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html and
+# …/stopped-task-error-codes.html
+_NO_CAPACITY = (
+    "Reason: Capacity is unavailable at this time. "
+    "Please try again later or in a different availability zone."
+)
+_MAINTENANCE = "ECS is performing maintenance on the underlying infrastructure hosting the task."
 
 
 @dataclass
@@ -77,6 +86,7 @@ class Fargate:
         self._host = host
         self._runtime = runtime
         self._running: dict[str, _Running] = {}
+        self._waiting: dict[str, float] = {}
         self._backoff: dict[str, _Backoff] = defaultdict(_Backoff)
         self._changed = threading.Event()
         self._closing = False
@@ -127,13 +137,16 @@ class Fargate:
             for tasks in list(ecs.tasks.values()):
                 known |= tasks.keys()
                 for arn, task in list(tasks.items()):
-                    if task.desired_status == "RUNNING" and arn not in self._running:
+                    if arn not in self._running and self._may_start(arn, task, region):
                         self._start(ecs, region, arn, task)
         for arn, one in list(self._running.items()):
             if one.task.desired_status != "RUNNING" or arn not in known:
                 self._stop(arn, one)
             else:
                 self._announce(one)
+                if one.event is not None and self._runtime.switches.take("task-replaced"):
+                    one.task.desired_status, one.task.stopped_reason = "STOPPED", _MAINTENANCE
+        self._waiting = {arn: since for arn, since in self._waiting.items() if arn in known}
 
     def _reconcile_service(self, ecs: MotoObject, service: MotoObject) -> None:
         """Start as many tasks of its task definition as the service wants; stop the others."""
@@ -158,6 +171,10 @@ class Fargate:
         update_counts(service, wanted, up)
 
     def _start_tasks(self, ecs: MotoObject, service: MotoObject, count: int) -> list[MotoObject]:
+        if self._runtime.switches.value("task-unplaced") is not None:
+            add_service_event(service, f"(service {service.name}) was unable to place a task. {_NO_CAPACITY}")
+            self._delay(f"{service.cluster_arn} service:{service.name}", stable=True)
+            return []
         try:
             return [start_service_task(ecs, service) for _ in range(count)]
         except Exception:
@@ -166,20 +183,45 @@ class Fargate:
             self._delay(f"{service.cluster_arn} service:{service.name}", stable=False)
             return []
 
+    def _may_start(self, arn: str, task: MotoObject, region: str) -> bool:
+        """Whether a task's process starts now; with the fault `task-start` it takes as long as on AWS."""
+        if task.desired_status != "RUNNING":
+            if self._waiting.pop(arn, None) is not None:
+                mark_stopped(task, region, task.stopped_reason, None)
+                self._report_end(task, region)
+            return False
+        now, delay_s = time.monotonic(), self._runtime.switches.value("task-start") or 0.0
+        if delay_s and arn not in self._waiting:
+            mark_running(task, region, running=False)
+            _LOG.info("task %s: starts in %g s", arn, delay_s)
+        if now < self._waiting.setdefault(arn, now) + delay_s:
+            return False
+        del self._waiting[arn]
+        return True
+
     def _start(self, ecs: MotoObject, region: str, arn: str, task: MotoObject) -> None:
-        definition = ecs.describe_task_definition(task.task_definition_arn).container_definitions[0]
-        spec = ContainerSpec.of(definition, task.overrides)
+        definition = ecs.describe_task_definition(task.task_definition_arn)
+        role = getattr(definition, "task_role_arn", None) or ""
+        spec = ContainerSpec.of(definition.container_definitions[0], task.overrides, role)
         mark_running(task, region, running=False)
+        refusal = task_refusal(self._runtime.authority, definition, (spec.image, spec.log), region, task.id)
+        if refusal is not None:
+            self._fail(arn, task, region, refusal)
+            return
         try:
             process = self._host.start_task(spec, task.id, region)
         except CannotStartError as error:
-            _LOG.error("task %s: %s", arn, error)
-            mark_stopped(task, region, f"CannotStartContainerError: {error}", None, "TaskFailedToStart")
-            self._report_end(task, region)
-            self._delay(_service_key(task), stable=False)
+            self._fail(arn, task, region, f"CannotStartContainerError: {error}")
             return
         self._running[arn] = _Running(task, region, process)
         _LOG.info("task %s: started %s", arn, " ".join(spec.command))
+
+    def _fail(self, arn: str, task: MotoObject, region: str, reason: str) -> None:
+        """The task could not be started."""
+        _LOG.error("task %s: %s", arn, reason)
+        mark_stopped(task, region, reason, None, "TaskFailedToStart")
+        self._report_end(task, region)
+        self._delay(_service_key(task), stable=False)
 
     def _announce(self, one: _Running) -> None:
         """Deliver the event that a task runs, once it does; for a while also to rules created later."""

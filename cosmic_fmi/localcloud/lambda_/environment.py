@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from cosmic_fmi.localcloud.lambda_.endings import error_type_of, exit_reason, failed, milliseconds
 from cosmic_fmi.localcloud.lambda_.runtime_api import Event, RuntimeApi
 from cosmic_fmi.localcloud.moto import logs
-from cosmic_fmi.localcloud.sandbox.base import Host
+from cosmic_fmi.localcloud.sandbox.base import Host, Sandbox
 from cosmic_fmi.localcloud.sandbox.spec import FunctionSpec
 
 # Beyond the function's own timeout: loading a big library on a busy laptop takes longer than Lambda's 10 s.
 _INIT_SECONDS = 60.0
+# Lambda ends what does not load within 10 s, and loads it again within the first invocation's time limit.
+# Source: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+_INIT_LIMIT_SECONDS = 10.0
 _TAIL_BYTES = 4096
 # Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _RESPONSE_BYTES = 6 * 1024 * 1024 + 100
@@ -46,10 +49,10 @@ class _Work:
 class Environment:
     """Runs invocations of one function, one at a time, in one sandbox."""
 
-    def __init__(self, spec: FunctionSpec, host: Host) -> None:
+    def __init__(self, spec: FunctionSpec, host: Host, may_log: Callable[[logs.LogStream], bool]) -> None:
         self.spec = spec
         self.idle_since = time.monotonic()
-        self._log = logs.function_stream(spec.region, spec.name)
+        self._log = logs.function_stream(spec.region, spec.name, may_log)
         self._tail: deque[str] = deque()
         self._log_lock = threading.Lock()
         self._change = threading.Condition()
@@ -63,14 +66,15 @@ class Environment:
         self._used = False
         self._peak_mb = 0
         self._closed = False
+        self._host = host
         self._api = RuntimeApi(self)
         self._spawned = time.perf_counter()
         try:
-            self._sandbox = host.start_function(spec, self._api.address, self._log, self._write_output)
+            self._sandbox = self._start()
         except BaseException:
             self._api.close()
             raise
-        threading.Thread(target=self._await_exit, name=f"exit-{spec.name}", daemon=True).start()
+        self._watch_exit()
 
     @property
     def usable(self) -> bool:
@@ -82,16 +86,20 @@ class Environment:
         cold, self._used = not self._used, True
         with self._log_lock:
             self._tail.clear()
-        loaded = self._wait_until_loaded(cold=cold)
+        late = cold and not self._loads_in_time()
+        if late:
+            self._start_again()
+        loaded = late or self._wait_until_loaded(cold=cold)
         self._sandbox.flush()
         self._write([logs.start_line(request_id)])
         deadline_ms = int((time.time() + self.spec.timeout_s) * 1000)
         work = _Work(Event(request_id, payload, self.spec.arn, deadline_ms, client_context))
+        work.started = time.perf_counter() if late else None
         if loaded:
             self._run(work)
         else:
             self._fail_init(work)
-        return self._report(work, cold=cold)
+        return self._report(work, cold=cold and not late)
 
     def kill(self, reason: str = "signal: killed") -> None:
         """End it at once; a running invocation fails with `reason`."""
@@ -118,6 +126,14 @@ class Environment:
             self._out_of_memory = True
             self.kill()
 
+    def check_tmp(self) -> None:
+        """End it if it has written more to /tmp than the function has; on AWS the write itself fails."""
+        if (used := self._sandbox.tmp_mb()) > self.spec.ephemeral_storage_mb:
+            self.kill(
+                f"no space left on device: {used} MB in /tmp, "
+                f"and the function has {self.spec.ephemeral_storage_mb} MB (ephemeral storage)"
+            )
+
     # The Runtime API calls the next three.
 
     def next_event(self, waiting: Callable[[], bool]) -> Event | None:
@@ -130,7 +146,7 @@ class Environment:
             if not self._offered or self._work is None or not waiting():
                 return None
             self._offered = False
-            self._work.started = time.perf_counter()
+            self._work.started = self._work.started or time.perf_counter()
             return self._work.event
 
     def responded(self, request_id: str, payload: bytes, *, error: bool) -> bool:
@@ -143,14 +159,44 @@ class Environment:
                 message = (
                     f"Response payload size exceeded maximum allowed payload size ({_RESPONSE_BYTES} bytes)."
                 )
-                payload, error = _error("Function.ResponseSizeTooLarge", message), True
+                payload, error = failed("Function.ResponseSizeTooLarge", message), True
             return self._finish(work, payload, error=error)
 
     def init_failed(self, payload: bytes) -> None:
         """Take the error that kept the handler from loading."""
         with self._change:
             self._init_error = payload
+            if self._work is not None:  # loaded within an invocation
+                self._finish(self._work, payload, error=True)
             self._change.notify_all()
+
+    def _start(self) -> Sandbox:
+        return self._host.start_function(self.spec, self._api.address, self._log, self._write_output)
+
+    def _watch_exit(self) -> None:
+        threading.Thread(
+            target=self._await_exit, args=(self._sandbox,), name=f"exit-{self.spec.name}", daemon=True
+        ).start()
+
+    def _loads_in_time(self) -> bool:
+        """Whether loading ends within Lambda's limit, where the time without a processor can be told."""
+        while (waited := self._sandbox.waited_s()) is not None:
+            left = _INIT_LIMIT_SECONDS - (time.perf_counter() - self._spawned - waited)
+            if left <= 0:
+                return self._load_ended()
+            with self._change:
+                if self._change.wait_for(self._load_ended, timeout=left):
+                    return True
+        return True
+
+    def _start_again(self) -> None:
+        """End what does not load, and begin anew."""
+        late = self._sandbox
+        self._write([logs.init_timeout_line(_INIT_LIMIT_SECONDS)])
+        with self._change:
+            self._sandbox = self._start()
+        late.close()
+        self._watch_exit()
 
     def _wait_until_loaded(self, *, cold: bool) -> bool:
         limit = self.spec.timeout_s + _INIT_SECONDS
@@ -189,7 +235,7 @@ class Environment:
         request_id, seconds = work.event.request_id, self.spec.timeout_s
         message = f"{logs.timestamp()} {request_id} Task timed out after {seconds:.2f} seconds"
         with self._change:
-            timed_out = self._finish(work, _error("Sandbox.Timedout", message), error=True, status="timeout")
+            timed_out = self._finish(work, failed("Sandbox.Timedout", message), error=True, status="timeout")
             if timed_out and work.started is not None:
                 work.ended = work.started + seconds  # what AWS bills, whenever this thread woke up
         if timed_out:
@@ -206,19 +252,21 @@ class Environment:
                 self._finish_with_exit(work)
             else:
                 message = f"RequestId: {work.event.request_id} Error: the function did not load in time"
-                self._finish(work, _error("Sandbox.Timedout", message), error=True, status="timeout")
+                self._finish(work, failed("Sandbox.Timedout", message), error=True, status="timeout")
         self.kill()
 
     def _finish_with_exit(self, work: _Work) -> None:
-        reason = _exit_reason(self._exit or 0, self._killed_for)
+        reason = exit_reason(self._exit or 0, self._killed_for)
         message = f"RequestId: {work.event.request_id} Error: {reason}"
         starved = self._out_of_memory or self._sandbox.out_of_memory()
         kind = "Runtime.OutOfMemory" if starved else "Runtime.ExitError"
-        self._finish(work, _error(kind, message), error=True)
+        self._finish(work, failed(kind, message), error=True)
 
-    def _await_exit(self) -> None:
-        status = self._sandbox.wait()
+    def _await_exit(self, sandbox: Sandbox) -> None:
+        status = sandbox.wait()
         with self._change:
+            if sandbox is not self._sandbox:
+                return  # another has taken its place
             self._exit = status
             if self._work is not None:
                 self._finish_with_exit(self._work)
@@ -229,11 +277,11 @@ class Environment:
         request_id = work.event.request_id
         self._peak_mb = max(self._peak_mb, self._sandbox.peak_mb())
         self._sandbox.flush()
-        error_type = _error_type(work.payload) if work.error else None
+        error_type = error_type_of(work.payload) if work.error else None
         if error_type in ("Runtime.ExitError", "Runtime.OutOfMemory"):
             self._write([f"{json.loads(work.payload)['errorMessage']}\n", f"{error_type}\n"])
         usage = logs.Usage(
-            duration_ms=_milliseconds(work.started, work.ended),
+            duration_ms=milliseconds(work.started, work.ended),
             init_ms=self._init_seconds * 1000 if cold and self._init_seconds is not None else None,
             memory_size_mb=self.spec.memory_mb,
             max_memory_mb=min(self._peak_mb, self.spec.memory_mb),
@@ -255,33 +303,3 @@ class Environment:
             self._tail.extend(lines)
             while sum(map(len, self._tail)) - len(self._tail[0]) > _TAIL_BYTES:
                 self._tail.popleft()
-
-
-def _error(kind: str, message: str) -> bytes:
-    return json.dumps({"errorType": kind, "errorMessage": message}).encode()
-
-
-def _error_type(payload: bytes) -> str | None:
-    try:
-        kind = json.loads(payload)["errorType"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return str(kind)
-
-
-def _exit_reason(status: int, killed_for: str | None) -> str:
-    if killed_for is not None:
-        return f"Runtime exited with error: {killed_for}"
-    if status < 0:
-        return f"Runtime exited with error: signal: {signal.strsignal(-status) or -status}".lower().replace(
-            "runtime", "Runtime", 1
-        )
-    return (
-        f"Runtime exited with error: exit status {status}"
-        if status
-        else "Runtime exited without providing a reason"
-    )
-
-
-def _milliseconds(started: float | None, ended: float | None) -> float:
-    return 0.0 if started is None or ended is None else max(0.0, ended - started) * 1000

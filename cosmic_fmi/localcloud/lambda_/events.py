@@ -11,6 +11,8 @@ from typing import Any
 
 from moto.events.utils import EventTemplateParser
 
+from cosmic_fmi.localcloud.iam.authority import AccessDeniedError
+from cosmic_fmi.localcloud.iam.services import EVENTS
 from cosmic_fmi.localcloud.lambda_.service import LambdaError, LambdaRuntime
 from cosmic_fmi.localcloud.moto import backends
 
@@ -50,12 +52,28 @@ def deliver(event: dict[str, Any], runtime: LambdaRuntime, delivered: set[str]) 
             key = f"{rule.arn} {target['Id']} {target['Arn']}"
             if ":lambda:" not in target["Arn"] or key in delivered:
                 continue
-            # A function that does not exist yet gets the event at another try.
-            with contextlib.suppress(LambdaError):
-                payload = _input(target, event)
-                invocations.append(runtime.invoke_later(target["Arn"], event["region"], payload))
+            # A function that is not there yet, or does not let the rule call it, gets it at another try.
+            with contextlib.suppress(LambdaError, AccessDeniedError):
+                function = backends.function_arn(target["Arn"], event["region"])
+                runtime.authority.check_service(
+                    EVENTS, "lambda:InvokeFunction", function, event["region"], rule.arn
+                )
+                invocations += _invoke(target, event, runtime)
                 delivered.add(key)
     return invocations
+
+
+def _invoke(target: dict[str, Any], event: dict[str, Any], runtime: LambdaRuntime) -> list[threading.Thread]:
+    """Invoke a target: once, unless the faults of EventBridge are on.
+
+    "at least once" and without an order: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-what-is.html
+    """
+    late_s = 0.0
+    if runtime.switches.alternates("events-reordered", target["Arn"]):
+        late_s = runtime.switches.value("events-reordered") or 0.0
+    copies = 1 if runtime.switches.value("events-twice") is None else 2
+    payload = _input(target, event)
+    return [runtime.invoke_later(target["Arn"], event["region"], payload, late_s) for _ in range(copies)]
 
 
 def _input(target: dict[str, Any], event: dict[str, Any]) -> bytes:

@@ -9,9 +9,14 @@ import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import psutil
 
+from cosmic_fmi.localcloud.faults.functions import FunctionStates
+from cosmic_fmi.localcloud.faults.switches import Switches
+from cosmic_fmi.localcloud.iam.authority import Authority, CannotAssumeError
+from cosmic_fmi.localcloud.iam.services import LAMBDA, RoleInUse
 from cosmic_fmi.localcloud.lambda_.environment import Environment, Result
 from cosmic_fmi.localcloud.moto import backends
 from cosmic_fmi.localcloud.moto._untyped import MotoObject
@@ -21,6 +26,11 @@ from cosmic_fmi.localcloud.sandbox.spec import FunctionSpec
 # Asynchronous invocations that fail are run again twice. AWS waits a minute or two in between.
 # Source: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
 _ASYNC_RETRY_SECONDS = (1.0, 2.0)
+# What Lambda does not run at the moment it tries again for six hours, less and less often. Here it does so
+# more often, because nobody waits for minutes. Source: the same page.
+_NOT_NOW = frozenset({HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS})
+_LONGEST_PAUSE_SECONDS = 5.0
+_ASYNC_AGE_SECONDS = 6 * 3600.0
 _WATCH_SECONDS = 0.1
 _MEMORY_PRESSURE_PERCENT = 90.0
 
@@ -47,8 +57,13 @@ class LambdaError(Exception):
 class LambdaRuntime:
     """Runs functions that exist in moto's Lambda backend."""
 
-    def __init__(self, host: Host, limits: Limits) -> None:
+    def __init__(
+        self, host: Host, limits: Limits, authority: Authority, switches: Switches | None = None
+    ) -> None:
         self.limits = limits
+        self.authority = authority
+        self.switches = switches or Switches()
+        self.states = FunctionStates(self.switches)
         self._host = host
         self._lock = threading.Lock()
         self._running: Counter[str] = Counter()
@@ -73,6 +88,7 @@ class LambdaRuntime:
         It belongs to the Step Functions execution `execution_arn`, if given, and is stopped with it.
         """
         model = self.find(function, region)
+        self._refuse_by_state(model.function_arn)
         spec = FunctionSpec.of(model, self._host.code_stamp())
         self._take_slot(spec, model.reserved_concurrency)
         try:
@@ -85,11 +101,16 @@ class LambdaRuntime:
             with self._lock:
                 self._running[spec.arn] -= 1
 
-    def invoke_later(self, function: str, region: str, payload: bytes) -> threading.Thread:
+    def invoke_later(
+        self, function: str, region: str, payload: bytes, after_s: float = 0.0
+    ) -> threading.Thread:
         """Run `function` in a thread, and again if it fails, as asynchronous calls do."""
         self.find(function, region)
         thread = threading.Thread(
-            target=self._invoke_with_retries, args=(function, region, payload), name="async", daemon=True
+            target=self._invoke_with_retries,
+            args=(function, region, payload, after_s),
+            name="async",
+            daemon=True,
         )
         thread.start()
         return thread
@@ -161,8 +182,10 @@ class LambdaRuntime:
                     self._idle.remove(environment)
                     self._busy[environment] = execution_arn
                     return environment
+        self._check_trust(spec)
+        role = RoleInUse(self.authority, spec.role, spec.region, spec.name)
         try:
-            environment = Environment(spec, self._host)
+            environment = Environment(spec, self._host, role.may_write)
         except CannotStartError as error:
             raise LambdaError(400, "InvalidParameterValueException", str(error), Type="User") from error
         with self._lock:
@@ -171,6 +194,19 @@ class LambdaRuntime:
         if stopped:
             environment.kill()
         return environment
+
+    def _refuse_by_state(self, arn: str) -> None:
+        refusal = self.states.refusal(arn)
+        if refusal is not None:
+            reason = {"Reason": refusal.reason} if refusal.reason else {}
+            raise LambdaError(refusal.status, refusal.code, refusal.message, Type="User", **reason)
+
+    def _check_trust(self, spec: FunctionSpec) -> None:
+        try:
+            self.authority.check_trust(spec.role, LAMBDA, spec.arn)
+        except CannotAssumeError as error:
+            message = "The role defined for the function cannot be assumed by Lambda."
+            raise LambdaError(403, "AccessDeniedException", message, Type="User") from error
 
     def _refuse_if_stopped(self, execution_arn: str | None) -> None:
         if self._closed.is_set() or (execution_arn is not None and execution_arn in self._stopped_executions):
@@ -185,14 +221,20 @@ class LambdaRuntime:
         if not keep:
             environment.close()
 
-    def _invoke_with_retries(self, function: str, region: str, payload: bytes) -> None:
-        for pause in (*_ASYNC_RETRY_SECONDS, None):
+    def _invoke_with_retries(self, function: str, region: str, payload: bytes, after_s: float) -> None:
+        pauses, waited = list(_ASYNC_RETRY_SECONDS), 0.5
+        until = time.monotonic() + _ASYNC_AGE_SECONDS
+        while not self._closed.wait(after_s) and time.monotonic() < until:
             try:
-                failed = self.invoke(function, region, payload).function_error is not None
-            except LambdaError:
-                failed = True
-            if not failed or pause is None or self._closed.wait(pause):
+                if self.invoke(function, region, payload).function_error is None:
+                    return
+            except LambdaError as error:
+                if error.status in _NOT_NOW:
+                    after_s = waited = min(waited * 2, _LONGEST_PAUSE_SECONDS)
+                    continue
+            if not pauses:
                 return
+            after_s = pauses.pop(0)
 
     def _watch(self) -> None:
         """Enforce memory limits, and end environments that are idle for too long or out of date."""
@@ -203,6 +245,7 @@ class LambdaRuntime:
                 self._idle = [one for one in self._idle if one not in surplus]
             for environment in busy:
                 environment.check_memory()
+                environment.check_tmp()
             for environment in surplus:
                 environment.close()
 

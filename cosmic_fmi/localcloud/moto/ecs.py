@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,6 +82,12 @@ def update_counts(service: MotoObject, wanted: int, up: int) -> None:
         deployment["pendingCount"] = max(0, wanted - up)
         deployment["rolloutState"] = "COMPLETED" if up >= wanted else "IN_PROGRESS"
         deployment["taskDefinition"] = service.task_definition
+
+
+def add_service_event(service: MotoObject, message: str) -> None:
+    """What DescribeServices tells about a service, the latest first; ECS keeps 100."""
+    event = {"id": str(uuid.uuid4()), "createdAt": datetime.now(tz=UTC), "message": message}
+    service.events = [event, *service.events][:100]
 
 
 def interface_id(task: MotoObject) -> str:

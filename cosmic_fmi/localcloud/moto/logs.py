@@ -23,19 +23,34 @@ class LogStream:
     """One stream of a log group; both appear with the first line written.
 
     What is written once `wanted` says no, and the group is gone, is lost: it must not bring the group back.
+    So is what `permitted` forbids, as on AWS, where whoever writes needs the permission to.
     """
 
     def __init__(
-        self, region: str, group: str, stream: str, wanted: Callable[[], bool] = lambda: True
+        self,
+        region: str,
+        group: str,
+        stream: str,
+        wanted: Callable[[], bool] = lambda: True,
+        permitted: Callable[[LogStream], bool] = lambda _: True,
     ) -> None:
         self.group = group
         self.name = stream
         self._wanted = wanted
+        self._permitted = permitted
         self._backend = logs_backends[DEFAULT_ACCOUNT_ID][region]
+
+    def group_exists(self) -> bool:
+        """Whether its group is there already."""
+        return self.group in self._backend.groups
+
+    def exists(self) -> bool:
+        """Whether something was written to it already."""
+        return self.group_exists() and self.name in self._backend.groups[self.group].streams
 
     def write(self, lines: Sequence[str]) -> None:
         """Append one event a line, stamped with the current time."""
-        if not lines:
+        if not lines or not self._permitted(self):
             return
         now = int(time.time() * 1000)
         with _LOCK:
@@ -48,7 +63,9 @@ class LogStream:
             )
 
 
-def function_stream(region: str, function_name: str) -> LogStream:
+def function_stream(
+    region: str, function_name: str, permitted: Callable[[LogStream], bool] = lambda _: True
+) -> LogStream:
     """A new stream named as Lambda names the stream of a new environment."""
     day = datetime.now(tz=UTC).strftime("%Y/%m/%d")
     return LogStream(
@@ -56,6 +73,7 @@ def function_stream(region: str, function_name: str) -> LogStream:
         f"/aws/lambda/{function_name}",
         f"{day}/[$LATEST]{uuid.uuid4().hex}",
         wanted=lambda: find_function(function_name, region) is not None,
+        permitted=permitted,
     )
 
 
@@ -79,6 +97,11 @@ class Usage:
 def start_line(request_id: str) -> str:
     """The line before an invocation."""
     return f"START RequestId: {request_id} Version: $LATEST\n"
+
+
+def init_timeout_line(seconds: float) -> str:
+    """The line of an environment that did not load in time."""
+    return f"INIT_REPORT Init Duration: {seconds * 1000:.2f} ms\tPhase: init\tStatus: timeout\t\n"
 
 
 def end_line(request_id: str) -> str:

@@ -15,49 +15,34 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import ClientError
 from moto.core.responses import ActionResult
 from moto.stepfunctions.parser.api import ExecutionStatus, InvalidDefinition
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
-from moto.stepfunctions.parser.asl.utils import boto_client
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from cosmic_fmi.localcloud.lambda_.service import LambdaError
+from cosmic_fmi.localcloud.moto import backends
 from cosmic_fmi.localcloud.moto._untyped import MotoObject
+from cosmic_fmi.localcloud.moto_patches.workflow_roles import check_invoke
 
 if TYPE_CHECKING:
     from cosmic_fmi.localcloud.lambda_.environment import Result
     from cosmic_fmi.localcloud.lambda_.service import LambdaRuntime
 
 
-def install(runtime: LambdaRuntime, key: str) -> None:
-    """Put everything of this module into moto's classes; functions run through `runtime`.
-
-    `key` is the access key id with which the interpreter calls the other services.
-    """
-    boto_client.boto3 = _Signed(key)
+def install(runtime: LambdaRuntime) -> None:
+    """Put everything of this module into moto's classes; functions run through `runtime`."""
     StepFunctionResponse.validate_state_machine_definition = _validate_definition
     StepFunctionResponse.list_state_machine_versions = _list_versions
     StepFunctionResponse.stop_execution = _stop_execution
     _install_names()
     _install_invoke(runtime)
     _install_stop(runtime)
-
-
-class _Signed:
-    """boto3 as the interpreter's module sees it, with an access key id that the daemon accepts."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def client(self, **options: object) -> MotoObject:
-        """A client that the gateway obeys."""
-        return boto3.client(**{**options, "aws_access_key_id": self._key})  # type: ignore[call-overload]
 
 
 def _validate_definition(self: MotoObject) -> MotoObject:
@@ -115,6 +100,8 @@ def _invoke(
     """Run the function; its error becomes the task's Error (errorType) and Cause (the payload), as on AWS."""
     execution = env.states.context_object.context_object_data["Execution"]["Id"]
     payload = parameters.get("Payload") or b"{}"
+    arn = backends.function_arn(parameters["FunctionName"], region)
+    check_invoke(runtime.authority, env, arn, region)
     try:
         result = runtime.invoke(
             parameters["FunctionName"],

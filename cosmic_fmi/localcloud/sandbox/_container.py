@@ -94,6 +94,14 @@ class Container:
         self.resident_mb()
         return self._limit_mb if self._starved else self._peak_mb
 
+    def tmp_mb(self) -> int:
+        """Nothing to look at: its /tmp is a file system of the right size."""
+        return 0
+
+    def waited_s(self) -> float | None:
+        """Unknown: so loading has no limit of its own here."""
+        return None
+
     def out_of_memory(self) -> bool:
         """Whether the engine has ended it for wanting more memory than it may have."""
         return self._starved

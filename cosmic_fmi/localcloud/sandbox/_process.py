@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from cosmic_fmi.localcloud.inside.image_modules import hidden_modules
 from cosmic_fmi.localcloud.sandbox import memory
 from cosmic_fmi.localcloud.sandbox.output import OutputReader
 from cosmic_fmi.localcloud.sandbox.spec import FunctionSpec
+from cosmic_fmi.localcloud.sandbox.tmp_size import TmpSize
 
 if TYPE_CHECKING:
     # The daemon imports this module before it has told moto anything, and the logs import moto.
@@ -48,20 +50,21 @@ class ProcessSettings:
     code_root: Path
     state_dir: Path
     endpoint_url: str
-    key: str
-    """The access key id that the embedded AWS obeys."""
+    credentials: Callable[[str, str], Mapping[str, str]]
+    """The variables with the credentials of a role (its ARN) for a session of that name."""
 
 
-def aws_environment(settings: ProcessSettings, region: str) -> dict[str, str]:
-    """Variables for functions and tasks, processes and containers: region, credentials and endpoint."""
+def aws_environment(settings: ProcessSettings, region: str, role: str, session: str) -> dict[str, str]:
+    """Variables for functions and tasks, processes and containers: region, credentials and endpoint.
+
+    The credentials are the role's own; without a role there are none, as on AWS.
+    """
     return {
         "LANG": "C.UTF-8",
         "TZ": ":UTC",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": settings.key,
-        "AWS_SECRET_ACCESS_KEY": "localcloud",
-        "AWS_SESSION_TOKEN": "localcloud",
+        **(settings.credentials(role, session) if role else {}),
         "AWS_ENDPOINT_URL": settings.endpoint_url,
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "127.0.0.1,localhost",
@@ -69,11 +72,11 @@ def aws_environment(settings: ProcessSettings, region: str) -> dict[str, str]:
     }
 
 
-def process_environment(settings: ProcessSettings, region: str) -> dict[str, str]:
+def process_environment(settings: ProcessSettings, region: str, role: str, session: str) -> dict[str, str]:
     """The same with what the interpreter of this machine needs."""
     kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {
-        **aws_environment(settings, region),
+        **aws_environment(settings, region, role, session),
         **kept,
         "PYTHONPATH": os.pathsep.join([str(settings.code_root), str(PACKAGE_PARENT)]),
     }
@@ -108,12 +111,14 @@ class FunctionProcess:
         sink: Sink,
     ) -> None:
         environment = {
-            **process_environment(settings, spec.region),
+            **process_environment(settings, spec.region, spec.role, spec.name),
             **function_variables(spec, runtime_api, log),
             "LAMBDA_TASK_ROOT": str(settings.code_root),
             "LAMBDA_RUNTIME_DIR": str(settings.code_root),
         }
         self._folder, self._watch, self._process = _spawn(spec, settings, environment)
+        self._tmp = TmpSize(self._folder)
+        self._family = memory.Family(self._process.pid)
         assert self._process.stdout is not None  # noqa: S101 - spawned with a pipe
         self._output = OutputReader(os.dup(self._process.stdout.fileno()), sink)
         self._process.stdout.close()
@@ -127,11 +132,23 @@ class FunctionProcess:
 
     def resident_mb(self) -> int:
         """Memory in use now, rounded up; 0 when it has ended."""
-        return memory.resident_mb(self._process.pid)
+        return self._family.resident_mb()
 
     def peak_mb(self) -> int:
         """The most memory it had in use, as far as the system knows."""
-        return memory.peak_mb(self._process.pid)
+        return max(self._family.resident_mb(), memory.peak_mb(self._process.pid))
+
+    def tmp_mb(self) -> int:
+        """What it has written to /tmp, as it was a few seconds ago."""
+        return self._tmp.mb()
+
+    def waited_s(self) -> float | None:
+        """How long its main thread could have run but had no processor, in seconds; Linux tells."""
+        try:
+            text = Path(f"/proc/{self._process.pid}/schedstat").read_text()
+        except OSError:
+            return None
+        return int(text.split()[1]) / 1e9
 
     def out_of_memory(self) -> bool:
         """Never: only the daemon checks a process's memory."""

@@ -39,7 +39,7 @@ class TaskProcess:
                 ],
                 cwd=settings.code_root,
                 env={
-                    **process_environment(settings, region),
+                    **process_environment(settings, region, spec.role, task_id),
                     "PYTHONUNBUFFERED": "1",
                     **dict(spec.variables),
                 },

@@ -33,6 +33,12 @@ class Sandbox(Protocol):
     def peak_mb(self) -> int:
         """The most memory it had in use, as far as the system knows."""
 
+    def tmp_mb(self) -> int:
+        """What it has written to /tmp, where nothing but the daemon limits that; else 0."""
+
+    def waited_s(self) -> float | None:
+        """How long it could have run but had no processor, in seconds; None where that cannot be told."""
+
     def out_of_memory(self) -> bool:
         """Whether whoever runs it has ended it for wanting more memory than it may have."""
 

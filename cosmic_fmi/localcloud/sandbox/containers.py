@@ -49,7 +49,7 @@ class Containers:
             spec.image,
             [spec.handler] if spec.handler else [],
             {
-                **aws_environment(self._settings, spec.region),
+                **aws_environment(self._settings, spec.region, spec.role, spec.name),
                 **function_variables(spec, runtime_api.by_name, log),
                 "LAMBDA_TASK_ROOT": _TASK_ROOT,
             },
@@ -67,7 +67,7 @@ class Containers:
         container = self._engine.create(
             spec.image,
             list(spec.command),
-            {**aws_environment(self._settings, region), **dict(spec.variables)},
+            {**aws_environment(self._settings, region, spec.role, task_id), **dict(spec.variables)},
             tmpfs={"/tmp": f"size={_TASK_TMP_MB}m,mode=1777"},  # noqa: S108
         )
         return TaskContainer(self._engine, container, spec, awslogs_sink(spec, task_id, region))

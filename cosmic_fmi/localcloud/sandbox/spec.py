@@ -15,6 +15,8 @@ class FunctionSpec:
     name: str
     arn: str
     region: str
+    role: str
+    """The ARN of its execution role."""
     handler: str
     memory_mb: int
     timeout_s: float
@@ -33,6 +35,7 @@ class FunctionSpec:
             name=function.function_name,
             arn=function.function_arn,
             region=function.region,
+            role=function.role,
             handler=command[0] if command else function.handler or "",
             memory_mb=int(function.memory_size),
             timeout_s=float(function.timeout),
@@ -54,9 +57,11 @@ class ContainerSpec:
     port: int | None
     health_command: tuple[str, ...]
     log: dict[str, str]
+    role: str = ""
+    """The ARN of its task role; empty for a task that calls no AWS service."""
 
     @classmethod
-    def of(cls, definition: dict[str, Any], overrides: dict[str, Any]) -> ContainerSpec:
+    def of(cls, definition: dict[str, Any], overrides: dict[str, Any], role: str = "") -> ContainerSpec:
         """Read a container definition as the ECS API describes it."""
         chosen: dict[str, Any] = {}
         for override in overrides.get("containerOverrides", []):
@@ -76,6 +81,7 @@ class ContainerSpec:
             port=int(ports[0]) if ports else None,
             health_command=_health_command(definition.get("healthCheck", {}).get("command", [])),
             log=log.get("options", {}) if log.get("logDriver") == "awslogs" else {},
+            role=role,
         )
 
 

@@ -29,8 +29,8 @@ def configure(port: int) -> None:
     }
 
 
-def application(runtime: LambdaRuntime, key: str) -> MotoObject:
-    """moto as a WSGI application: state machines call functions through `runtime` and sign with `key`."""
+def application(runtime: LambdaRuntime) -> MotoObject:
+    """moto as a WSGI application: state machines call functions through `runtime`."""
     from moto.core.config import default_user_config  # noqa: PLC0415 - after configure()
     from moto.moto_api import state_manager  # noqa: PLC0415
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: PLC0415
@@ -39,10 +39,15 @@ def application(runtime: LambdaRuntime, key: str) -> MotoObject:
     from cosmic_fmi.localcloud.moto_patches import (  # noqa: PLC0415
         bucket_policies,
         budgets,
+        build_roles,
         codebuild,
+        function_roles,
+        function_states,
+        history,
         insights,
         quotas,
         stepfunctions,
+        workflow_roles,
     )
 
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
@@ -50,10 +55,15 @@ def application(runtime: LambdaRuntime, key: str) -> MotoObject:
     state_manager.set_transition("ecs::task", {"progression": "time", "seconds": 10**9})
     bucket_policies.install()
     budgets.install()
+    build_roles.install(runtime.authority)
     codebuild.install()
     ecs.install()
+    function_roles.install(runtime.authority)
+    function_states.install(runtime.states)
+    history.install()
     insights.install()
     quotas.install(runtime)
-    stepfunctions.install(runtime, key)
+    stepfunctions.install(runtime)
+    workflow_roles.install(runtime.authority)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     return DomainDispatcherApplication(create_backend_app)

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from cosmic_fmi.localcloud.faults.switches import Switches, UnknownFaultError
 from cosmic_fmi.localcloud.locks import try_lock
 from cosmic_fmi.localcloud.moto._untyped import MotoObject
 from cosmic_fmi.localcloud.sandbox._process import ProcessSettings
@@ -30,6 +31,7 @@ from cosmic_fmi.localcloud.state import LOCK_FILE, DaemonState
 
 if TYPE_CHECKING:
     from cosmic_fmi.localcloud.fargate.service import Fargate
+    from cosmic_fmi.localcloud.iam.authority import Authority
     from cosmic_fmi.localcloud.lambda_.service import LambdaRuntime
     from cosmic_fmi.localcloud.server.gateway import Gateway
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 # A daemon notices within a second that its folder was moved or removed, and ends within a few.
 _LOOK_SECONDS = 1.0
 _LOCK_SECONDS = 8.0
+# Faults that are on from the start: `NAME=VALUE` words.
+FAULTS_VARIABLE = "LOCALCLOUD_FAULTS"
 
 
 def run(state_dir: Path, code_root: Path, port: int, concurrency: int, runtime: str) -> int:
@@ -50,7 +54,7 @@ def run(state_dir: Path, code_root: Path, port: int, concurrency: int, runtime: 
     try:
         with _only_one(state_dir), _listening(port) as listener:
             _serve(state_dir, code_root, listener, concurrency, runtime)
-    except (OSError, CannotStartError) as error:
+    except (OSError, CannotStartError, UnknownFaultError) as error:
         print(f"localcloud cannot start: {error}", file=sys.stderr)
         return 1
     return 0
@@ -97,6 +101,7 @@ def _serve(
     state_dir: Path, code_root: Path, listener: socket.socket, concurrency: int, runtime_kind: str
 ) -> None:
     stopping = _stop_on_signals()
+    switches = Switches.of_text(os.environ.get(FAULTS_VARIABLE, ""))
     _raise_descriptor_limit()
     port = listener.getsockname()[1]
     control_plane.configure(port)
@@ -106,9 +111,15 @@ def _serve(
     from cosmic_fmi.localcloud.server.gateway import Gateway  # noqa: PLC0415
 
     key = f"localcloud-{secrets.token_hex(16)}"
-    settings = ProcessSettings(code_root, state_dir, f"http://127.0.0.1:{port}", key)
+    authority = _authority(key)
+    settings = ProcessSettings(
+        code_root,
+        state_dir,
+        f"http://127.0.0.1:{port}",
+        lambda role, session: authority.sessions.issue(role, session).environment(),
+    )
     host = _host(runtime_kind, settings)
-    runtime = LambdaRuntime(host, Limits(concurrency))
+    runtime = LambdaRuntime(host, Limits(concurrency), authority, switches)
     fargate = Fargate(host, runtime)
     state = DaemonState.of_this_process(
         port,
@@ -119,7 +130,7 @@ def _serve(
         runtime=runtime_kind,
     )
     actions = _actions(runtime, fargate)
-    application = control_plane.application(runtime, key)
+    application = control_plane.application(runtime)
     gateway = Gateway(
         application,
         runtime,
@@ -146,6 +157,19 @@ def _serve(
         fargate.close()
         host.close()
         logging.info("localcloud stopped")
+
+
+def _authority(key: str) -> Authority:
+    """Without LOCALCLOUD_IAM=off it refuses; LOCALCLOUD_CALLS names a file for what it was asked."""
+    from cosmic_fmi.localcloud.iam.authority import Authority  # noqa: PLC0415
+    from cosmic_fmi.localcloud.iam.recorder import Recorder  # noqa: PLC0415
+
+    file = os.environ.get("LOCALCLOUD_CALLS")
+    return Authority(
+        key,
+        enforce=os.environ.get("LOCALCLOUD_IAM", "on") != "off",
+        recorder=Recorder(Path(file)) if file else None,
+    )
 
 
 def _host(kind: str, settings: ProcessSettings) -> Host:
@@ -185,8 +209,26 @@ def _actions(runtime: LambdaRuntime, fargate: Fargate) -> dict[str, Any]:
     return {
         "stop-functions": lambda: {"stopped": runtime.stop_functions()},
         "reset-idle": lambda: {"stopped": runtime.drop_idle()},
+        **_fault_actions(runtime.switches, fargate),
         "status": lambda: {"functions": runtime.status(), "tasks": fargate.status()},
     }
+
+
+def _fault_actions(switches: Switches, fargate: Fargate) -> dict[str, Any]:
+    def describe() -> dict[str, Any]:
+        return {"faults": switches.describe()}
+
+    def set_faults(faults: dict[str, float | None]) -> dict[str, Any]:
+        switches.set(faults)
+        fargate.wake()
+        return describe()
+
+    def clear_faults(names: list[str]) -> dict[str, Any]:
+        switches.clear(names)
+        fargate.wake()
+        return describe()
+
+    return {"faults": describe, "set-faults": set_faults, "clear-faults": clear_faults}
 
 
 def _http_server(listener: socket.socket, application: Gateway) -> MotoObject:

@@ -20,6 +20,7 @@ locals {
       environment = merge(
         local.common,
         { EXECUTE_EPHEMERAL_STORAGE_MB = tostring(var.ephemeral_storage_mb) },
+        var.rendezvous ? {} : { NO_RENDEZVOUS = "1" },
         var.reserved_concurrency < 0 ? {} : { EXECUTE_RESERVED_CONCURRENCY = tostring(var.reserved_concurrency) },
       )
     }
@@ -51,6 +52,7 @@ module "function" {
   name                 = local.names[each.key]
   description          = each.value.description
   image_uri            = var.image_uri
+  image_build          = var.image_build
   handler              = "containers.executor.handlers.${each.key}.handler"
   architecture         = var.architecture
   memory_mb            = each.value.memory_mb
@@ -59,5 +61,7 @@ module "function" {
   reserved_concurrency = each.value.reserved_concurrency
   environment          = each.value.environment
   policy               = local.policies[each.key]
+  role_arn             = var.role_arn
+  permissions_boundary = var.permissions_boundary
   log_retention_days   = var.log_retention_days
 }

@@ -1,6 +1,8 @@
 # What each function may do. Users' scripts run with the policy of execute: it reads and writes objects, deletes nothing
 # but messages, and does not come near what other roles run.
 
+data "aws_caller_identity" "this" {}
+
 locals {
   bucket_arns = concat([var.bucket_arn], [for name in sort(var.extra_buckets) : "arn:aws:s3:::${name}"])
   object_arns = [for arn in local.bucket_arns : "${arn}/*"]
@@ -105,10 +107,27 @@ data "aws_iam_policy_document" "execute" {
     resources = [for arn in local.bucket_arns : "${arn}/requirements/*"]
   }
 
-  # The S3 channel of fmi deletes messages once they are read.
+  # Programs and data have names of their content there, and are not uploaded again: a script that could change them
+  # would change what later executions run.
+  statement {
+    sid       = "KeepUploads"
+    effect    = "Deny"
+    actions   = ["s3:PutObject"]
+    resources = ["${var.bucket_arn}/uploads/*"]
+  }
+
+  # Secrets that users name with --env-from. Any script may read any of them.
+  statement {
+    sid       = "ReadParameters"
+    actions   = ["ssm:GetParameter"]
+    resources = ["arn:aws:ssm:*:${data.aws_caller_identity.this.account_id}:parameter/${var.name_prefix}/scripts/*"]
+  }
+
+  # The S3 channel of fmi deletes messages once they are read, in whatever bucket they are: no lifecycle rule of ours
+  # would remove them elsewhere.
   statement {
     sid       = "DeleteMessages"
     actions   = ["s3:DeleteObject"]
-    resources = ["${var.bucket_arn}/fmi/*"]
+    resources = [for arn in local.bucket_arns : "${arn}/fmi/*"]
   }
 }

@@ -80,3 +80,28 @@ variable "log_level" {
   type        = string
   nullable    = false
 }
+
+variable "rendezvous" {
+  description = "Whether there is a rendezvous server; without one, executions that need it are refused."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "role_arn" {
+  description = "ARN of a role that exists, for all three functions; null for a role of its own for each."
+  type        = string
+  default     = null
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the permissions boundary of roles that are made here; null for none."
+  type        = string
+  default     = null
+}
+
+variable "image_build" {
+  description = "What names the build of the functions' image: Lambda looks the image's tag up again when it differs. null for an image by digest."
+  type        = string
+  default     = null
+}

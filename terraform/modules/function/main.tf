@@ -1,4 +1,8 @@
-# One Lambda function of the executor image, with a role and a log group of its own.
+# One Lambda function of the executor image, with a log group of its own and, unless it is given one, a role of its own.
+
+locals {
+  own_role = var.role_arn == null ? 1 : 0
+}
 
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${var.name}"
@@ -25,9 +29,12 @@ data "aws_iam_policy_document" "assume" {
 }
 
 resource "aws_iam_role" "this" {
-  name               = var.name
-  description        = "Role of the Lambda function ${var.name}"
-  assume_role_policy = data.aws_iam_policy_document.assume.json
+  count = local.own_role
+
+  name                 = var.name
+  description          = "Role of the Lambda function ${var.name}"
+  assume_role_policy   = data.aws_iam_policy_document.assume.json
+  permissions_boundary = var.permissions_boundary
 }
 
 data "aws_iam_policy_document" "this" {
@@ -42,17 +49,20 @@ data "aws_iam_policy_document" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
+  count = local.own_role
+
   name   = "function"
-  role   = aws_iam_role.this.name
+  role   = aws_iam_role.this[0].name
   policy = data.aws_iam_policy_document.this.json
 }
 
 resource "aws_lambda_function" "this" {
   function_name                  = var.name
   description                    = var.description
-  role                           = aws_iam_role.this.arn
+  role                           = var.role_arn == null ? aws_iam_role.this[0].arn : var.role_arn
   package_type                   = "Image"
   image_uri                      = var.image_uri
+  source_code_hash               = var.image_build
   architectures                  = [var.architecture]
   memory_size                    = var.memory_mb
   timeout                        = var.timeout_s

@@ -91,3 +91,21 @@ variable "log_retention_days" {
   type        = number
   nullable    = false
 }
+
+variable "role_arn" {
+  description = "ARN of a role that exists, for the function to have; null for a role of its own."
+  type        = string
+  default     = null
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the permissions boundary of the function's own role; null for none."
+  type        = string
+  default     = null
+}
+
+variable "image_build" {
+  description = "What names the build of the image: Lambda looks the image's tag up again when it differs. null for an image by digest."
+  type        = string
+  default     = null
+}

@@ -6,14 +6,17 @@ Called by Terraform, which sets the variables and the repository as the working 
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
 import stat
 import sys
+import tempfile
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +27,47 @@ except ImportError:
     sys.exit("CodeBuild is started with boto3: run terraform with the repository's .venv/bin first on PATH.")
 
 POLL_S = 5.0
+PATIENCE_S = 900.0
+"""How long to wait for other builds to end."""
+ROLE_S = 120.0
+"""How long a role that was just made may take to be known everywhere."""
+QUOTAS = {
+    "linux/amd64": ("Concurrently running builds for Linux/Small environment", "L-9D07B6EF"),
+    "linux/arm64": ("Concurrently running builds for ARM/Small environment", "L-5ED1D25B"),
+}
+"""Names and codes in Service Quotas of what limits a platform's builds; a new account may have 0 or 1."""
 _LAST_LINES = 60
 _READABLE = 0o644
+
+
+class QuotaError(Exception):
+    """The account may not run a build; the message says what to ask for."""
 
 
 def main(settings: Mapping[str, str] = os.environ, poll_s: float = POLL_S) -> int:
     """Upload the context, build, wait; 0 when the image is in its repository."""
     repository, tag = settings["REPOSITORY_URL"], settings["IMAGE_TAG"]
     session = boto3.Session(region_name=settings["AWS_REGION"])
+    patience_s = float(settings.get("CODEBUILD_PATIENCE_S") or PATIENCE_S)
     try:
-        if exists(session, repository.split("/", 1)[1], tag):
-            print(f"{repository}:{tag} is there already")
-            return 0
-        return build(session, settings, poll_s)
+        with alone(settings["CODEBUILD_PROJECT"]):
+            if exists(session, repository.split("/", 1)[1], tag):
+                print(f"{repository}:{tag} is there already")
+                return 0
+            return build(session, settings, poll_s, patience_s)
+    except QuotaError as error:
+        print(error, file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
         print(f"CodeBuild cannot be used: {error}", file=sys.stderr)
-        return 1
+    return 1
+
+
+@contextmanager
+def alone(project: str) -> Iterator[None]:
+    """One build after the other: Terraform asks for both images at once, and a new account may run one."""
+    with (Path(tempfile.gettempdir()) / f"{project}-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def exists(session: boto3.Session, repository: str, tag: str) -> bool:
@@ -53,23 +81,21 @@ def exists(session: boto3.Session, repository: str, tag: str) -> bool:
     return True
 
 
-def build(session: boto3.Session, settings: Mapping[str, str], poll_s: float) -> int:
+def build(session: boto3.Session, settings: Mapping[str, str], poll_s: float, patience_s: float) -> int:
     """Run one build to its end; whatever comes, neither it nor its source is left behind."""
     s3, codebuild = session.client("s3"), session.client("codebuild")
     bucket, key = settings["SOURCE_BUCKET"], f"builds/{settings['IMAGE_TAG']}.zip"
     s3.put_object(Bucket=bucket, Key=key, Body=archive(settings["CONTEXT"].splitlines()))
     started = None
+    begun = time.monotonic()
     try:
-        started = codebuild.start_build(
-            projectName=settings["CODEBUILD_PROJECT"],
-            sourceTypeOverride="S3",
-            sourceLocationOverride=f"{bucket}/{key}",
-            environmentVariablesOverride=[
-                {"name": name, "value": settings[name], "type": "PLAINTEXT"}
-                for name in ("REPOSITORY_URL", "IMAGE_TAG", "DOCKERFILE", "PLATFORM", "BUILD_ARGS")
-            ],
-        )["build"]
-        ended = wait(codebuild, started["id"], poll_s)
+        while True:
+            started = start(codebuild, settings, f"{bucket}/{key}", poll_s, patience_s)
+            ended = wait(codebuild, started["id"], poll_s)
+            if not role_is_unknown(ended) or time.monotonic() - begun > min(ROLE_S, patience_s):
+                break
+            print("CodeBuild cannot use its new role yet; once more ...", flush=True)
+            time.sleep(poll_s)
     except BaseException:  # Ctrl-C in Terraform is one of them
         if started is not None:
             codebuild.stop_build(id=started["id"])
@@ -81,6 +107,75 @@ def build(session: boto3.Session, settings: Mapping[str, str], poll_s: float) ->
     print(f"The build {ended['id']} ended as {ended['buildStatus']}. The end of its log:", file=sys.stderr)
     print(log_tail(session, ended), file=sys.stderr)
     return 1
+
+
+def start(
+    codebuild: Any,  # noqa: ANN401 - a boto3 client
+    settings: Mapping[str, str],
+    source: str,
+    poll_s: float,
+    patience_s: float,
+) -> dict[str, Any]:
+    """A build that has been started, as soon as the account may start one.
+
+    Raises QuotaError when it still may not after ``patience_s`` seconds.
+    """
+    begun = time.monotonic()
+    while True:
+        try:
+            started: dict[str, Any] = codebuild.start_build(
+                projectName=settings["CODEBUILD_PROJECT"],
+                sourceTypeOverride="S3",
+                sourceLocationOverride=source,
+                environmentVariablesOverride=[
+                    {"name": name, "value": settings[name], "type": "PLAINTEXT"}
+                    for name in ("REPOSITORY_URL", "IMAGE_TAG", "DOCKERFILE", "PLATFORM", "BUILD_ARGS")
+                ],
+            )["build"]
+            return started
+        except ClientError as error:
+            waited = time.monotonic() - begun
+            if not may_pass(error):
+                raise
+            if waited > patience_s:
+                raise QuotaError(advice(error, settings)) from error
+            print(
+                f"CodeBuild: {error.response['Error']['Message']}; waiting, {waited:.0f} s so far", flush=True
+            )
+            time.sleep(poll_s)
+
+
+def may_pass(error: ClientError) -> bool:
+    """Whether a refusal ends by itself: other builds end, and a new role becomes known everywhere."""
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    new_role = code == "InvalidInputException" and "assume" in message.lower()
+    return code == "AccountLimitExceededException" or new_role
+
+
+def role_is_unknown(ended: Mapping[str, Any]) -> bool:
+    """Whether a build failed before it began because its role, or the role's policy, was not known yet."""
+    contexts = [
+        context
+        for phase in ended.get("phases", [])
+        if phase["phaseType"] in ("SUBMITTED", "QUEUED", "PROVISIONING", "DOWNLOAD_SOURCE")
+        for context in phase.get("contexts", [])
+    ]
+    return any(context.get("statusCode") == "ACCESS_DENIED" for context in contexts)
+
+
+def advice(error: ClientError, settings: Mapping[str, str]) -> str:
+    """What to do when waiting did not help."""
+    if error.response["Error"]["Code"] != "AccountLimitExceededException":
+        return f"CodeBuild still cannot take the project's role: {error.response['Error']['Message']}"
+    name, code = QUOTAS[settings["PLATFORM"]]
+    return (
+        f"CodeBuild refuses to build ({error.response['Error']['Message']}): "
+        f'ask for a quota of 2 of "{name}" with\n'
+        f"  aws service-quotas request-service-quota-increase --service-code codebuild --quota-code {code} "
+        f"--desired-value 2 --region {settings['AWS_REGION']}\n"
+        "It is free and takes hours to days. "
+        'With a Docker engine, image_builder = "docker" needs no CodeBuild.'
+    )
 
 
 def archive(paths: list[str]) -> bytes:

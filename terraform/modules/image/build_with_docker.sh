@@ -14,8 +14,9 @@ registry_password() {
     aws ecr get-login-password --region "$AWS_REGION"
   else
     python3 - <<'PYTHON' || fail "Cannot log in to ECR: install the AWS CLI, or run terraform with .venv/bin first on PATH."
-import base64, boto3
-token = boto3.client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
+import base64, boto3, os
+# boto3 does not read AWS_REGION by itself.
+token = boto3.client("ecr", region_name=os.environ["AWS_REGION"]).get_authorization_token()["authorizationData"][0]["authorizationToken"]
 print(base64.b64decode(token).decode().partition(":")[2])
 PYTHON
   fi
@@ -24,9 +25,18 @@ PYTHON
 docker info >/dev/null 2>&1 ||
   fail "No Docker engine answers: start Docker, or set image_builder to \"codebuild\" or \"prebuilt\"."
 
+# Terraform runs two of these at once, and the keychain of macOS refuses one of two who write the same login.
+log_in() {
+  for pause in 1 2 4 0; do
+    registry_password | docker login --username AWS --password-stdin "${REPOSITORY_URL%%/*}" && return
+    sleep "$pause"
+  done
+  fail "Docker cannot log in to ${REPOSITORY_URL%%/*}: its lines above say why."
+}
+
 insecure=
 case $REPOSITORY_URL in
-*.dkr.ecr.*) registry_password | docker login --username AWS --password-stdin "${REPOSITORY_URL%%/*}" ;;
+*.dkr.ecr.*) log_in ;;
 127.0.0.1:* | localhost:*) insecure=--insecure ;;
 esac
 
@@ -50,6 +60,7 @@ fi
 # DOCKER_BUILD_OPTIONS is for engines with needs of their own, such as --network=host.
 # shellcheck disable=SC2086 - words on purpose
 DOCKER_BUILDKIT=1 docker build ${DOCKER_BUILD_OPTIONS:-} "$@" . ||
-  fail "The image $DOCKERFILE could not be built: the engine's last lines above say why."
+  fail "The image $DOCKERFILE could not be built: the engine's last lines above say why. If public.ecr.aws answered with 403, \
+an old login there has expired: docker logout public.ecr.aws"
 docker push "$image" ||
   fail "The image could not be pushed to $REPOSITORY_URL."

@@ -12,7 +12,9 @@ locals {
     TimedOut    = "timed_out"
   }
 
-  charts = [
+  rendezvous = var.rendezvous_log_group != null
+
+  charts = concat([
     { title = "Invocations", stat = "Sum", metrics = [for name in local.names : ["AWS/Lambda", "Invocations", "FunctionName", name]] },
     {
       title = "Errors and throttles", stat = "Sum"
@@ -33,8 +35,9 @@ locals {
         ["AWS/States", metric, "StateMachineArn", var.state_machine_arn]
       ]
     },
+    ], local.rendezvous ? [
     { title = "Rendezvous", stat = "Sum", metrics = [for metric in keys(local.rendezvous_metrics) : [var.name_prefix, metric]] },
-  ]
+  ] : [])
 }
 
 resource "aws_cloudwatch_dashboard" "this" {
@@ -64,7 +67,7 @@ resource "aws_cloudwatch_dashboard" "this" {
 
 # The server logs what it counted once a minute, and nothing when nobody came.
 resource "aws_cloudwatch_log_metric_filter" "rendezvous" {
-  for_each = var.dashboard ? local.rendezvous_metrics : {}
+  for_each = var.dashboard && local.rendezvous ? local.rendezvous_metrics : {}
 
   name           = "${var.name_prefix}-${each.value}"
   log_group_name = var.rendezvous_log_group

@@ -35,9 +35,8 @@ variable "state_machine_arn" {
 }
 
 variable "rendezvous_log_group" {
-  description = "Name of the rendezvous server's log group."
+  description = "Name of the rendezvous server's log group; null where there is no server."
   type        = string
-  nullable    = false
 }
 
 variable "budget_usd" {

@@ -5,7 +5,9 @@ data "aws_caller_identity" "this" {}
 
 locals {
   codebuild = var.builder == "codebuild" ? 1 : 0
-  project   = "${var.name_prefix}-images"
+
+  codebuild_role = var.build_role_arn == null ? local.codebuild : 0
+  project        = "${var.name_prefix}-images"
 
   # ARNs are written out, so that a plan shows the whole policy before anything exists.
   here = "${var.region}:${data.aws_caller_identity.this.account_id}"
@@ -51,11 +53,12 @@ data "aws_iam_policy_document" "codebuild_assume" {
 }
 
 resource "aws_iam_role" "codebuild" {
-  count = local.codebuild
+  count = local.codebuild_role
 
-  name               = local.project
-  description        = "Lets CodeBuild build and push the images of ${var.name_prefix}"
-  assume_role_policy = data.aws_iam_policy_document.codebuild_assume[0].json
+  name                 = local.project
+  description          = "Lets CodeBuild build and push the images of ${var.name_prefix}"
+  assume_role_policy   = data.aws_iam_policy_document.codebuild_assume[0].json
+  permissions_boundary = var.permissions_boundary
 }
 
 data "aws_iam_policy_document" "codebuild" {
@@ -97,7 +100,7 @@ data "aws_iam_policy_document" "codebuild" {
 }
 
 resource "aws_iam_role_policy" "codebuild" {
-  count = local.codebuild
+  count = local.codebuild_role
 
   name   = "build"
   role   = aws_iam_role.codebuild[0].name
@@ -109,7 +112,7 @@ resource "aws_codebuild_project" "this" {
 
   name           = local.project
   description    = "Builds the images of ${var.name_prefix}"
-  service_role   = aws_iam_role.codebuild[0].arn
+  service_role   = var.build_role_arn == null ? aws_iam_role.codebuild[0].arn : var.build_role_arn
   build_timeout  = 30
   queued_timeout = 30
 

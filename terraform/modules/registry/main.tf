@@ -2,7 +2,7 @@
 # already (image_builder = "prebuilt").
 
 locals {
-  images = toset(["executor", "rendezvous"])
+  images = toset(concat(["executor"], var.rendezvous ? ["rendezvous"] : []))
   built  = var.builder == "prebuilt" ? toset([]) : local.images
 
   # Account, region and name of the private ECR repository that a prebuilt image is in.
@@ -96,12 +96,4 @@ module "image" {
 
   # The build's role has to hold its policy before the first build, and until the last one has ended.
   depends_on = [aws_iam_role_policy.codebuild]
-}
-
-# Functions are deployed by digest, so that what runs is what was pushed.
-data "aws_ecr_image" "built" {
-  for_each = module.image
-
-  repository_name = aws_ecr_repository.this[each.key].name
-  image_tag       = each.value.tag
 }

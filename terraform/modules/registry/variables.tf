@@ -49,3 +49,22 @@ variable "log_retention_days" {
   type        = number
   nullable    = false
 }
+
+variable "rendezvous" {
+  description = "Whether there is a rendezvous server, which has an image of its own."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "build_role_arn" {
+  description = "ARN of a role that exists, for CodeBuild; null for a role of its own."
+  type        = string
+  default     = null
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the permissions boundary of CodeBuild's own role; null for none."
+  type        = string
+  default     = null
+}

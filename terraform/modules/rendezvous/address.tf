@@ -5,7 +5,7 @@ locals {
 
   zone_id = (
     var.domain_name == null ? null :
-    var.create_zone ? aws_route53_zone.this[0].zone_id : data.aws_route53_zone.this[0].zone_id
+    var.create_zone ? aws_route53_zone.this[0].zone_id : var.zone_id
   )
 }
 
@@ -25,12 +25,6 @@ resource "aws_route53_zone" "this" {
 
   name          = var.domain_name
   force_destroy = true
-}
-
-data "aws_route53_zone" "this" {
-  count = var.domain_name != null && !var.create_zone ? 1 : 0
-
-  name = var.domain_name
 }
 
 resource "aws_route53_record" "address" {
@@ -93,6 +87,7 @@ module "publisher" {
   name               = "${var.name_prefix}-publish-address"
   description        = "Writes the rendezvous task's public address down when the task starts or stops"
   image_uri          = var.publisher_image_uri
+  image_build        = var.publisher_image_build
   handler            = "containers.executor.handlers.publish_address.handler"
   architecture       = var.architecture
   memory_mb          = 256
@@ -100,11 +95,14 @@ module "publisher" {
   policy             = data.aws_iam_policy_document.publisher.json
   log_retention_days = var.log_retention_days
 
+  role_arn             = var.function_role_arn
+  permissions_boundary = var.permissions_boundary
+
   environment = merge(
     {
       RENDEZVOUS_PARAMETER = aws_ssm_parameter.address.name
       RENDEZVOUS_PORT      = tostring(var.port)
-      VPC_ID               = aws_vpc.this.id
+      VPC_ID               = local.vpc_id
       LOG_LEVEL            = var.log_level
     },
     local.on_demand ? { ON_DEMAND = "1", ECS_CLUSTER = local.name, ECS_SERVICE = local.service_name } : {},

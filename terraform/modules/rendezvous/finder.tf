@@ -20,12 +20,16 @@ module "finder" {
   name               = "${var.name_prefix}-find-rendezvous"
   description        = "Finds the rendezvous server for an execution, or has it started"
   image_uri          = var.publisher_image_uri
+  image_build        = var.publisher_image_build
   handler            = "containers.executor.handlers.find_rendezvous.handler"
   architecture       = var.architecture
   memory_mb          = 256
   timeout_s          = 30
   policy             = data.aws_iam_policy_document.finder.json
   log_retention_days = var.log_retention_days
+
+  role_arn             = var.function_role_arn
+  permissions_boundary = var.permissions_boundary
 
   environment = {
     RENDEZVOUS_PARAMETER = aws_ssm_parameter.address.name

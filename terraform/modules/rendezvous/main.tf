@@ -42,9 +42,12 @@ data "aws_iam_policy_document" "assume" {
 
 # The role of the ECS agent. The server itself calls no AWS service and has no role.
 resource "aws_iam_role" "agent" {
-  name               = "${local.name}-agent"
-  description        = "Lets ECS pull the rendezvous image and write its log"
-  assume_role_policy = data.aws_iam_policy_document.assume.json
+  count = var.agent_role_arn == null ? 1 : 0
+
+  name                 = "${local.name}-agent"
+  description          = "Lets ECS pull the rendezvous image and write its log"
+  assume_role_policy   = data.aws_iam_policy_document.assume.json
+  permissions_boundary = var.permissions_boundary
 }
 
 data "aws_iam_policy_document" "agent" {
@@ -68,8 +71,10 @@ data "aws_iam_policy_document" "agent" {
 }
 
 resource "aws_iam_role_policy" "agent" {
+  count = var.agent_role_arn == null ? 1 : 0
+
   name   = "agent"
-  role   = aws_iam_role.agent.name
+  role   = aws_iam_role.agent[0].name
   policy = data.aws_iam_policy_document.agent.json
 }
 
@@ -79,7 +84,7 @@ resource "aws_ecs_task_definition" "this" {
   network_mode             = "awsvpc"
   cpu                      = 256
   memory                   = 512
-  execution_role_arn       = aws_iam_role.agent.arn
+  execution_role_arn       = var.agent_role_arn == null ? aws_iam_role.agent[0].arn : var.agent_role_arn
 
   runtime_platform {
     operating_system_family = "LINUX"
@@ -139,8 +144,8 @@ resource "aws_ecs_service" "this" {
   deployment_minimum_healthy_percent = 0
 
   network_configuration {
-    subnets          = [for subnet in aws_subnet.public : subnet.id]
-    security_groups  = [aws_security_group.this.id]
+    subnets          = local.subnet_ids
+    security_groups  = [var.network == null ? aws_security_group.this[0].id : var.network.security_group_id]
     assign_public_ip = true
   }
 

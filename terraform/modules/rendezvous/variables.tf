@@ -62,6 +62,36 @@ variable "create_zone" {
   nullable    = false
 }
 
+variable "zone_id" {
+  description = "Id of the domain's hosted zone where it is not created."
+  type        = string
+  default     = null
+}
+
+variable "network" {
+  description = "A network that exists, for the server to run in: subnets with a way to the internet, and a security group that lets the server's port in and HTTPS out; null for a network of its own."
+  type        = object({ vpc_id = string, subnet_ids = list(string), security_group_id = string })
+  default     = null
+}
+
+variable "agent_role_arn" {
+  description = "ARN of a role that exists, with which ECS pulls the image and writes the log; null for a role of its own."
+  type        = string
+  default     = null
+}
+
+variable "function_role_arn" {
+  description = "ARN of a role that exists, for the functions that find the server and publish its address; null for roles of their own."
+  type        = string
+  default     = null
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the permissions boundary of roles that are made here; null for none."
+  type        = string
+  default     = null
+}
+
 variable "log_retention_days" {
   description = "Days that logs are kept."
   type        = number
@@ -84,4 +114,10 @@ variable "region" {
   description = "Region of everything."
   type        = string
   nullable    = false
+}
+
+variable "publisher_image_build" {
+  description = "What names the build of the functions' image: Lambda looks the image's tag up again when it differs. null for an image by digest."
+  type        = string
+  default     = null
 }

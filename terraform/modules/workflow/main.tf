@@ -23,6 +23,33 @@ locals {
 
     find_rendezvous_timeout_s = var.find_rendezvous_timeout_s + local.grace_s
   }
+
+  definition = templatefile(var.definition, merge(local.limits, {
+    bucket          = var.bucket
+    initialize_arn  = var.function_arns.initialize
+    execute_arn     = var.function_arns.execute
+    summarize_arn   = var.function_arns.summarize
+    total_timeout_s = var.attempts * (sum(values(local.limits)) + local.slack_s)
+    attempts        = var.attempts
+    pause_s         = 2
+
+    find_rendezvous_arn = coalesce(var.function_arns.find_rendezvous, "nobody")
+    rendezvous_attempts = local.rendezvous_attempts
+  }))
+
+  # Initialize refuses an execution that needs a server that is not there, so none gets to this state.
+  no_server = {
+    Type  = "Fail"
+    Error = "NoRendezvousServer"
+    Cause = "This deployment has no rendezvous server: set rendezvous_mode to on-demand."
+  }
+  machine = jsondecode(local.definition)
+
+  # jsonencode writes 100.0 as 100, which the interpreter of the embedded AWS does not take for a percentage.
+  without_server = replace(
+    jsonencode(merge(local.machine, { States = merge(local.machine.States, { FindRendezvous = local.no_server }) })),
+    "/(\"ToleratedFailurePercentage\":\\d+)([,}])/", "$1.0$2",
+  )
 }
 
 # A vended log group: a name that starts so is not counted against the size of CloudWatch's resource policy.
@@ -49,16 +76,19 @@ data "aws_iam_policy_document" "assume" {
 }
 
 resource "aws_iam_role" "this" {
-  name               = local.name
-  description        = "Role of the state machine ${local.name}"
-  assume_role_policy = data.aws_iam_policy_document.assume.json
+  count = var.role_arn == null ? 1 : 0
+
+  name                 = local.name
+  description          = "Role of the state machine ${local.name}"
+  assume_role_policy   = data.aws_iam_policy_document.assume.json
+  permissions_boundary = var.permissions_boundary
 }
 
 data "aws_iam_policy_document" "this" {
   statement {
     sid       = "InvokeFunctions"
     actions   = ["lambda:InvokeFunction"]
-    resources = values(var.function_arns)
+    resources = [for arn in values(var.function_arns) : arn if arn != null]
   }
 
   # A distributed Map runs its items as executions of a child of this very machine.
@@ -99,27 +129,18 @@ data "aws_iam_policy_document" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
+  count = var.role_arn == null ? 1 : 0
+
   name   = "workflow"
-  role   = aws_iam_role.this.name
+  role   = aws_iam_role.this[0].name
   policy = data.aws_iam_policy_document.this.json
 }
 
 resource "aws_sfn_state_machine" "this" {
   name     = local.name
-  role_arn = aws_iam_role.this.arn
+  role_arn = var.role_arn == null ? aws_iam_role.this[0].arn : var.role_arn
 
-  definition = templatefile(var.definition, merge(local.limits, {
-    bucket          = var.bucket
-    initialize_arn  = var.function_arns.initialize
-    execute_arn     = var.function_arns.execute
-    summarize_arn   = var.function_arns.summarize
-    total_timeout_s = var.attempts * (sum(values(local.limits)) + local.slack_s)
-    attempts        = var.attempts
-    pause_s         = 2
-
-    find_rendezvous_arn = var.function_arns.find_rendezvous
-    rendezvous_attempts = local.rendezvous_attempts
-  }))
+  definition = var.function_arns.find_rendezvous == null ? local.without_server : local.definition
 
   # Without execution data: inputs may name private data, and the secret of a world is nobody's business.
   logging_configuration {

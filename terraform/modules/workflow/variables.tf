@@ -28,10 +28,10 @@ variable "bucket_arn" {
 }
 
 variable "function_arns" {
-  description = "ARNs of the functions by handler."
+  description = "ARNs of the functions by handler; find_rendezvous is null where there is no rendezvous server."
   type = object({
     initialize      = string
-    find_rendezvous = string
+    find_rendezvous = optional(string)
     execute         = string
     summarize       = string
   })
@@ -78,4 +78,16 @@ variable "region" {
   description = "Region of everything."
   type        = string
   nullable    = false
+}
+
+variable "role_arn" {
+  description = "ARN of a role that exists, for the state machine; null for a role of its own."
+  type        = string
+  default     = null
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the permissions boundary of the state machine's own role; null for none."
+  type        = string
+  default     = null
 }

@@ -87,4 +87,8 @@ def ssm(aws: None) -> SSMClient:  # noqa: ARG001
 @pytest.fixture
 def context() -> SimpleNamespace:
     """What awslambdaric passes to a handler, as far as the handlers read it."""
-    return SimpleNamespace(aws_request_id="request-1", log_stream_name="stream-1")
+    return SimpleNamespace(
+        aws_request_id="request-1",
+        log_stream_name="stream-1",
+        get_remaining_time_in_millis=lambda: 60_000,
+    )

@@ -27,6 +27,25 @@ def test_requirements_are_the_tested_versions() -> None:
     assert {name: tested.get(name.lower()) for name in wanted} == wanted
 
 
+def test_pip_checks_the_hash_of_every_file_that_is_not_from_the_index_of_torch() -> None:
+    wanted = pins(HERE / "requirements.txt")
+    del wanted["torch"]
+    lock = HERE / "requirements.lock"
+    locked = pins(lock)
+    assert {name.lower(): version for name, version in wanted.items()} == {
+        next(own.lower() for own in wanted if own.lower().replace("_", "-") == name): version
+        for name, version in locked.items()
+    }
+    for text, count in [(lock.read_text(), len(locked)), ((HERE / "compiler.txt").read_text(), 1)]:
+        entries = re.findall(
+            r"^[\w.-]+==[^\n\\]+((?:\\\n +--hash=sha256:[0-9a-f]{64} ?)+)", text, re.MULTILINE
+        )
+        assert len(entries) == count
+    installs = re.findall(r"-r (\S+)", (HERE / "Dockerfile").read_text())
+    checked = re.findall(r"--require-hashes -r (\S+)", (HERE / "Dockerfile").read_text())
+    assert set(installs) - set(checked) == {"/torch.txt"}
+
+
 def test_packages_are_chosen_for_the_image_s_python() -> None:
     [python] = re.findall(
         r"^ARG BASE_IMAGE=\S+/python:(\S+?)-slim-bookworm$", (HERE / "Dockerfile").read_text(), re.M

@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 ROOT = Path(__file__).parents[3]
-SECRET = "ab" * 32
-RANK = "import json, sys, types\nfrom containers.executor.handlers import execute\n" + (
-    "execute.handler(json.load(sys.stdin), "
-    "types.SimpleNamespace(aws_request_id='request-1', log_stream_name='stream-1'))"
+SECRET = "0123456789abcdef" * 4
+RANK = """
+import json, sys, types
+from containers.executor.handlers import execute
+context = types.SimpleNamespace(
+    aws_request_id="request-1", log_stream_name="stream-1", get_remaining_time_in_millis=lambda: 60_000
 )
+execute.handler(json.load(sys.stdin), context)
+"""
 SUM = """
 total = comm.allreduce(rank + 1, fmi.func(fmi.op.sum), fmi.types(fmi.datatypes.int))
 print(rank, size, total)

@@ -27,6 +27,35 @@ ROLE = "arn:aws:iam::123456789012:role/test"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/test:1"
 
 
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {
+                "Service": ["lambda.amazonaws.com", "states.amazonaws.com", "codebuild.amazonaws.com"]
+            },
+        },
+    }
+)
+
+
+def create_role(cloud: EmbeddedAWS, name: str = "test", actions: str | list[str] = "*") -> str:
+    """A role that services may take and that may do these actions, everywhere; its ARN."""
+    iam = client(cloud, "iam")
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+    allow(cloud, name, actions)
+    return str(role)
+
+
+def allow(cloud: EmbeddedAWS, role: str, actions: str | list[str], resources: str | list[str] = "*") -> None:
+    """Let a role do these actions there, and nothing else."""
+    statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    client(cloud, "iam").put_role_policy(RoleName=role, PolicyName="test", PolicyDocument=policy)
+
+
 def client(cloud: EmbeddedAWS, service: str) -> Json:
     """A boto3 client of the embedded AWS that tries everything once."""
     return boto3.client(  # type: ignore[call-overload]
@@ -97,7 +126,7 @@ class Function:
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAWS]:
     """An embedded AWS with room for 20 concurrent functions, whose code is in functions/ beside this file."""
     with EmbeddedAWS(tmp_path_factory.mktemp("localcloud"), FUNCTIONS, concurrency=20) as running:
-        client(running, "iam").create_role(RoleName="test", AssumeRolePolicyDocument="{}")
+        create_role(running)
         yield running
 
 
@@ -119,11 +148,10 @@ def deploy(cloud: EmbeddedAWS, request: pytest.FixtureRequest) -> Iterator[Calla
         name = f"{request.node.name[:40]}-{len(names)}".replace("[", "-").replace("]", "")
         functions.create_function(
             FunctionName=name,
-            Role=ROLE,
             PackageType="Image",
             Code={"ImageUri": IMAGE},
             ImageConfig={"Command": [handler]},
-            **{"Timeout": 20, "MemorySize": 256, **configuration},
+            **{"Role": ROLE, "Timeout": 20, "MemorySize": 256, **configuration},
         )
         names.append(name)
         return Function(cloud, name)

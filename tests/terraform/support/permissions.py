@@ -37,6 +37,8 @@ REASONS = {
     "ReadAndWriteObjects": "the script and its data in, results out",
     "KeepOutOfBuilds": "a script must not write what CodeBuild runs with the right to push images",
     "KeepPackages": "a script must not write the archives that later executions import",
+    "KeepUploads": "a script must not write the programs and data that later executions read",
+    "ReadParameters": "variables of `--env-from` are SSM parameters",
     "ReadResults": "reads outcomes, results and predictions below any result path",
     "WriteSummary": "puts results and predictions together",
     "DeleteMessages": "the S3 channel of fmi deletes messages once they are read",

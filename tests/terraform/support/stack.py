@@ -40,7 +40,7 @@ EVERYTHING: dict[str, object] = {
     "reserved_concurrency": 40,
     "dashboard": True,
     "budget_usd": 20,
-    "budget_email": "student@example.org",
+    "budget_email": "student@university.test",
     "budget_tag_only": True,
     "tags": {"Course": "CS 6501"},
 }

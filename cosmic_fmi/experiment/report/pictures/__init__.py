@@ -1,5 +1,6 @@
 """The report's pictures, drawn from an experiment's rows, and kept as PNG, SVG and CSV.
 
+pareto.py                         time against cost of every setting
 times.py   costs.py   tuning.py   time, cost, and both against batch size, memory and partitions
 timeline.py                       each rank from the start of the execution
 predictions.py                    redshifts
@@ -23,6 +24,7 @@ from cosmic_fmi.experiment.report.pictures import (
     beside_published,
     costs,
     modelled,
+    pareto,
     predictions,
     timeline,
     times,
@@ -41,6 +43,7 @@ def pictures(
     """Every picture for which these results have data, in the report's order."""
     good = usable(rows)
     drawn: list[Draw] = [
+        lambda: pareto.time_against_cost(good),
         lambda: times.time_by_world_size(good),
         lambda: times.speedup(good),
         lambda: tuning.batches(good),

@@ -40,6 +40,21 @@ Cell = str | int | float | None
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A place in a picture, in the axes' own coordinates, and what the page says when it is pointed at."""
+
+    axes: Axes
+    x: float
+    y: float
+    text: str
+
+    def place(self, figure: Figure) -> tuple[float, float]:
+        """Where it is, as parts of the width and, from the top, of the height; once the figure was drawn."""
+        x, y = self.axes.transData.transform((self.x, self.y))
+        return float(x / figure.bbox.width), float(1 - y / figure.bbox.height)
+
+
+@dataclass(frozen=True)
 class Picture:
     """A figure, what it shows in words for those who cannot see it, and its numbers as a table."""
 
@@ -50,6 +65,7 @@ class Picture:
     head: tuple[str, ...]
     body: Sequence[Sequence[Cell]]
     alt: str = ""
+    marks: Sequence[Mark] = ()
 
     @property
     def description(self) -> str:

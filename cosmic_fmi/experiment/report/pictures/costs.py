@@ -19,7 +19,7 @@ from cosmic_fmi.experiment.report.pictures.canvas import (
     Picture,
     canvas,
 )
-from cosmic_fmi.experiment.results.groups import Row, along, held
+from cosmic_fmi.experiment.results.groups import Row, along, comparable, held
 
 ITEMS = {
     "lambda_compute": ("Lambda time", BLUE),
@@ -36,7 +36,7 @@ ITEMS = {
 
 def costs(rows: Sequence[Row]) -> Picture | None:
     """One bar a world size, split by item; everything else equal."""
-    groups = along(rows, "world_size")
+    groups = {world: comparable(group) for world, group in along(rows, "world_size").items()}
     if not groups:
         return None
     figure, axes = canvas(1.7 + 0.36 * len(groups))
@@ -64,7 +64,8 @@ def costs(rows: Sequence[Row]) -> Picture | None:
     return Picture(
         "cost",
         "What an execution costs",
-        f"Median of each item by world size. The same for all: {held(together, 'world_size')}.",
+        "Median of each item by world size, of warm runs where there are any. "
+        f"The same for all: {held(together, 'world_size')}.",
         figure,
         ("world size", "total $", *(f"{label} $" for label in columns)),
         body,

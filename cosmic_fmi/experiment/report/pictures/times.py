@@ -14,13 +14,14 @@ from cosmic_fmi.experiment.report.pictures.canvas import (
     ORANGE,
     PHASES,
     WIDTH,
+    Mark,
     Picture,
     bare,
     canvas,
     legend_above,
     log_ticks,
 )
-from cosmic_fmi.experiment.results.groups import Row, along, held
+from cosmic_fmi.experiment.results.groups import Row, along, comparable, held, is_cold, warm
 from cosmic_fmi.experiment.results.statistics import Estimate, median, ratio
 
 RANKS = "ranks"
@@ -56,11 +57,15 @@ def stacked(axes: Axes, groups: Mapping[float, Sequence[Row]]) -> list[dict[str,
     for position, group in enumerate(groups.values()):
         total = median([row["duration_s"] for row in group])
         _total(axes, position, total, float(bottom[position]))
-    axes.set_xticks(range(len(groups)), [f"{value:,}" for value in groups])
+    axes.set_xticks(range(len(groups)), [_tick(value, group) for value, group in groups.items()])
     axes.set(ylabel="time (s)")
     axes.margins(y=0.14)
     legend_above(axes)
     return bars
+
+
+def _tick(value: float, group: Sequence[Row]) -> str:
+    return f"{value:,}{' cold' if is_cold(group[0]) else ''}"
 
 
 def _middle(group: Sequence[Row]) -> dict[str, float]:
@@ -93,8 +98,8 @@ def _total(axes: Axes, position: int, total: Estimate, top: float) -> None:
 
 
 def time_by_world_size(rows: Sequence[Row]) -> Picture | None:
-    """Bars by world size, the phases stacked."""
-    groups = along(rows, "world_size")
+    """Bars by world size, the phases stacked; of each size the warm runs, or else the cold ones."""
+    groups = {world: comparable(group) for world, group in along(rows, "world_size").items()}
     if not groups:
         return None
     figure, axes = canvas(3.8)
@@ -104,25 +109,36 @@ def time_by_world_size(rows: Sequence[Row]) -> Picture | None:
     body = []
     for (world, group), bar in zip(groups.items(), bars, strict=True):
         total = median([row["duration_s"] for row in group])
-        body.append([world, total.runs, total.value, *total.interval, *(bar.get(name) for name in names)])
-    text = "; ".join(f"world {line[0]}: {line[2]:.2f} s" for line in body)
+        started = "cold" if is_cold(group[0]) else "warm"
+        measured = (total.value, *total.interval)
+        body.append([world, started, total.runs, *measured, *(bar.get(name) for name in names)])
+    text = "; ".join(f"world {line[0]}, {line[1]}: {line[3]:.2f} s" for line in body)
     together = [row for group in groups.values() for row in group]
     return Picture(
         "time",
         "Time against world size",
         "The number over a bar is the median of the total, the black line its 95 % interval, the colours "
-        "the phases of the middle run, along the rank that ended last. "
+        "the phases of the middle run, along the rank that ended last; other is what no phase explains, "
+        "such as the time between two states. Where a world size has warm runs only they count; cold "
+        "ones are marked. "
         f"The same for all: {held(together, 'world_size')}.",
         figure,
-        ("world size", "runs", "median s", "95 % from", "to", *(f"{name} s" for name in names)),
+        ("world size", "started", "runs", "median s", "95 % from", "to", *(f"{name} s" for name in names)),
         body,
         f"Stacked bars of the phases by world size. Medians: {text}.",
+        [
+            Mark(axes, position, line[3], f"world {line[0]}: {', '.join(row['run_id'] for row in group)}")
+            for position, (line, group) in enumerate(zip(body, groups.values(), strict=True))
+        ],
     )
 
 
 def speedup(rows: Sequence[Row]) -> Picture | None:
-    """Speed-up against the smallest world (left) and efficiency (right), of the whole and of the ranks."""
-    groups = along(rows, "world_size")
+    """Speed-up against the smallest world (left) and efficiency (right), of the whole and of the ranks.
+
+    Only of warm runs: a cold start in one of two times says nothing about the number of functions.
+    """
+    groups = along(warm(rows), "world_size")
     if len(groups) < 2:
         return None
     worlds = list(groups)
@@ -157,7 +173,8 @@ def speedup(rows: Sequence[Row]) -> Picture | None:
         [world, whole.value, *whole.interval, inner.value, whole.value / (world / worlds[0])]
         for world, whole, inner in zip(worlds, gains["execution"], gains["ranks only"], strict=True)
     ]
-    note = (
+    above = [line[0] for line in body if float(line[5] or 0.0) > 1.0]
+    note = _doubt(above, worlds[0]) + (
         " These functions shared the cores of one machine: more of them are no faster than that machine."
         if rows[0]["target"] == "local"
         else ""
@@ -165,12 +182,24 @@ def speedup(rows: Sequence[Row]) -> Picture | None:
     return Picture(
         "speedup",
         "Speed-up and efficiency",
-        f"Median time with world size {worlds[0]} by median time with each world size, with 95 % intervals; "
-        f"efficiency is that by the number of functions, where 1 is ideal.{note}",
+        f"Median time with world size {worlds[0]} by median time with each world size, with 95 % intervals, "
+        f"of warm runs; efficiency is that by the number of functions, where 1 is ideal.{note}",
         figure,
         ("world size", "speed-up", "95 % from", "to", "speed-up of the ranks", "efficiency"),
         body,
         "Lines. " + "; ".join(f"world {line[0]}: {line[1]:.2f} times as fast" for line in body) + ".",
+    )
+
+
+def _doubt(worlds: Sequence[float], smallest: float) -> str:
+    """What to think of efficiencies above 1."""
+    if not worlds:
+        return ""
+    named = ", ".join(f"{world:,}" for world in worlds)
+    return (
+        f" An efficiency above 1 (world {named}) is no gain of more functions: something slowed the runs of "
+        f"world {smallest:,} down that the others were spared, or there are too few of them. Repeat with "
+        "--runs 5."
     )
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from cosmic_fmi.experiment.cost.published import MEMORY_S
 from cosmic_fmi.experiment.report.pictures.canvas import BLUE, GREEN, RED, Picture, canvas, log_ticks
-from cosmic_fmi.experiment.results.groups import AXES, Axis, Row, along, held
+from cosmic_fmi.experiment.results.groups import AXES, Axis, Row, along, comparable, held
 from cosmic_fmi.experiment.results.statistics import Estimate, median
 
 _TITLES: dict[Axis, str] = {
@@ -56,7 +56,7 @@ def files(rows: Sequence[Row]) -> Picture | None:
 
 
 def _time_and_cost(rows: Sequence[Row], axis: Axis) -> Picture | None:
-    groups = along(rows, axis)
+    groups = {value: comparable(group) for value, group in along(rows, axis).items()}
     if len(groups) < 2:
         return None
     values = list(groups)

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, MissingDependencyException
 
 from cosmic_fmi.experiment.errors import PreflightError
 from cosmic_fmi.experiment.targets.preflight.functions import check_functions
 from cosmic_fmi.experiment.targets.preflight.images import check_images
-from cosmic_fmi.experiment.targets.preflight.rendezvous import check_rendezvous
+from cosmic_fmi.experiment.targets.preflight.rendezvous import NONE, check_rendezvous
 
 if TYPE_CHECKING:
     from cosmic_fmi.experiment.aws.clients import Clients
@@ -48,6 +48,8 @@ class Preflight:
     clients: Clients
     deployment: Deployment
     world_size: int
+    meets: bool = True
+    """Whether ranks connect to each other, for which a world needs the rendezvous server."""
     notify: Callable[[str], None] = _silently
     """Told what is waited for."""
 
@@ -135,8 +137,8 @@ class Preflight:
         return f"{allowed} at a time, {self.world_size} needed"
 
     def _fargate_quota(self) -> str:
-        if self.world_size == 1:
-            return "not needed for worlds of one"
+        if not self._needs_server or self.deployment.rendezvous["mode"] == NONE:
+            return "not needed"
         service, code = FARGATE_QUOTA
         try:
             quota = self.clients.quotas.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"][
@@ -152,9 +154,19 @@ class Preflight:
             )
         return f"{quota:g} vCPUs, {FARGATE_VCPU:g} needed"
 
+    @property
+    def _needs_server(self) -> bool:
+        return self.meets and self.world_size > 1
+
     def _rendezvous(self) -> str:
-        if self.world_size == 1:
-            return "not needed for worlds of one"
+        if not self._needs_server:
+            return "not needed"
+        if self.deployment.rendezvous["mode"] == NONE:
+            raise PreflightError(
+                f"the largest world has {self.world_size} ranks, and the deployment has no rendezvous server "
+                'through which they connect: run worlds of one, use a --payload with "rendezvous": false if '
+                "they talk through S3 only, or set the Terraform variable rendezvous_mode to on-demand."
+            )
         return check_rendezvous(self.clients, self.deployment)
 
 
@@ -162,6 +174,11 @@ def check_account(clients: Clients, deployed: str) -> str:
     """The account of the credentials, in words. Raises PreflightError when it is not the one deployed to."""
     try:
         account = clients.sts.get_caller_identity()["Account"]
+    except MissingDependencyException as error:
+        raise PreflightError(
+            "credentials of `aws login` can be read neither here nor by Terraform: hand them over with "
+            '`eval "$(aws configure export-credentials --format env)"`, again whenever they expire.'
+        ) from error
     except (BotoCoreError, ClientError) as error:
         raise PreflightError(
             f"AWS does not accept your credentials ({error}): log in again, "

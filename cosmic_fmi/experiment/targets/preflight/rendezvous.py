@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _PENDING = "pending"
 _ON_DEMAND = "on-demand"
+NONE = "none"
+"""The mode of a deployment without a server."""
 
 
 def check_rendezvous(clients: Clients, deployment: Deployment) -> str:

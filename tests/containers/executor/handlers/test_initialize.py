@@ -224,3 +224,64 @@ def test_another_attempt_is_another_world(uploaded: S3Client, context: SimpleNam
     assert one["fmi"]["secret"] != two["fmi"]["secret"]
     assert two["outcome_key"] == "executions/run-7/attempts/2/outcomes/0.json"
     assert one["result_path"] == two["result_path"] == "executions/run-7/results"
+
+
+@pytest.mark.usefixtures("uploaded")
+def test_without_a_rendezvous_server_only_worlds_that_do_not_need_it_start(
+    context: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_RENDEZVOUS", "1")
+    payload = {**FOLDER, "bucket": BUCKET}
+    with pytest.raises(InputError, match=r"has no rendezvous server.*rendezvous_mode"):
+        start(context, payload)
+    assert start(context, {**payload, "world_size": "1"})["needs_rendezvous"] is False
+    assert start(context, {**payload, "rendezvous": False})["needs_rendezvous"] is False
+
+
+def test_data_is_dealt_out_for_download_and_the_course_s_payload_left_alone(
+    uploaded: S3Client, context: SimpleNamespace
+) -> None:
+    payload = {
+        **SCRIPT,
+        "bucket": BUCKET,
+        "data_bucket": "data-bucket",
+        "data_prefix": "100MB",
+        "data_download": "dealt",
+    }
+    output = start(context, payload)
+    ranks = manifest(uploaded, output)
+    assert sum(len(rank["data_files"]) for rank in ranks) == 12
+    assert {rank["data_download"] for rank in ranks} == {"dealt"}
+    assert [rank["files_prefix"] for rank in ranks][:1] == ["executions/run-7/files/0/"]
+    found = uploaded.list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert not [entry for entry in found if entry["Key"].endswith("payload.json")]
+
+
+def test_shared_data_is_not_listed_once_a_rank(uploaded: S3Client, context: SimpleNamespace) -> None:
+    payload = {
+        **SCRIPT,
+        "bucket": BUCKET,
+        "data_bucket": "data-bucket",
+        "data_prefix": "100MB",
+        "data_download": "shared",
+    }
+    output = start(context, payload)
+    assert [rank["data_files"] for rank in manifest(uploaded, output)] == [[]] * int(SCRIPT["world_size"])
+    assert output["working_ranks"] == int(SCRIPT["world_size"])
+
+
+@pytest.mark.parametrize(("download", "advice"), [("dealt", 'raise "world_size"'), ("shared", "deal the")])
+def test_data_that_does_not_fit_into_tmp_is_refused(
+    uploaded: S3Client,
+    context: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    download: str,
+    advice: str,
+) -> None:
+    monkeypatch.setenv("EXECUTE_EPHEMERAL_STORAGE_MB", "1")
+    for number in (1, 2):
+        uploaded.put_object(Bucket=BUCKET, Key=f"data/x/{number}", Body=bytes(900_000))
+    place = {"data_prefix": "data/x", "data_download": download, "world_size": 1}
+    with pytest.raises(InputError, match=r"A rank would get 2 MB of data, and has 1 MB of /tmp") as error:
+        start(context, {**SCRIPT, "bucket": BUCKET, **place})
+    assert advice in str(error.value)

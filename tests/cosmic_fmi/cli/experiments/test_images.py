@@ -41,3 +41,15 @@ def test_without_docker_it_says_what_to_install(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["images"]) == 1
     assert "install Docker" in capsys.readouterr().out
+
+
+def test_an_old_login_at_the_base_s_registry_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "failed to resolve source metadata for public.ecr.aws/docker/library/python: 403 Forbidden"
+    docker = tmp_path / "docker"
+    docker.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('{said}')\n")
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["images"]) == 1
+    assert "docker logout public.ecr.aws" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """`cosmic-fmi local`, run as a user runs it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -35,8 +36,34 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "export AWS_ENDPOINT_URL=http://127.0.0.1:" in command("status", "--env", *place).stdout
     monkeypatch.setenv("COSMIC_STATE", str(tmp_path))
     assert "functions run in" in command("logs").stdout
+    _check_faults()
     assert command("stop", *place).stdout == "localcloud stopped\n"
     assert command("stop", *place).stdout == "localcloud was not running\n"
+
+
+def _check_faults() -> None:
+    assert re.search(r"s3-slowdown +off", command("fault").stdout)
+    assert re.search(
+        r"s3-slowdown +0.3 .*task-start +60 ",
+        command("fault", "set", "s3-slowdown=0.3", "task-start").stdout,
+        re.S,
+    )
+    wrong = command("fault", "set", "rain")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.startswith("no such fault: 'rain'; there are inactive, ")
+    assert re.search(
+        r"s3-slowdown +off.*task-start +60 ", command("fault", "clear", "s3-slowdown").stdout, re.S
+    )
+
+
+def test_faults_of_the_environment_are_on_from_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ("--state-dir", str(tmp_path / "localcloud"))
+    monkeypatch.setenv("LOCALCLOUD_FAULTS", "rain")
+    refused = command("start", "--detach", *place, "--code-root", str(FUNCTIONS))
+    assert refused.returncode == 1
+    assert "localcloud cannot start: no such fault: 'rain'; there are inactive" in refused.stderr
 
 
 def test_command_line_names_bad_arguments() -> None:

@@ -24,6 +24,7 @@ def test_every_key_of_an_execution() -> None:
     assert first.manifest == "executions/run-7/ranks.json"
     assert first.outcome(12) == "executions/run-7/outcomes/12.json"
     assert first.failure(12) == "executions/run-7/failures/12.json"
+    assert first.files(12) == "executions/run-7/files/12/"
     assert third.manifest == "executions/run-7/attempts/3/ranks.json"
     assert third.outcome(0) == "executions/run-7/attempts/3/outcomes/0.json"
 

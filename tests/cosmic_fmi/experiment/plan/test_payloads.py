@@ -27,9 +27,9 @@ def test_the_sample_payload_is_the_data_parallel_shape() -> None:
 
 
 def test_a_script_needs_no_result_path() -> None:
-    payload = script_payload(RunSpec(4), "bucket", "scripts/hello.py")
+    payload = script_payload(RunSpec(4), "bucket", "scripts/hello-1a2b", "hello.py")
     assert payload["world_size"] == 4
-    assert payload["script"] == "/tmp/scripts/hello.py"
+    assert payload["script"] == "/tmp/scripts/hello-1a2b/hello.py"
     assert "result_path" not in payload
     assert mode_of(payload) == "script"
 

@@ -6,6 +6,7 @@ import csv
 import errno
 import json
 import os
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -92,10 +93,10 @@ def test_the_report_is_one_well_formed_file_that_needs_no_other(results: Summary
     path = results.folder / "report.html"
     page = Page(path.read_text())
     assert page.references
-    assert all(reference.startswith("data:image/png;base64,") for reference in page.references)
+    assert all(reference.startswith(("data:image/png;base64,", "#")) for reference in page.references)
     assert "w2-b512-1" in page.text
     names = {figure.name for figure in (path.parent / "figures").iterdir()}
-    for name in ("time", "speedup", "timeline", "cost", "predictions"):
+    for name in ("time", "pareto", "timeline", "cost", "predictions"):
         assert {f"{name}.png", f"{name}.svg", f"{name}.csv"} <= names
 
 
@@ -120,7 +121,7 @@ def test_every_picture_is_described_and_has_its_numbers_as_a_table(
 
 def test_what_comes_from_outside_is_escaped_and_failures_are_told(results: Summary) -> None:
     html = (results.folder / "report.html").read_text()
-    assert "<script>" not in html
+    assert "<script>x" not in html
     assert "&lt;script&gt;x" in html
     assert "rank &lt;3&gt; failed" in html
 
@@ -253,3 +254,36 @@ def test_it_prints(written: Path, tmp_path: Path) -> None:
     content = printed.read_bytes()
     assert content.startswith(b"%PDF")
     assert content.count(b"/Subtype /Image") >= len(Page(written.read_text()).alts)
+
+
+def test_the_table_of_runs_sorts_and_filters(written: Path, tmp_path: Path) -> None:
+    click = """<script>
+    const table = [...document.querySelectorAll("section")].at(-1);
+    const head = [...table.querySelectorAll("th")].find((one) => one.textContent === "total s");
+    const times = () => [...table.querySelectorAll("tbody tr:not([hidden])")]
+      .map((row) => Number(row.cells[head.cellIndex].textContent));
+    head.firstChild.click();
+    const up = times().every((value, index, all) => !index || all[index - 1] <= value);
+    head.firstChild.click();
+    const down = times().every((value, index, all) => !index || all[index - 1] >= value);
+    const input = table.querySelector("input");
+    input.value = "fmi-w8"; input.dispatchEvent(new Event("input"));
+    document.title = `up=${up} down=${down} left=${times().length} sort=${head.getAttribute("aria-sort")}`;
+    </script></body>"""
+    page = tmp_path / "page.html"
+    page.write_text(written.read_text().replace("</body>", click))
+    dom = visit(page.as_uri(), tmp_path, "--dump-dom")
+    assert "<title>up=true down=true left=1 sort=descending</title>" in dom
+
+
+def test_the_contents_lead_to_every_section(written: Path) -> None:
+    text = written.read_text()
+    anchors = re.findall(r'<a href="#([^"]+)">', text)
+    assert len(anchors) == len(set(anchors)) == text.count("<section ") > 10
+    assert all(f'<section id="{anchor}" ' in text for anchor in anchors)
+
+
+def test_a_setting_is_named_where_it_is_pointed_at(written: Path) -> None:
+    assert re.search(
+        r"<circle [^>]+><title>world 16, [^<]+ s, \$[0-9.]+ \(\d warm\)</title>", written.read_text()
+    )

@@ -57,6 +57,17 @@ def test_an_interrupted_sweep_keeps_earlier_results_and_what_was_stopped(tmp_pat
     assert len(target.fakes.stepfunctions.started) == 3
 
 
+def test_what_an_execution_warns_of_is_shown(tmp_path: Path) -> None:
+    target = FakeTarget()
+    ended = succeeded()
+    said = {**json.loads(ended["output"]), "warnings": ["Execution other still needs payload.json."]}
+    target.fakes.stepfunctions.states = [{**ended, "output": json.dumps(said)}]
+    reporter = quiet()
+    reporter.mode = "quiet"
+    assert run(target, options(tmp_path, repetitions=1), reporter) is True
+    assert "Execution other still needs payload.json." in reporter.console.export_text()
+
+
 def test_scripts_get_json_lines(tmp_path: Path) -> None:
     target = FakeTarget()
     states = {"pending": 0, "running": 1, "succeeded": 1, "failed": 0, "timedOut": 0, "aborted": 0}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from moto import mock_aws
 from rich.console import Console
 
 from cosmic_fmi.cli.experiments import destroy
-from cosmic_fmi.experiment.errors import PreflightError, TargetError
+from cosmic_fmi.experiment.errors import PreflightError, TargetError, TerraformError
 from cosmic_fmi.experiment.targets import aws
 from cosmic_fmi.experiment.targets.aws import AwsTarget
 from cosmic_fmi.experiment.targets.local import LocalTarget
@@ -117,6 +118,71 @@ def test_a_shell_that_points_at_an_embedded_aws_destroys_nothing_on_aws(
         with pytest.raises(PreflightError, match=f"AWS_ENDPOINT_URL points at {cloud.endpoint_url}"):
             target.destroy(quiet())
     assert "destroy" not in commands(tmp_path)
+
+
+@pytest.mark.usefixtures("account")
+def test_a_destroy_does_not_depend_on_variables_that_were_changed_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "terraform").mkdir()
+    text = 'variable "region" {\n}\nvariable "budget_email" {\n  type = string\n}\n'
+    (tmp_path / "terraform" / "variables.tf").write_text(text)
+    target = aws_with(DEPLOYED.replace("ACCOUNT", ACCOUNT), tmp_path, monkeypatch)
+    assert target.destroy(quiet()) is True
+    variables = json.loads((tmp_path / "state" / "aws" / "variables.tfvars.json").read_text())
+    assert variables == {"region": "eu-west-1", "name_prefix": "team", "budget_email": None}
+
+
+# Terraform that cannot look at something, as one whose data source finds nothing.
+FAILING = (
+    DEPLOYED
+    + """
+if "destroy" in sys.argv and "-refresh=false" not in sys.argv:
+    sys.exit("no matching Route 53 Hosted Zone found")
+"""
+)
+
+
+@pytest.mark.usefixtures("account")
+def test_a_destroy_goes_on_with_the_state_where_looking_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = aws_with(FAILING.replace("ACCOUNT", ACCOUNT), tmp_path, monkeypatch)
+    said = io.StringIO()
+    assert target.destroy(Reporter(Console(file=said, width=200))) is True
+    assert "no matching Route 53 Hosted Zone found" in said.getvalue()
+    assert commands(tmp_path).count("$ terraform destroy") == 2
+
+
+@pytest.mark.usefixtures("account")
+def test_a_destroy_that_does_not_know_the_account_believes_no_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = FAILING.replace("aws_caller_identity", "aws_availability_zones")
+    with pytest.raises(TerraformError, match="Hosted Zone"):
+        aws_with(body, tmp_path, monkeypatch).destroy(quiet())
+    assert commands(tmp_path).count("$ terraform destroy") == 1
+
+
+@pytest.mark.usefixtures("account")
+def test_a_region_in_aws_region_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    body = DEPLOYED.replace("ACCOUNT", ACCOUNT).replace('"region": "eu-west-1", ', "")
+    assert aws_with(body, tmp_path, monkeypatch).destroy(quiet()) is True
+
+
+def test_credentials_of_aws_login_are_handed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    config = tmp_path / "config"
+    config.write_text("[default]\nregion = us-east-1\nlogin_session = arn:aws:iam::123456789012:user/me\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    target = aws_with(DEPLOYED.replace("ACCOUNT", ACCOUNT), tmp_path, monkeypatch)
+    with pytest.raises(PreflightError, match="aws configure export-credentials"):
+        target.destroy(quiet())
 
 
 @pytest.mark.parametrize("state", ["{}", '{"values": {"root_module": {}}}'])

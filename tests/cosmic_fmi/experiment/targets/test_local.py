@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 from rich.console import Console
 
 from cosmic_fmi.experiment.errors import TargetError, TerraformError
+from cosmic_fmi.experiment.targets import _local_stack
 from cosmic_fmi.experiment.targets.local import LocalTarget
 from cosmic_fmi.experiment.ui.console import Reporter
-from cosmic_fmi.localcloud import EmbeddedAWS
+from cosmic_fmi.localcloud import EmbeddedAWS, client
+from cosmic_fmi.localcloud.state import STATE_FILE
 from tests.cosmic_fmi.experiment.support.terraform import OUTPUTS, stand_in
 
 TERRAFORM = f"""
@@ -83,3 +88,59 @@ def test_what_a_killed_apply_left_is_not_built_upon(state: Path) -> None:
 
 def test_destroying_where_nothing_runs(tmp_path: Path) -> None:
     assert LocalTarget(tmp_path, tmp_path / "state").destroy(quiet()) is False
+
+
+@pytest.mark.timeout(150)
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGKILL, "the embedded AWS has ended. Take it down with `make destroy`"),
+        (signal.SIGSTOP, "nothing has happened for [0-9]+ s, and the embedded AWS no longer answers"),
+        (0, "nothing has happened for [0-9]+ s, and the embedded AWS still answers"),
+    ],
+    ids=["ended", "hangs", "answers"],
+)
+def test_an_apply_that_waits_in_vain_ends_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    state = tmp_path / "state"
+    daemon = str(state / "localcloud" / STATE_FILE)
+    body = f"""
+        if "apply" in sys.argv:
+            os.kill(json.load(open({daemon!r}))["pid"], {int(number)})
+            while True:
+                print(json.dumps({{"type": "apply_progress", "@message": "Still creating..."}}), flush=True)
+                time.sleep(0.1)
+        """
+    for name, value in stand_in(tmp_path, body).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(client, "_ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(_local_stack, "_STALL_SECONDS", 1.0)
+    with pytest.raises(TerraformError, match=rf"terraform apply was ended \(.*: {said}") as caught:
+        LocalTarget(state=state).prepare(quiet())
+    assert "localcloud runs at http://127.0.0.1" in str(caught.value), "the end of its log"
+    assert instance(state) is None
+
+
+def test_an_apply_that_waited_in_vain_is_made_once_more_on_a_new_embedded_aws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "state"
+    daemon, first = str(state / "localcloud" / STATE_FILE), str(tmp_path / "first")
+    body = f"""
+        if "apply" in sys.argv and not os.path.exists({first!r}):
+            open({first!r}, "w").write(str(json.load(open({daemon!r}))["pid"]))
+            os.kill(json.load(open({daemon!r}))["pid"], {int(signal.SIGSTOP)})
+            time.sleep(50)
+        """
+    for name, value in stand_in(tmp_path, textwrap.dedent(body) + TERRAFORM).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(client, "_ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(_local_stack, "_STALL_SECONDS", 1.0)
+    said = io.StringIO()
+    target = LocalTarget(state=state)
+    target.prepare(Reporter(Console(file=said)))
+    assert "Starting again, on a new embedded AWS." in said.getvalue()
+    assert not psutil.pid_exists(int(Path(first).read_text()))
+    assert target.running
+    target.destroy(quiet())

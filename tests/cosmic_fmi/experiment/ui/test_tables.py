@@ -60,3 +60,12 @@ def test_where_a_terminal_is_narrow_the_least_important_columns_are_left_out() -
         assert "…" not in text
         for part in ("w1-b64-2", "status", "total", "cost $"):
             assert part in text
+
+
+def test_a_script_s_table_has_no_columns_of_galaxies() -> None:
+    own = rows.row("pi-w4-1", samples=0, metrics={})
+    headers = [str(column.header) for column in runs_table([own], 200).columns]
+    assert not {"samples", "samples/s", "MAE", "NMAD", "R²"} & {*headers}
+    named = rows.row("pi-w4-2", metrics={"error": 0.5, "[b]": 1, "c": 2.0, "d": 3.0, "text": "no number"})
+    headers = [str(column.header) for column in runs_table([own, named], 200).columns]
+    assert headers[-3:] == ["error", "\\[b]", "c"]

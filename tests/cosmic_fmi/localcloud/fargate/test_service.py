@@ -106,6 +106,17 @@ def service(cloud: EmbeddedAWS, request: pytest.FixtureRequest) -> Iterator[Serv
     service.ecs.delete_cluster(cluster=service.cluster)
 
 
+def let_events_call(cloud: EmbeddedAWS, function: str, rule: str) -> None:
+    """The permission without which EventBridge calls no function."""
+    client(cloud, "lambda").add_permission(
+        FunctionName=function,
+        StatementId=rule,
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=f"arn:aws:events:us-east-1:123456789012:rule/{rule}",
+    )
+
+
 @pytest.fixture
 def record(deploy: Deploy, cloud: EmbeddedAWS, shared: Path) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """A rule that hands task state changes to a function, and what that function was given so far."""
@@ -120,6 +131,7 @@ def record(deploy: Deploy, cloud: EmbeddedAWS, shared: Path) -> Iterator[Callabl
         pattern = {"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"]}
         events.put_rule(Name="tasks", EventPattern=json.dumps(pattern), State="ENABLED")
         arn = f"arn:aws:lambda:us-east-1:123456789012:function:{function.name}"
+        let_events_call(cloud, function.name, "tasks")
         events.put_targets(Rule="tasks", Targets=[{"Id": "record", "Arn": arn}])
 
     seen.install = install  # type: ignore[attr-defined]
@@ -217,6 +229,7 @@ def test_who_hears_of_an_end_can_prevent_a_successor(
     pattern = {"source": ["aws.ecs"], "detail": {"lastStatus": ["STOPPED"]}}
     events.put_rule(Name="ended", EventPattern=json.dumps(pattern), State="ENABLED")
     arn = f"arn:aws:lambda:us-east-1:123456789012:function:{function.name}"
+    let_events_call(cloud, function.name, "ended")
     events.put_targets(Rule="ended", Targets=[{"Id": "end", "Arn": arn}])
     service.create(service.register())
     wait_for(service.tasks, "the task")
@@ -250,3 +263,71 @@ def test_single_task_runs_with_overrides_and_stops(service: Service) -> None:
     assert "server listens overridden\n" in service.log()
     service.ecs.stop_task(cluster=service.cluster, task=task["taskArn"], reason="enough")
     wait_for(lambda: not service.pids(), "the end of the task")
+
+
+@pytest.fixture
+def faulty(cloud: EmbeddedAWS) -> Iterator[EmbeddedAWS]:
+    """The embedded AWS, without faults afterwards."""
+    yield cloud
+    cloud.clear_faults()
+
+
+def test_a_task_takes_its_time_to_start(service: Service, faulty: EmbeddedAWS) -> None:
+    faulty.set_faults(task_start=600)
+    service.create(service.register())
+    wait_for(lambda: service.tasks("PENDING"), "the task")
+    assert service.pids() == []
+    faulty.clear_faults("task_start")
+    wait_for(service.tasks, "the task's start")
+
+
+def test_a_task_that_is_not_up_yet_can_be_stopped(
+    service: Service, faulty: EmbeddedAWS, record: Json
+) -> None:
+    record.install()
+    faulty.set_faults(task_start=600)
+    service.create(service.register())
+    wait_for(lambda: service.tasks("PENDING"), "the task")
+    service.ecs.update_service(cluster=service.cluster, service="server", desiredCount=0)
+    [event] = wait_for(record, "the event that it has ended")
+    assert event["detail"]["lastStatus"] == "STOPPED"
+
+
+def test_a_task_without_a_place_is_an_event_of_its_service(service: Service, faulty: EmbeddedAWS) -> None:
+    faulty.set_faults(task_unplaced=1)
+    service.create(service.register())
+
+    def events() -> list[dict[str, Any]]:
+        [found] = service.ecs.describe_services(cluster=service.cluster, services=["server"])["services"]
+        told: list[dict[str, Any]] = found["events"]
+        return told
+
+    message = wait_for(events, "the event")[0]["message"]
+    assert message.startswith("(service server) was unable to place a task. Reason: Capacity is unavailable")
+    assert service.tasks() == service.tasks("PENDING") == []
+    faulty.clear_faults()
+    wait_for(service.tasks, "the task")
+
+
+def test_a_task_is_replaced_under_its_clients(service: Service, faulty: EmbeddedAWS) -> None:
+    service.create(service.register())
+    [before] = wait_for(service.tasks, "the task")
+    faulty.set_faults(task_replaced=1)
+    [after] = wait_for(
+        lambda: [task for task in service.tasks() if task["taskArn"] != before["taskArn"]], "another task"
+    )
+    [old] = service.ecs.describe_tasks(cluster=service.cluster, tasks=[before["taskArn"]])["tasks"]
+    assert old["lastStatus"] == "STOPPED"
+    assert "performing maintenance" in old["stoppedReason"]
+    assert after["lastStatus"] == "RUNNING"
+
+
+def test_events_come_twice_and_out_of_order(service: Service, faulty: EmbeddedAWS, record: Json) -> None:
+    record.install()
+    faulty.set_faults(events_twice=1, events_reordered=5)
+    service.create(service.register())
+    wait_for(service.tasks, "the task")
+    service.ecs.update_service(cluster=service.cluster, service="server", desiredCount=0)
+    wait_for(lambda: len(record()) == 4, "both events, twice")
+    assert [event["detail"]["lastStatus"] for event in record()] == ["STOPPED"] * 2 + ["RUNNING"] * 2
+    assert len({event["id"] for event in record()}) == 2

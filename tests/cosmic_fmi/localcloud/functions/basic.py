@@ -77,6 +77,18 @@ def hog(event: Any, context: Any) -> Any:
         held.append(b"x" * (16 * 1024 * 1024))
 
 
+def hog_in_children(event: Any, context: Any) -> Any:
+    """Take memory in two child processes that wait, and have none of it in this one."""
+    program = f"held = b'x' * ({event['mb']} << 20); print(flush=True); input()"
+    pipe = subprocess.PIPE
+    children = [subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe) for _ in range(2)]
+    for child in children:
+        child.stdout.readline()  # type: ignore[union-attr]
+    threading.Event().wait(event["seconds"])
+    for child in children:
+        child.communicate(b"\n")
+
+
 def end_service(event: Any, context: Any) -> Any:
     """Want no more tasks of the event's service, after longer than it takes to start one."""
     threading.Event().wait(3)
@@ -98,6 +110,14 @@ def fill(event: Any, context: Any) -> str:
                 file.write(b"x" * 1024 * 1024)
     except OSError as error:
         return str(error.strerror)
+    return "written"
+
+
+def fill_and_wait(event: Any, context: Any) -> str:
+    """Write a file of so many MB below /tmp, and wait."""
+    with (Path(gettempdir()) / f"file-{event['mb']}").open("wb") as file:
+        file.write(bytes(event["mb"] << 20))
+    threading.Event().wait(event["seconds"])
     return "written"
 
 
@@ -152,3 +172,8 @@ def record(event: Any, context: Any) -> Any:
     path = Path(os.environ["RECORD"])
     with path.open("a") as file:
         file.write(json.dumps(event) + "\n")
+
+
+def who_am_i(event: Any, context: Any) -> str:
+    """The ARN of the function's own credentials."""
+    return str(boto3.client("sts").get_caller_identity()["Arn"])

@@ -1,6 +1,7 @@
 """Lambda functions as a caller sees them."""
 
 import base64
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -163,6 +164,15 @@ def test_more_memory_than_the_function_has_kills_it(deploy: Deploy) -> None:
     assert "Max Memory Used: 192 MB" in function.log()[-1]
 
 
+def test_memory_of_child_processes_counts(deploy: Deploy) -> None:
+    function = deploy("basic.hog_in_children", MemorySize=256)
+    assert function.invoke({"mb": 200, "seconds": 20}).payload["errorType"] == "Runtime.OutOfMemory"
+    assert function.invoke({"mb": 50, "seconds": 1}).error is None
+    peak = re.search(r"Max Memory Used: (\d+) MB", function.log()[-1])
+    assert peak
+    assert 100 < int(peak[1]) < 256
+
+
 def test_large_payloads_pass(deploy: Deploy) -> None:
     assert len(deploy("basic.large").invoke({"size": 2_000_000}).payload) == 2_000_000
 
@@ -265,3 +275,27 @@ def _log_if_any(function: Function) -> list[str]:
         logGroupNamePrefix=f"/aws/lambda/{function.name}"
     )["logGroups"]
     return function.log() if groups else []
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the kernel does not say who waited")
+def test_what_does_not_load_in_ten_seconds_is_loaded_again_within_the_invocation(
+    deploy: Deploy, shared: Path
+) -> None:
+    variables = {"Variables": {"MARKER": str(shared / "loaded")}}
+    function = deploy("slow_load.answer", Environment=variables, Timeout=60)
+    assert function.invoke({"a": 1}).payload == {"a": 1}
+    log = function.log()
+    assert log[0] == "INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout\t\n"
+    assert "Init Duration" not in log[-1]
+    assert function.invoke({"b": 2}).payload == {"b": 2}
+
+
+def test_more_in_tmp_than_the_function_has_ends_it(deploy: Deploy) -> None:
+    function = deploy("basic.fill_and_wait", EphemeralStorage={"Size": 512}, MemorySize=1024)
+    assert function.invoke({"mb": 100, "seconds": 0}).payload == "written"
+    reply = function.invoke({"mb": 450, "seconds": 15})  # beside what the first one left
+    assert reply.error
+    assert re.search(
+        r"no space left on device: 5\d\d MB in /tmp, and the function has 512 MB",
+        reply.payload["errorMessage"],
+    )

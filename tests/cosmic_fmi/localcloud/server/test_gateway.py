@@ -1,6 +1,8 @@
 """Who may ask the embedded AWS for anything."""
 
+import socket
 import stat
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -53,3 +55,20 @@ def test_only_who_has_the_key_is_obeyed(cloud: EmbeddedAWS) -> None:
     s3.create_bucket(Bucket="presigned")
     url = s3.generate_presigned_url("list_objects", Params={"Bucket": "presigned"})
     assert urllib3.request("GET", url).status == 200
+
+
+def test_a_client_that_stalls_keeps_nobody_waiting(cloud: EmbeddedAWS) -> None:
+    s3 = client(cloud, "s3")
+    s3.create_bucket(Bucket="stalled")
+    target = urlsplit(s3.generate_presigned_url("put_object", Params={"Bucket": "stalled", "Key": "k"}))
+    form = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Content-Length": "100",
+        "Expect": "100-continue",
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": target.netloc, **form}.items())
+    with socket.create_connection((target.hostname, target.port), timeout=10) as stalled:
+        stalled.sendall(f"PUT {target.path}?{target.query} HTTP/1.1\r\n{head}\r\n".encode())
+        assert stalled.recv(100).startswith(b"HTTP/1.1 100"), "the request has arrived"
+        url = s3.generate_presigned_url("list_objects", Params={"Bucket": "stalled"})
+        assert urllib3.request("GET", url, timeout=10, retries=False).status == 200

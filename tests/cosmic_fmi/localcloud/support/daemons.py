@@ -3,12 +3,12 @@
 import psutil
 
 from cosmic_fmi.localcloud import EmbeddedAWS
-from tests.cosmic_fmi.localcloud.conftest import IMAGE, ROLE, Function, client
+from tests.cosmic_fmi.localcloud.conftest import IMAGE, ROLE, Function, client, create_role
 
 
 def family(cloud: EmbeddedAWS) -> list[psutil.Process]:
     """The daemon with a warm function and its processes."""
-    client(cloud, "iam").create_role(RoleName="test", AssumeRolePolicyDocument="{}")
+    create_role(cloud)
     client(cloud, "lambda").create_function(
         FunctionName="warm",
         Role=ROLE,

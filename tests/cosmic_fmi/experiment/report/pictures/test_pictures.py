@@ -13,12 +13,15 @@ def test_pictures_appear_only_where_there_is_something_to_draw() -> None:
 
     assert names() == set()
     assert names(rows.row()) == {"time", "cost"}
-    assert names(rows.row(), rows.row(world_size=4)) == {"time", "cost", "speedup"}
-    assert names(rows.row(), rows.row(batch_size=64)) == {"time", "cost", "batch"}
-    assert names(rows.row(), rows.row(memory_mb=128)) == {"time", "cost", "memory"}
-    assert names(rows.row(), rows.row(files=8, partition_mb=3.2)) == {"time", "cost", "partition-size"}
-    assert names(rows.row(), rows.row(files=8)) == {"time", "cost", "partitions"}
-    assert names(rows.row(mode="script", samples=0)) == {"time", "cost", "published"}
+    several = {"time", "cost", "pareto"}
+    warm = rows.row(cold_starts=0), rows.row(world_size=4, cold_starts=0)
+    assert names(*warm) == {*several, "speedup"}
+    assert names(rows.row(), rows.row(batch_size=64)) == {*several, "batch"}
+    assert names(rows.row(), rows.row(memory_mb=128)) == {*several, "memory"}
+    assert names(rows.row(), rows.row(files=8, partition_mb=3.2)) == {*several, "partition-size"}
+    assert names(rows.row(), rows.row(files=8)) == {*several, "partitions"}
+    assert names(rows.row(mode="script", source="hello", samples=0)) == {"time", "cost", "published"}
+    assert names(rows.row(mode="script", source="pi", samples=0)) == {"time", "cost"}
     assert names(rows.row(warm_up=True), rows.row(status="failed")) == set()
 
 
@@ -27,6 +30,6 @@ def test_a_setting_with_several_runs_has_an_interval_around_its_median() -> None
     time = next(
         picture for picture in pictures(made, [], rows.predictions("other")) if picture.name == "time"
     )
-    world, runs, value, low, high = time.body[0][:5]
-    assert (world, runs, value) == (2, 5, 10.0)
+    world, started, runs, value, low, high = time.body[0][:6]
+    assert (world, started, runs, value) == (2, "cold", 5, 10.0)
     assert 9.0 <= float(low or 0) < 10.0 < float(high or 0) <= 14.0
