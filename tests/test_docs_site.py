@@ -36,6 +36,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(path, target)
     shutil.copytree(REPOSITORY / "fmi", root / "fmi", dirs_exist_ok=True)  # mkdocstrings reads the sources
     (root / "terraform" / "examples").mkdir(exist_ok=True)  # a folder that a page links to
+    provider = root / "terraform" / ".terraform" / "providers"  # what `terraform init` leaves is no page
+    provider.mkdir(parents=True)
+    (provider / "README.md").write_text("# A provider\n")
     return root
 
 
