@@ -15,7 +15,7 @@ ARGS   ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run bench bench-fmi bench-inference test test-course test-teardown test-wheel test-images lint lint-terraform setup-asl format deploy destroy clean
+.PHONY: help setup run bench bench-fmi bench-inference test test-fmi-python test-fmi-sanitized test-course test-teardown test-wheel test-images lint lint-terraform setup-asl format deploy destroy clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -27,7 +27,7 @@ setup: $(VENV)/.ready ## the Python environment in .venv (run and test do it the
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --no-compile $(PIP_INDEX) -c constraints.txt -e
 
-$(VENV)/.ready: pyproject.toml constraints.txt setup.py $(wildcard inference/engines/kernels/*.[ch])
+$(VENV)/.ready: pyproject.toml constraints.txt setup.py $(wildcard inference/engines/kernels/*.[ch] fmi/transport/*.c)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Installing into $(VENV) (a few minutes the first time, nothing after that)"
@@ -35,6 +35,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt setup.py $(wildcard inference/eng
 	@$(INSTALL) .
 	@$(PY) -c 'import sys; from inference.engines.kernels import built; sys.exit(not built())' || \
 	  echo "No C compiler was found: inference runs on onnxruntime (docs/inference.md, Engines)"
+	@$(PY) -c 'import sys; from fmi.transport.core import LIBRARY; sys.exit(not LIBRARY.is_file())' || \
+	  echo "No C compiler was found: small messages take longer (docs/fmi.md, The message core)"
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
@@ -65,6 +67,12 @@ bench-inference: $(VENV)/.ready-bench ## AstroMAE inference beside the course's 
 
 test: $(VENV)/.ready-dev ## every test; ARGS="tests/fmi -k reduce", WORKERS=0 for one after the other
 	@exec $(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+test-fmi-python: $(VENV)/.ready-dev ## fmi's tests without its message core in C; ARGS as for test
+	@FMI_NATIVE=0 exec $(PY) -m pytest -n $(WORKERS) --dist loadfile tests/fmi/transport tests/fmi/comm tests/fmi/collectives $(ARGS)
+
+test-fmi-sanitized: $(VENV)/.ready-dev ## tests over the message core, with Clang's or GCC's sanitizers looking for errors in it
+	@exec .ci/sanitized $(ARGS)
 
 test-course: $(VENV)/.ready-course ## the course's own scripts (docs/course.md), from a clone of theirs: COURSE=folder
 	@exec $(PY) -m tests.course "$(COURSE)"
@@ -118,4 +126,4 @@ destroy: setup ## take everything down again: TARGET=local (default) or TARGET=a
 	@exec $(COSMIC) destroy --target $(TARGET) $(ARGS)
 
 clean: ## forget the environment and the embedded AWS's state (destroy first)
-	rm -rf $(VENV) .venv-checkov .venv-asl .local inference/engines/kernels/*.so
+	rm -rf $(VENV) .venv-checkov .venv-asl .local inference/engines/kernels/*.so fmi/transport/*.so

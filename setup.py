@@ -1,5 +1,5 @@
-"""What pyproject.toml cannot say: the inference kernels in C, left out where there is no compiler, and the
-files outside the packages that a wheel needs.
+"""What pyproject.toml cannot say: the libraries in C, each left out where there is no compiler, and the files
+outside the packages that a wheel needs.
 """
 
 import shutil
@@ -9,10 +9,21 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 
-# inference/engines/kernels/__init__.py computes the same of the sources beside it, and knows a library of
-# other ones.
-KERNELS = sorted(Path("inference/engines/kernels").glob("*.[ch]"))
-SOURCES = sha256(b"".join(path.read_bytes() for path in KERNELS)).hexdigest()
+
+def library(package: str, name: str, source: str, *options: str) -> Extension:
+    """A library from the C files of a package; fmi/compiled.py loads it, and knows one of other sources."""
+    folder = Path(*package.split("."))
+    files = sorted(folder.glob("*.[ch]"))
+    checksum = sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    return Extension(
+        f"{package}.{name}",
+        sources=[str(folder / source)],
+        depends=[str(path) for path in files if path.suffix == ".h"],
+        define_macros=[("SOURCES", f'"{checksum}"')],
+        extra_compile_args=["-O3", "-fvisibility=hidden", *options],
+        optional=True,
+    )
+
 
 # cosmic_fmi/experiment/installed_project.py unpacks them. Patterns name what is the repository's: beside it
 # in terraform/ are a user's settings and Terraform's state, which may hold secrets.
@@ -54,13 +65,7 @@ def _project_files() -> list[Path]:
 setup(
     cmdclass={"build_py": BuildWithProject},
     ext_modules=[
-        Extension(
-            "inference.engines.kernels._astromae",
-            sources=["inference/engines/kernels/astromae.c"],
-            depends=[str(path) for path in KERNELS if path.suffix == ".h"],
-            define_macros=[("SOURCES", f'"{SOURCES}"')],
-            extra_compile_args=["-O3", "-fno-math-errno", "-fvisibility=hidden"],
-            optional=True,
-        )
+        library("fmi.transport", "_core", "_core.c", "-std=c11"),
+        library("inference.engines.kernels", "_astromae", "astromae.c", "-fno-math-errno"),
     ],
 )

@@ -16,7 +16,7 @@ other. The docstring of a package says what its files are.
     protocol/                                 what is on the wire
     _datatypes.py | _ops.py                   element types and values | reduction functions
     config.py, config_file.py                 fmi.json and the environment | where the file is
-    errors.py                                 what can go wrong
+    compiled.py | errors.py                   libraries in C, where they were compiled | what can go wrong
 
 Names are loaded when first used, so that `fmi.protocol.tcpunch`, which the rendezvous server shares, comes
 without NumPy.
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from fmi.comm._arrays import IN_PLACE
     from fmi.comm._environment import abort_world, from_env
     from fmi.comm._live import finalize
-    from fmi.comm._requests import Request, waitall, waitany
+    from fmi.comm._requests import PersistentRequest, Request, waitall, waitany
     from fmi.comm.communicator import Communicator
     from fmi.errors import (
         ChannelError,
@@ -70,6 +70,7 @@ __all__ = [
     "FMIError",
     "MismatchError",
     "PeerFailure",
+    "PersistentRequest",
     "RendezvousError",
     "Request",
     "Storage",
@@ -104,7 +105,7 @@ _MODULES = {
         "Timeout",
     ),
     "_ops": ("BAND", "BOR", "BXOR", "LAND", "LOR", "LXOR", "MAX", "MIN", "PROD", "SUM", "func", "op"),
-    "comm._requests": ("Request", "waitall", "waitany"),
+    "comm._requests": ("PersistentRequest", "Request", "waitall", "waitany"),
     "comm._environment": ("abort_world", "from_env"),
     "comm._live": ("finalize",),
     "channels.registry": ("register_channel",),

@@ -194,6 +194,16 @@ def elementwise_combiner(kind: op) -> Combine:
     return combine
 
 
+def builtin_kind(combine: Combine) -> op | None:
+    """The kind that `elementwise_combiner` made a reduction step of; None for another step."""
+    return _kinds().get(combine)
+
+
+@functools.cache
+def _kinds() -> dict[Combine, op]:
+    return {elementwise_combiner(kind): kind for kind in _UFUNCS}
+
+
 Combine = Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], None]
 
 

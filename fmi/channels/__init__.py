@@ -7,7 +7,8 @@
     loopback.py     messages of a rank to itself
     multi.py        several channels at once: each call goes over the one that policy.py chooses by
     cost_model.py   the time and price of a call over a channel
+    traffic.py      how much a call sends, for that model
 
-Imports go from registry to multi, then policy, then cost_model and base; direct and storage know only base.
-Below are `fmi.collectives`, `fmi.transport` and `fmi.rendezvous`.
+Imports go from registry to multi, then policy, then cost_model, traffic and base; direct and storage know
+only base. Below are `fmi.collectives`, `fmi.transport` and `fmi.rendezvous`.
 """

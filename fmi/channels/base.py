@@ -73,6 +73,7 @@ class Channel(abc.ABC):
         self._receives: dict[int, deque[ReceiveTransfer]] = {}
         self._pause_s = FIRST_PAUSE_S
         self.oversubscribed = False
+        self._action: Callable[[], None] | None = None
 
     @abc.abstractmethod
     def connect(self, peers: Iterable[int]) -> None:
@@ -133,6 +134,8 @@ class Channel(abc.ABC):
         while not transfer.done and (left := until - time.monotonic()) > 0:
             time.sleep(min(self._pause_s, left))
             self.advance()
+            if self._action is not None:
+                self._action()
 
     def advance(self) -> None:
         """Move every transfer on that can be moved without waiting."""
@@ -141,6 +144,10 @@ class Channel(abc.ABC):
             while receives and self.is_here(peer, receives[0].call):
                 self._fulfil(receives.popleft())
                 self._pause_s = FIRST_PAUSE_S
+
+    def while_waiting(self, action: Callable[[], None] | None) -> None:
+        """Have this done in the waits for transfers, whenever one may be over; None for nothing any more."""
+        self._action = action
 
     def waiting(self) -> Wait:
         """What to wait for before `advance` is worth calling."""

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fmi.collectives.traffic import Traffic
+from fmi.channels.traffic import Traffic
 from fmi.config import load
 from fmi.errors import ConfigError
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from weakref import WeakKeyDictionary
 
 from fmi._tasks import Wait
@@ -126,6 +126,11 @@ class MultiChannel(Channel):
         """Move every transfer on that can be moved without waiting."""
         for channel in self._channels.values():
             channel.advance()
+
+    def while_waiting(self, action: Callable[[], None] | None) -> None:
+        """Have this done in the waits on every channel."""
+        for channel in self._channels.values():
+            channel.while_waiting(action)
 
     def waiting(self) -> Wait:
         """What to wait for before `advance` is worth calling."""

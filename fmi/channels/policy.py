@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from fmi._datatypes import NO_DTYPE, OBJECT, dtype_of
 from fmi.channels.base import hints
 from fmi.channels.cost_model import constants, functions_price
-from fmi.collectives.traffic import traffic
+from fmi.channels.traffic import traffic
 from fmi.protocol.frames import Call, Operation
 
 

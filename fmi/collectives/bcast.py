@@ -5,40 +5,26 @@ In a chain all connections are busy at once and every byte crosses each of them 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fmi._datatypes import Array
-from fmi.collectives.context import Context, receive_segments, send_segments
-from fmi.collectives.select import is_chain_faster
-from fmi.collectives.topology import chain_neighbours, chain_peers, children, parent, tree_peers
+from fmi.collectives.schedule import Act, Step
+from fmi.collectives.topology import children, parent, segments
 
 
-def bcast_peers(rank: int, size: int, root: int, nbytes: int) -> Sequence[int]:
-    """The ranks that `bcast` talks to."""
-    return chain_peers(rank, size, root) if is_chain_faster(size, nbytes) else tree_peers(rank, size, root)
-
-
-def bcast(context: Context, array: Array, root: int) -> None:
-    """Fill every rank's array with the root's."""
-    if is_chain_faster(context.size, array.nbytes):
-        _chain_bcast(context, array, root)
-        return
-    place = (context.rank - root) % context.size
+def tree(rank: int, size: int, count: int, root: int) -> list[Step]:
+    """From each rank to those below it, the largest subtree first: it has the longest way."""
+    place = (rank - root) % size
     above = parent(place)
-    if above is not None:
-        context.receive((above + root) % context.size, array)
-    for child in reversed(children(place, context.size)):  # the largest subtree first, it has the longest way
-        context.send((child + root) % context.size, array)
-    context.flush()
+    below = [(child + root) % size for child in reversed(children(place, size))]
+    taken = [] if above is None else [Step(Act.TAKE, (above + root) % size, 0, count)]
+    return taken + [Step(Act.SEND, child, 0, count) for child in below]
 
 
-def _chain_bcast(context: Context, array: Array, root: int) -> None:
-    before, after = chain_neighbours(context.rank, context.size, root)
-    if before is None:
-        if after is not None:
-            send_segments(context, after, array)
-    else:
-        for piece in receive_segments(context, before, array):
-            if after is not None:
-                context.send(after, piece)
-    context.flush()
+def chain(rank: int, size: int, count: int, root: int, segment: int) -> list[Step]:
+    """From each rank to the next one up, beginning at the root."""
+    place = (rank - root) % size
+    steps = []
+    for lo, hi in segments(0, count, segment):
+        if place > 0:
+            steps.append(Step(Act.TAKE, (rank - 1) % size, lo, hi))
+        if place < size - 1:
+            steps.append(Step(Act.SEND, (rank + 1) % size, lo, hi))
+    return steps

@@ -1,7 +1,7 @@
-"""What an algorithm sends and receives with: the channel, the call, and large arrays in segments.
+"""Carries out schedules: what a collective call sends and receives with, and the loop over its steps.
 
-A segment that was just received is still in its core's cache when it is combined or passed on. The channel
-knows the buffer of the next one beforehand, so nothing is copied twice.
+Large arrays come in segments. One that was just received is still in its core's cache when it is combined or
+passed on, and the channel knows beforehand where the next one belongs, so nothing is copied twice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from fmi._datatypes import Array
 from fmi._ops import Combine
-from fmi.collectives.select import SEGMENT_BYTES
+from fmi.collectives.schedule import SLOTS, Act, Move, Schedule
 from fmi.protocol.frames import Call
 
 
@@ -75,6 +75,147 @@ class Context:
         self.channel.flush()
 
 
+class Messenger(Protocol):
+    """What `carry_out` sends with; whoever runs it receives."""
+
+    def send(self, peer: int, array: Array) -> None:
+        """Start sending; the array must not change until a flush."""
+
+    def prepare(self, peer: int, array: Array) -> None:
+        """The next message from this peer will fill this array; it may be written there before."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """The arrays that a schedule works on.
+
+    Attributes:
+        buffer: flat; what the schedule's ranges are in. None where the rank keeps no result.
+        operand: flat; what this rank passes, if that is not in the buffer. May be the buffer itself.
+        operand_at: where in the schedule's ranges the operand begins. At 0 it lies beneath the buffer, and
+            shows where no step has written.
+        combine: puts two arrays together; None where nothing is combined.
+    """
+
+    buffer: Array | None
+    operand: Array | None = None
+    operand_at: int = 0
+    combine: Combine | None = None
+
+
+# Looked up once: of an enumeration that takes as long as a step.
+_SEND, _TAKE, _AFTER, _BEFORE, _JOIN = Act
+
+# Whom to receive from, and into what; None: wait until what was sent may change.
+Need = tuple[int, Array] | None
+
+
+def run_schedule(context: Context, schedule: Schedule, memory: Memory) -> None:
+    """Carry out a schedule; returns when the arrays hold the result and may change."""
+    for need in carry_out(context, schedule, memory):
+        if need is None:
+            context.flush()
+        else:
+            context.receive(*need)
+
+
+def carry_out(messenger: Messenger, schedule: Schedule, memory: Memory) -> Iterator[Need]:
+    """Carry out a schedule; yields whatever it has to wait for, and goes on once that is done."""
+    arrays = _Arrays(schedule, memory)
+    for move in schedule.moves(arrays.apart):
+        act, peer, _, _ = move.step
+        combines = act is _AFTER or act is _BEFORE
+        if move.flush and not combines:
+            yield None
+        for later in move.ahead:
+            messenger.prepare(later.step.peer, arrays.into(later))
+        if act is _SEND:
+            if arrays.passes_on and not move.fresh:
+                yield None  # the last segment's buffer is the next one's but one
+            messenger.send(peer, arrays.mine(move))
+            continue
+        if act is not _JOIN:
+            yield peer, arrays.into(move)
+        if combines and move.flush:
+            yield None
+        if act is not _TAKE:
+            arrays.combine(move)
+    yield None
+    arrays.give_back()
+
+
+class _Arrays:
+    """Where the ranges of a schedule are.
+
+    Without a buffer, what is combined stays where it was received, and is sent from there, if the schedule
+    has no other use for it.
+    """
+
+    def __init__(self, schedule: Schedule, memory: Memory) -> None:
+        buffer, operand = memory.buffer, memory.operand
+        self.passes_on = buffer is None and schedule.passes_on
+        self.apart = operand is not None and operand is not buffer
+        if buffer is None:
+            assert operand is not None  # noqa: S101 - else there is nothing to work on
+            buffer = np.empty_like(operand) if schedule.writes and not self.passes_on else operand
+        self._buffer = buffer
+        self._operand = operand
+        self._at = memory.operand_at
+        self._combine = memory.combine
+        nbytes = schedule.largest_combined * buffer.itemsize
+        pooled = SMALLEST_SPARE <= nbytes <= LARGEST_SPARE and not buffer.dtype.hasobject
+        self._taken = [_take(nbytes) for _ in range(schedule.slots)] if pooled else []
+        self._slots = [taken[:nbytes].view(buffer.dtype) for taken in self._taken] or [
+            np.empty(schedule.largest_combined, buffer.dtype) for _ in range(schedule.slots)
+        ]
+        self._combined = buffer
+
+    def give_back(self) -> None:
+        """Let other calls have the memory; nothing is sent from there or received any more."""
+        _spare.extend(self._taken)
+        del _spare[:-MOST_SPARE]
+
+    def mine(self, move: Move) -> Array:
+        """What this rank has in the range."""
+        _, _, lo, hi = move.step
+        if move.fresh and self._operand is not None:
+            return self._operand[lo - self._at : hi - self._at]
+        return self._combined if self.passes_on else self._buffer[lo:hi]
+
+    def into(self, move: Move) -> Array:
+        """Where the message belongs."""
+        act, _, lo, hi = move.step
+        return self._buffer[lo:hi] if act is _TAKE else self._slots[move.slot][: hi - lo]
+
+    def combine(self, move: Move) -> None:
+        """Combine the message, or what lies elsewhere, with what this rank has."""
+        act, start, lo, hi = move.step
+        other = self._buffer[start : start + hi - lo] if act is _JOIN else self.into(move)
+        mine = self.mine(move)
+        out = self._combined = other if self.passes_on else self._buffer[lo:hi]
+        assert self._combine is not None  # noqa: S101 - the schedule combines
+        if act is _BEFORE:
+            self._combine(mine, other, out)
+        else:
+            self._combine(other, mine, out)
+
+
+# Memory for segments that no call uses at the moment. Fresh memory costs more than what is done with it.
+_spare: list[Array] = []
+MOST_SPARE = 2 * SLOTS
+SMALLEST_SPARE = 64 * 1024
+LARGEST_SPARE = 4 << 20
+
+
+def _take(nbytes: int) -> Array:
+    """Spare bytes, if there are so many together, else new ones."""
+    try:
+        spare = _spare.pop()
+    except IndexError:
+        spare = np.empty(0, np.uint8)
+    return spare if spare.size >= nbytes else np.empty(nbytes, np.uint8)
+
+
 def as_bytes(array: Array) -> memoryview:
     """The memory of a contiguous array, without a copy."""
     return memoryview(array.view(np.uint8))  # type: ignore[arg-type]
@@ -84,52 +225,3 @@ def equal_blocks(whole: Array, size: int) -> list[Array]:
     """A flat array cut into one equal block for each rank."""
     count = whole.size // size
     return [whole[rank * count : (rank + 1) * count] for rank in range(size)]
-
-
-def segments(array: Array) -> list[Array]:
-    """A flat array cut into pieces of at most SEGMENT_BYTES; an empty array is one empty piece."""
-    step = max(1, SEGMENT_BYTES // array.itemsize)
-    return [array[start : start + step] for start in range(0, max(array.size, 1), step)]
-
-
-def send_segments(context: Context, peer: int, array: Array) -> None:
-    """Start sending an array to a rank that receives it in segments."""
-    for piece in segments(array):
-        context.send(peer, piece)
-
-
-def receive_segments(context: Context, peer: int, array: Array) -> Iterator[Array]:
-    """Fill an array segment by segment; each is yielded as soon as it is there."""
-    pieces = segments(array)
-    for index, piece in enumerate(pieces):
-        context.receive(peer, piece)
-        if index + 1 < len(pieces):
-            context.prepare(peer, pieces[index + 1])
-        yield piece
-
-
-def combine_received(received: Iterator[Array], mine: Array, out: Array, combine: Combine) -> None:
-    """Combine the received segments with an array into `out`, which may be the array itself."""
-    for theirs, piece, into in zip(received, segments(mine), segments(out), strict=True):
-        combine(theirs, piece, into)
-
-
-def receive_beside(context: Context, peer: int, like: Array) -> Iterator[Array]:
-    """Receive an array of the size of `like`, segment by segment, into three buffers that are used in turn.
-
-    A segment may still be being sent on while the next one is received, but not the one after that: it comes
-    into the same buffer. The first segment may come as soon as this was called.
-    """
-    sizes = [piece.size for piece in segments(like)]
-    buffers = [np.empty(sizes[0], like.dtype) for _ in sizes[:3]]
-    context.prepare(peer, buffers[0])
-    return _receive_in_turn(context, peer, sizes, buffers)
-
-
-def _receive_in_turn(context: Context, peer: int, sizes: list[int], buffers: list[Array]) -> Iterator[Array]:
-    for index, size in enumerate(sizes):
-        received = buffers[index % 3][:size]
-        context.receive(peer, received)
-        if index + 1 < len(sizes):
-            context.prepare(peer, buffers[(index + 1) % 3][: sizes[index + 1]])
-        yield received

@@ -7,15 +7,31 @@ keeping one does not keep the memory of the others.
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable, Sequence
 
+from fmi.collectives import allgather as blocks
+from fmi.collectives import bcast as trees
 from fmi.collectives.context import Context
+from fmi.collectives.schedule import Schedule
 from fmi.collectives.topology import children, parent, span
 
 Blob = memoryview
 _ALIGNMENT = 16
 LARGE_BYTES = 1 << 20
+
+
+@functools.cache
+def tree_peers(rank: int, size: int, root: int) -> tuple[int, ...]:
+    """The ranks that all operations but `alltoall` talk to."""
+    return Schedule(trees.tree(rank, size, 0, root)).peers
+
+
+@functools.cache
+def exchange_peers(rank: int, size: int) -> tuple[int, ...]:
+    """The ranks that `alltoall` talks to."""
+    return Schedule(blocks.pairwise(rank, size, 0)).peers
 
 
 def pack(blobs: Sequence[Blob]) -> Blob:

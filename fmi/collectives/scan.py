@@ -1,100 +1,70 @@
-"""Scan and exscan: every rank gets the arrays of the ranks up to it, or before it, combined in rank order."""
+"""Scan and exscan: every rank gets the arrays of the ranks up to it, or before it, combined in rank order.
+
+The buffer of an exscan has three parts: the result, what this rank passes on, and what just came. The second
+one holds the rank's own array in the beginning.
+"""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
-
-import numpy as np
-
-from fmi._datatypes import Array
-from fmi._ops import Combine, func
-from fmi.collectives.context import Context
-from fmi.collectives.schedule import Act, Schedule, Step, peers_of, run_schedule
-from fmi.collectives.select import scans_by_tree
+from fmi.collectives.schedule import Act, Step
 from fmi.collectives.topology import powers
 
 
-def scan_peers(rank: int, size: int, function: func) -> Sequence[int]:
-    """The ranks that `scan` talks to."""
-    if scans_by_tree(function):
-        return peers_of(scan_steps(rank, size))
-    return exscan_peers(rank, size, function)
+def shifts(rank: int, size: int, count: int) -> list[Step]:
+    """Scan: in round k each rank passes on what 2^k ranks up to it hold."""
+    steps = []
+    for distance in powers(size):
+        if rank + distance < size:
+            steps.append(Step(Act.SEND, rank + distance, 0, count))
+        if rank >= distance:
+            steps.append(Step(Act.AFTER, rank - distance, 0, count))
+    return steps
 
 
-def exscan_peers(rank: int, size: int, function: func) -> Sequence[int]:
-    """The ranks that `exscan` talks to."""
-    distances = powers(size) if function.associative else (1,)
-    return [other for d in distances for other in (rank - d, rank + d) if 0 <= other < size]
-
-
-def scan(context: Context, total: Array, function: func, combine: Combine) -> None:
-    """Replace the array by the combined arrays of rank 0 to this rank, in rank order."""
-    received = np.empty_like(total)
-    if not function.associative:
-        _pass_along(context, total, received, combine)
-        return
-    if scans_by_tree(function):
-        run_schedule(context, scan_steps(context.rank, context.size), total, combine)
-        return
-    for distance in powers(context.size):
-        if _shift(context, distance, total, received):
-            combine(received, total, total)
-
-
-def exscan(context: Context, array: Array, total: Array, function: func, combine: Combine) -> None:
-    """Fill the total with the combined arrays of all ranks before this one; rank 0's stays as it is."""
-    through, received = array.copy(), np.empty_like(array)
-    if not function.associative:
-        _pass_along(context, through, received, combine)
-        if context.rank > 0:
-            total[...] = received
-        return
-    filled = False
-    for distance in powers(context.size):
-        if not _shift(context, distance, through, received):
-            continue
-        combine(received, through, through)
-        if filled:
-            combine(received, total, total)
-        else:
-            total[...] = received
-            filled = True
-
-
-@functools.cache
-def scan_steps(rank: int, size: int) -> Schedule:
-    """Up a tree and down again: each rank ends with what ranks 0 to itself hold, combined in order."""
+def tree(rank: int, size: int, count: int) -> list[Step]:
+    """Scan, up a tree and down again: combined in the order of the original."""
     steps = []
     for distance in powers(size):
         if (rank + 1) % (2 * distance):
             if rank + distance < size:
-                steps.append(Step(Act.SEND, rank + distance))
+                steps.append(Step(Act.SEND, rank + distance, 0, count))
             break
-        steps.append(Step(Act.AFTER, rank - distance))
+        steps.append(Step(Act.AFTER, rank - distance, 0, count))
     for distance in reversed(powers(size)):
         if (rank + 1) % (2 * distance) == 0 and rank + distance < size:
-            steps.append(Step(Act.SEND, rank + distance))
+            steps.append(Step(Act.SEND, rank + distance, 0, count))
         elif (rank + 1) % (2 * distance) == distance and rank >= distance:
-            steps.append(Step(Act.AFTER, rank - distance))
-    return tuple(steps)
+            steps.append(Step(Act.AFTER, rank - distance, 0, count))
+    return steps
 
 
-def _shift(context: Context, distance: int, total: Array, received: Array) -> bool:
-    """Send the total that many ranks up, and receive one from as many below, where there are such ranks."""
-    if context.rank + distance < context.size:
-        context.send(context.rank + distance, total)
-    if context.rank >= distance:
-        context.receive(context.rank - distance, received)
-    context.flush()
-    return context.rank >= distance
+def along(rank: int, size: int, count: int) -> list[Step]:
+    """Scan strictly from rank 0 on: each rank takes the result so far, adds its own, passes it on."""
+    taken = [Step(Act.AFTER, rank - 1, 0, count)] if rank else []
+    return [*taken, Step(Act.SEND, rank + 1, 0, count)] if rank + 1 < size else taken
 
 
-def _pass_along(context: Context, total: Array, received: Array, combine: Combine) -> None:
-    """From rank to rank: take the result so far, add this rank's, pass it on."""
-    if context.rank > 0:
-        context.receive(context.rank - 1, received)
-        combine(received, total, total)
-    if context.rank + 1 < context.size:
-        context.send(context.rank + 1, total)
-        context.flush()
+def exclusive_shifts(rank: int, size: int, count: int) -> list[Step]:
+    """Exscan, as `shifts`."""
+    steps = []
+    for distance in powers(size):
+        if rank + distance < size:
+            steps.append(Step(Act.SEND, rank + distance, count, 2 * count))
+        if rank >= distance > 1:
+            steps.append(Step(Act.TAKE, rank - distance, 2 * count, 3 * count))
+            steps.append(Step(Act.JOIN, 2 * count, 0, count))
+            steps.append(Step(Act.JOIN, 2 * count, count, 2 * count))
+        elif rank >= distance:
+            steps += _first(rank, count)
+    return steps
+
+
+def exclusive_along(rank: int, size: int, count: int) -> list[Step]:
+    """Exscan, as `along`."""
+    taken = _first(rank, count) if rank else []
+    return [*taken, Step(Act.SEND, rank + 1, count, 2 * count)] if rank + 1 < size else taken
+
+
+def _first(rank: int, count: int) -> list[Step]:
+    """What the rank before this one passes on is the result so far, and combined with the own array."""
+    return [Step(Act.TAKE, rank - 1, 0, count), Step(Act.JOIN, 0, count, 2 * count)]

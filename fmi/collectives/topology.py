@@ -1,11 +1,13 @@
-"""Neighbours in trees, chains, rings and stars of ranks.
+"""Places in binomial trees and distances that are powers of two; ranges of a flat array.
 
-The trees are binomial, and their places are counted from the root.
+The places of a tree are counted from its root.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
+from collections.abc import Sequence
 
 
 def span(place: int, size: int) -> int:
@@ -36,44 +38,16 @@ def powers(size: int) -> tuple[int, ...]:
     return tuple(1 << k for k in range((size - 1).bit_length()))
 
 
-@functools.cache
-def tree_peers(rank: int, size: int, root: int) -> tuple[int, ...]:
-    """The ranks next to this one in the tree."""
-    place = (rank - root) % size
-    above = parent(place)
-    near = children(place, size) if above is None else (above, *children(place, size))
-    return tuple((other + root) % size for other in near)
+def even_bounds(count: int, size: int) -> list[int]:
+    """Where `count` elements are cut into one block for each rank; sizes differ by at most one."""
+    return [count * rank // size for rank in range(size + 1)]
 
 
-def chain_neighbours(rank: int, size: int, root: int) -> tuple[int | None, int | None]:
-    """The ranks before and after this one in the chain: it starts at the root and goes up the ranks."""
-    place = (rank - root) % size
-    before = (rank - 1) % size if place > 0 else None
-    after = (rank + 1) % size if place < size - 1 else None
-    return before, after
+def bounds_of(counts: Sequence[int]) -> list[int]:
+    """Where blocks of these sizes that lie side by side begin and end."""
+    return [0, *itertools.accumulate(counts)]
 
 
-def chain_peers(rank: int, size: int, root: int) -> list[int]:
-    """The ranks next to this one in the chain."""
-    return [other for other in chain_neighbours(rank, size, root) if other is not None]
-
-
-def star_peers(rank: int, size: int, root: int) -> list[int]:
-    """All others for the root, the root for all others."""
-    return exchange_peers(rank, size) if rank == root else [root]
-
-
-def ring_peers(rank: int, size: int) -> list[int]:
-    """The neighbours on the ring."""
-    return [(rank + 1) % size, (rank - 1) % size] if size > 1 else []
-
-
-def exchange_peers(rank: int, size: int) -> list[int]:
-    """All other ranks."""
-    return [other for other in range(size) if other != rank]
-
-
-@functools.cache
-def dissemination_peers(rank: int, size: int) -> tuple[int, ...]:
-    """The ranks at distances that are powers of two, in both directions."""
-    return tuple(other for d in powers(size) for other in ((rank + d) % size, (rank - d) % size))
+def segments(lo: int, hi: int, segment: int) -> list[tuple[int, int]]:
+    """A range cut into pieces of at most `segment` elements; an empty one is one empty piece."""
+    return [(start, min(start + segment, hi)) for start in range(lo, max(hi, lo + 1), segment)]

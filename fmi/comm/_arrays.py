@@ -4,7 +4,7 @@ Taken are NumPy arrays, whatever has the buffer protocol (bytes, bytearray, memo
 or the array protocol, and PyTorch tensors on the CPU; PyTorch itself is not imported. Elements go in C order,
 however they lie in memory. An array that is not contiguous is sent from a copy, and filled through one.
 
-The operations ending in `v` take and give arrays in blocks of different sizes, see `blocks`.
+The operations ending in `v` take and give arrays in blocks of different sizes, see `bounds`.
 """
 
 from __future__ import annotations
@@ -131,8 +131,10 @@ def check_counts(counts: Counts, size: int, name: str = "counts") -> list[int]:
     return numbers
 
 
-def blocks(flat: Array, counts: Counts | None, displs: Counts | None, size: int, name: str) -> list[Array]:
-    """Cut a flat array into one block for each rank.
+def bounds(
+    flat: Array, counts: Counts | None, displs: Counts | None, size: int, name: str
+) -> tuple[tuple[int, int], ...]:
+    """Where each rank's block of a flat array begins and ends.
 
     Args:
         flat: the array.
@@ -157,7 +159,7 @@ def blocks(flat: Array, counts: Counts | None, displs: Counts | None, size: int,
         end = max(end, start + count)
     if end > flat.size:
         raise ValueError(f"the shares of {name} go up to element {end}, but it has {flat.size}")
-    return [flat[start : start + count] for start, count in zip(starts, numbers, strict=True)]
+    return tuple((start, start + count) for start, count in zip(starts, numbers, strict=True))
 
 
 def _view(buffer: object, name: str) -> Array:

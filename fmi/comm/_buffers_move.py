@@ -9,22 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from fmi._datatypes import Array, Form, dtype_code
-from fmi.channels.direct.persistent import PersistentReceive, PersistentSend, PersistentSteps
-from fmi.collectives import topology
-from fmi.collectives.allgather import allgather as run_allgather
-from fmi.collectives.allgather import allgather_peers, ring_allgather
-from fmi.collectives.alltoall import alltoall as run_alltoall
-from fmi.collectives.barrier import barrier as run_barrier
-from fmi.collectives.barrier import barrier_steps
-from fmi.collectives.bcast import bcast as run_bcast
-from fmi.collectives.bcast import bcast_peers
+from fmi.channels.direct.persistent import persistent_receive, persistent_send, persistent_steps
+from fmi.collectives import plans
 from fmi.collectives.context import as_bytes, equal_blocks
-from fmi.collectives.gather import gather as run_gather
-from fmi.collectives.gather import gather_peers
-from fmi.collectives.gather import gatherv as run_gatherv
-from fmi.collectives.gather import scatter as run_scatter
-from fmi.collectives.gather import scatterv as run_scatterv
-from fmi.collectives.schedule import peers_of
+from fmi.collectives.plans import nothing
 from fmi.comm._arrays import (
     IN_PLACE,
     Buffer,
@@ -32,14 +20,14 @@ from fmi.comm._arrays import (
     Incoming,
     InPlace,
     apart,
-    blocks,
+    bounds,
     check_counts,
     of_size,
     outgoing,
     same_type,
 )
 from fmi.comm._messages import expect, message_from, message_to, start
-from fmi.comm._requests import Request
+from fmi.comm._requests import Collective, Request
 from fmi.comm._session import Session
 from fmi.protocol.frames import Call, Operation
 
@@ -50,11 +38,11 @@ def barrier(session: Session) -> None:
     if known is not None:
         session.replay(known, session.calls, 0)
         return
-    context = session.context(Operation.BARRIER)
-    steps = barrier_steps(session.rank, session.world_size, session.channel.oversubscribed)
-    session.run(Operation.BARRIER, peers_of(steps), lambda: run_barrier(context, steps))
+    planned = plan_barrier(session)
+    call, steps = planned.context.call, planned.plan.schedule.steps
+    planned.run()
     session.persistent.remember(
-        Operation.BARRIER, 0, lambda channel: PersistentSteps(channel, context.call, None, steps, None)
+        Operation.BARRIER, 0, lambda channel: persistent_steps(channel, call, None, steps, None)
     )
 
 
@@ -71,7 +59,7 @@ def send(session: Session, buf: Buffer, dest: int) -> None:
     if type(buf) is np.ndarray and array.size:
         kind, call = ("to", dest, buf.dtype, buf.shape), _call(array)
         session.persistent.remember(
-            kind, array.nbytes, lambda channel: PersistentSend(channel, call, buf.shape, dest)
+            kind, array.nbytes, lambda channel: persistent_send(channel, call, buf.shape, dest, Form.ARRAY)
         )
 
 
@@ -89,7 +77,7 @@ def recv(session: Session, buf: Buffer, source: int) -> None:
     if type(buf) is np.ndarray and target.flat.size:
         kind, call = ("from", source, buf.dtype, buf.shape), _call(target.flat)
         session.persistent.remember(
-            kind, buf.nbytes, lambda channel: PersistentReceive(channel, call, buf.shape, source)
+            kind, buf.nbytes, lambda channel: persistent_receive(channel, call, buf.shape, source)
         )
 
 
@@ -148,29 +136,31 @@ def _call(array: Array) -> Call:
     return Call(Operation.SEND, 0, dtype_code(array.dtype), array.size)
 
 
-def bcast(session: Session, buf: Buffer, root: int) -> None:
+def plan_barrier(session: Session) -> Collective:
+    """A barrier."""
+    context = session.context(Operation.BARRIER)
+    return Collective(session, context, plans.barrier(context), nothing)
+
+
+def bcast(session: Session, buf: Buffer, root: int) -> Collective:
     """Fill every rank's array with the root's."""
     session.check_rank(root, "root")
     target = None if session.rank == root else Incoming(buf, "buf")
     array = outgoing(buf, "buf") if target is None else target.flat
     context = session.context(Operation.BCAST, dtype_code(array.dtype), array.size, root=root)
-    peers = bcast_peers(session.rank, session.world_size, root, array.nbytes)
-    session.run(Operation.BCAST, peers, lambda: run_bcast(context, array, root))
-    if target:
-        target.settle()
+    plan = plans.bcast(context, array, root)
+    return Collective(session, context, plan, target.settle if target else nothing)
 
 
-def gather(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer | None, root: int) -> None:
+def gather(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer | None, root: int) -> Collective:
     """Fill the root's recvbuf with all ranks' sendbufs."""
     session.check_rank(root, "root")
     target = _target_at(session, root, recvbuf)
     array = outgoing(sendbuf, "sendbuf") if target is None else _own_block(session, sendbuf, target)
     whole = target.flat if target else None
     context = session.context(Operation.GATHER, dtype_code(array.dtype), array.size, root=root)
-    peers = gather_peers(session.rank, session.world_size, root, array.nbytes)
-    session.run(Operation.GATHER, peers, lambda: run_gather(context, array, whole, root))
-    if target:
-        target.settle()
+    plan = plans.gather(context, array, whole, root)
+    return Collective(session, context, plan, target.settle if target else nothing)
 
 
 def gatherv(
@@ -181,25 +171,24 @@ def gatherv(
     *,
     root: int,
     displs: Counts | None,
-) -> None:
+) -> Collective:
     """As `gather`, with blocks of unlike sizes."""
     session.check_rank(root, "root")
     target = _target_at(session, root, recvbuf)
-    parts = blocks(target.load(), counts, displs, session.world_size, "recvbuf") if target else None
-    own = parts[root] if parts and sendbuf is IN_PLACE else outgoing(sendbuf, "sendbuf")
-    if target and parts:
+    places = bounds(target.load(), counts, displs, session.world_size, "recvbuf") if target else None
+    block = target.flat[slice(*places[root])] if target and places else None
+    own = block if block is not None and sendbuf is IN_PLACE else outgoing(sendbuf, "sendbuf")
+    if target and block is not None:
         same_type(own, target.flat)
-        own = of_size(apart(own, target.flat), parts[root].size, "sendbuf")
+        own = of_size(apart(own, target.flat), block.size, "sendbuf")
     elif counts is not None:
         of_size(own, check_counts(counts, session.world_size)[session.rank], "sendbuf")
     context = session.context(Operation.GATHERV, dtype_code(own.dtype), root=root)
-    peers = topology.star_peers(session.rank, session.world_size, root)
-    session.run(Operation.GATHERV, peers, lambda: run_gatherv(context, own, parts, root))
-    if target:
-        target.settle()
+    plan = plans.gatherv(context, own, target.flat if target else None, places, root)
+    return Collective(session, context, plan, target.settle if target else nothing)
 
 
-def scatter(session: Session, sendbuf: Buffer | None, recvbuf: Buffer | InPlace, root: int = 0) -> None:
+def scatter(session: Session, sendbuf: Buffer | None, recvbuf: Buffer | InPlace, root: int = 0) -> Collective:
     """Fill every rank's recvbuf with its block of the root's sendbuf."""
     session.check_rank(root, "root")
     whole = outgoing(sendbuf, "sendbuf") if session.rank == root else None
@@ -214,10 +203,8 @@ def scatter(session: Session, sendbuf: Buffer | None, recvbuf: Buffer | InPlace,
         whole = apart(whole, block)
     elements = block.size * session.world_size
     context = session.context(Operation.SCATTER, dtype_code(block.dtype), elements, root=root)
-    peers = gather_peers(session.rank, session.world_size, root, block.nbytes)
-    session.run(Operation.SCATTER, peers, lambda: run_scatter(context, whole, block, root))
-    if target:
-        target.settle()
+    plan = plans.scatter(context, whole, block, root)
+    return Collective(session, context, plan, target.settle if target else nothing)
 
 
 def scatterv(
@@ -228,38 +215,36 @@ def scatterv(
     *,
     root: int,
     displs: Counts | None,
-) -> None:
+) -> Collective:
     """As `scatter`, with blocks of unlike sizes."""
     session.check_rank(root, "root")
     whole = outgoing(sendbuf, "sendbuf") if session.rank == root else None
-    parts = None if whole is None else blocks(whole, counts, displs, session.world_size, "sendbuf")
-    if parts and recvbuf is IN_PLACE:
-        target, block = None, parts[root].copy()
+    places = None if whole is None else bounds(whole, counts, displs, session.world_size, "sendbuf")
+    own = None if whole is None or places is None else whole[slice(*places[root])]
+    if own is not None and recvbuf is IN_PLACE:
+        target, block = None, own.copy()
     else:
         target = Incoming(recvbuf, "recvbuf")
         block = target.flat
-    if parts:
-        same_type(parts[root], block)
-        of_size(block, parts[root].size, "recvbuf")
-        parts = [apart(part, block) for part in parts]
+    if whole is not None and own is not None:
+        same_type(whole, block)
+        of_size(block, own.size, "recvbuf")
+        whole = apart(whole, block)
     elif counts is not None:
         of_size(block, check_counts(counts, session.world_size)[session.rank], "recvbuf")
     context = session.context(Operation.SCATTERV, dtype_code(block.dtype), root=root)
-    peers = topology.star_peers(session.rank, session.world_size, root)
-    session.run(Operation.SCATTERV, peers, lambda: run_scatterv(context, parts, block, root))
-    if target:
-        target.settle()
+    plan = plans.scatterv(context, whole, block, places, root)
+    return Collective(session, context, plan, target.settle if target else nothing)
 
 
-def allgather(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> None:
+def allgather(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> Collective:
     """Fill every rank's recvbuf with all ranks' sendbufs."""
     target = Incoming(recvbuf, "recvbuf")
     block = _own_block(session, sendbuf, target)
-    _block_of(session, target.flat, "recvbuf")[...] = block
+    _block_of(session, target.flat, "recvbuf")
     context = session.context(Operation.ALLGATHER, dtype_code(block.dtype), block.size)
-    peers = allgather_peers(session.rank, session.world_size, block.nbytes)
-    session.run(Operation.ALLGATHER, peers, lambda: run_allgather(context, target.flat))
-    target.settle()
+    plan = plans.allgather(context, block, target.flat)
+    return Collective(session, context, plan, target.settle)
 
 
 def allgatherv(
@@ -268,22 +253,22 @@ def allgatherv(
     recvbuf: Buffer,
     counts: Counts | None,
     displs: Counts | None,
-) -> None:
+) -> Collective:
     """As `allgather`, with blocks of unlike sizes."""
     target = Incoming(recvbuf, "recvbuf")
-    parts = blocks(target.load(), counts, displs, session.world_size, "recvbuf")
+    places = bounds(target.load(), counts, displs, session.world_size, "recvbuf")
+    own = target.flat[slice(*places[session.rank])]
     if sendbuf is not IN_PLACE:
-        own = outgoing(sendbuf, "sendbuf")
-        same_type(own, target.flat)
-        parts[session.rank][...] = of_size(own, parts[session.rank].size, "sendbuf")
-    total = sum(part.size for part in parts)
+        array = outgoing(sendbuf, "sendbuf")
+        same_type(array, target.flat)
+        own = apart(of_size(array, own.size, "sendbuf"), target.flat)
+    total = sum(end - start for start, end in places)
     context = session.context(Operation.ALLGATHERV, dtype_code(target.flat.dtype), total)
-    peers = topology.ring_peers(session.rank, session.world_size)
-    session.run(Operation.ALLGATHERV, peers, lambda: ring_allgather(context, parts))
-    target.settle()
+    plan = plans.allgatherv(context, own, target.flat, places)
+    return Collective(session, context, plan, target.settle)
 
 
-def alltoall(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> None:
+def alltoall(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> Collective:
     """Send block j of sendbuf to rank j, and fill block i of recvbuf with what rank i sends."""
     target = Incoming(recvbuf, "recvbuf")
     array = target.load().copy() if sendbuf is IN_PLACE else outgoing(sendbuf, "sendbuf")
@@ -292,9 +277,8 @@ def alltoall(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> No
     _block_of(session, array, "sendbuf")
     array = apart(array, target.flat)
     context = session.context(Operation.ALLTOALL, dtype_code(array.dtype), array.size)
-    peers = topology.exchange_peers(session.rank, session.world_size)
-    session.run(Operation.ALLTOALL, peers, lambda: run_alltoall(context, array, target.flat))
-    target.settle()
+    plan = plans.alltoall(context, array, target.flat)
+    return Collective(session, context, plan, target.settle)
 
 
 def _target_at(session: Session, root: int, recvbuf: Buffer | None) -> Incoming | None:

@@ -13,23 +13,15 @@ import numpy as np
 
 from fmi._datatypes import Array, dtype_code
 from fmi._ops import Combine, as_func, combiner, elementwise_combiner, func, op
-from fmi.channels.direct.frames import FramedConnections
-from fmi.channels.direct.persistent import PersistentCall, PersistentSteps
-from fmi.channels.direct.persistent_halving import PersistentHalving
-from fmi.collectives.allreduce import allreduce as run_allreduce
-from fmi.collectives.allreduce import allreduce_peers, allreduce_steps, halving_rounds, reduce_scatter_peers
-from fmi.collectives.allreduce import reduce_scatter as run_reduce_scatter
-from fmi.collectives.reduce import reduce as run_reduce
-from fmi.collectives.reduce import reduce_peers
-from fmi.collectives.scan import exscan as run_exscan
-from fmi.collectives.scan import exscan_peers, scan_peers
-from fmi.collectives.scan import scan as run_scan
+from fmi.channels.direct.channel import DirectChannel
+from fmi.channels.direct.persistent import PersistentCall, persistent_steps
+from fmi.collectives import plans
+from fmi.collectives.plans import Reduction, nothing
 from fmi.collectives.select import (
+    ANY_ORDER,
     LARGE_REDUCTION_BYTES,
-    ONE_SEGMENT_HALVING_BYTES,
-    SEGMENT_BYTES,
+    Amount,
     is_large_allreduce,
-    uses_halving,
 )
 from fmi.comm._arrays import (
     IN_PLACE,
@@ -38,14 +30,15 @@ from fmi.comm._arrays import (
     Incoming,
     InPlace,
     apart,
-    blocks,
+    bounds,
     of_size,
     outgoing,
     same_type,
     shape_of,
 )
+from fmi.comm._requests import Collective
 from fmi.comm._session import Session
-from fmi.protocol.frames import Call, Operation
+from fmi.protocol.frames import Operation
 
 # Function, element type and shape: two calls with the same ones differ only in their data.
 Kind = tuple[func, np.dtype[Any], tuple[int, ...]]
@@ -57,7 +50,7 @@ def reduce(
     recvbuf: Buffer | None,
     op: func | op,
     root: int,
-) -> None:
+) -> Collective:
     """Fill the root's recvbuf with all ranks' sendbufs combined."""
     session.check_rank(root, "root")
     function = as_func(op)
@@ -69,14 +62,8 @@ def reduce(
     context = session.context(
         Operation.REDUCE, dtype_code(array.dtype), array.size, root=root, function=function
     )
-    peers = reduce_peers(session.rank, session.world_size, root, array.nbytes, function)
-
-    def action() -> None:
-        run_reduce(context, array, total, root, function=function, combine=combine)
-
-    session.run(Operation.REDUCE, peers, action)
-    if target:
-        target.settle()
+    plan = plans.reduce(context, array, total, root, Reduction(function, combine))
+    return Collective(session, context, plan, target.settle if target else nothing)
 
 
 def allreduce(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op) -> None:
@@ -85,34 +72,34 @@ def allreduce(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: 
     if known is not None:
         session.replay(known, session.calls, 0, sendbuf, recvbuf)  # type: ignore[arg-type]  # see `_kind`
         return
+    planned = plan_allreduce(session, sendbuf, recvbuf, op)
+    planned.run()
+    if kind is not None:
+        _remember_allreduce(planned, kind)
+
+
+def plan_allreduce(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op) -> Collective:
+    """All ranks' sendbufs combined, in every rank's recvbuf."""
     function, target, array, combine = _operands(sendbuf, recvbuf, op)
-    operand = None if sendbuf is IN_PLACE else apart(array, target.flat)
     context = session.context(Operation.ALLREDUCE, dtype_code(array.dtype), array.size, function=function)
-    peers = allreduce_peers(context, array.nbytes, array.size, function)
-    session.run(
-        Operation.ALLREDUCE,
-        peers,
-        lambda: run_allreduce(context, target.flat, function, combine, operand),
-    )
-    target.settle()
-    if kind is not None and function.elementwise and array.size:
-        _remember_allreduce(session, kind, context.call, array)
+    plan = plans.allreduce(context, array, target.flat, Reduction(function, combine))
+    return Collective(session, context, plan, target.settle)
 
 
-def _remember_allreduce(session: Session, kind: Kind, call: Call, array: Array) -> None:
-    rank, size = session.rank, session.world_size
-    function, _, shape = kind
+def _remember_allreduce(planned: Collective, kind: Kind) -> None:
+    session, call, steps = planned.session, planned.context.call, planned.plan.schedule.steps
+    function, dtype, shape = kind
+    amount = Amount(call.elements, dtype.itemsize)
+    if not function.elementwise or not amount.elements:
+        return
     combine = elementwise_combiner(function.kind)
 
-    def make(channel: FramedConnections) -> PersistentCall | None:
-        if not is_large_allreduce(size, channel.oversubscribed, array.nbytes, array.size, function):
-            steps = allreduce_steps(rank, size, channel.oversubscribed)
-            return PersistentSteps(channel, call, shape, steps, combine)
-        if uses_halving(size) and SEGMENT_BYTES % array.itemsize == 0:
-            return PersistentHalving(channel, call, halving_rounds(rank, size, array.size), combine)
+    def make(channel: DirectChannel) -> PersistentCall | None:
+        if not is_large_allreduce(session.world_size, amount, ANY_ORDER, channel.oversubscribed):
+            return persistent_steps(channel, call, shape, steps, combine)
         return None
 
-    session.persistent.remember(kind, array.nbytes, make, ONE_SEGMENT_HALVING_BYTES)
+    session.persistent.remember(kind, amount.nbytes, make)
 
 
 def reduce_scatter(
@@ -121,53 +108,39 @@ def reduce_scatter(
     recvbuf: Buffer,
     recvcounts: Counts | None,
     op: func | op,
-) -> None:
+) -> Collective:
     """Combine all ranks' sendbufs, and fill recvbuf with this rank's block."""
     function = as_func(op)
     target = Incoming(recvbuf, "recvbuf")
     in_place = sendbuf is IN_PLACE
-    total = (target.load() if in_place else outgoing(sendbuf, "sendbuf")).copy()
-    same_type(total, target.flat)
-    function.check(total.dtype)
-    parts = blocks(total, recvcounts, None, session.world_size, "sendbuf")
-    own = parts[session.rank]
-    result = target.flat[: own.size] if in_place else of_size(target.flat, own.size, "recvbuf")
-    combine = _combiner(function, total, total.shape)
+    array = target.load() if in_place else apart(outgoing(sendbuf, "sendbuf"), target.flat)
+    same_type(array, target.flat)
+    function.check(array.dtype)
+    places = bounds(array, recvcounts, None, session.world_size, "sendbuf")
+    start, end = places[session.rank]
+    result = target.flat[: end - start] if in_place else of_size(target.flat, end - start, "recvbuf")
+    reduction = Reduction(function, _combiner(function, array, array.shape))
     context = session.context(
-        Operation.REDUCE_SCATTER, dtype_code(total.dtype), total.size, function=function
+        Operation.REDUCE_SCATTER, dtype_code(array.dtype), array.size, function=function
     )
-    peers = reduce_scatter_peers(context, total.nbytes, total.size, function)
-    session.run(
-        Operation.REDUCE_SCATTER,
-        peers,
-        lambda: run_reduce_scatter(context, total, parts, function, combine),
-    )
-    result[...] = own
-    target.settle()
+    plan = plans.reduce_scatter(context, array, result, places, reduction)
+    return Collective(session, context, plan, target.settle)
 
 
-def scan(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op) -> None:
+def scan(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op) -> Collective:
     """Fill recvbuf with the sendbufs of rank 0 to this rank combined."""
     function, target, array, combine = _operands(sendbuf, recvbuf, op)
-    target.flat[...] = array
     context = session.context(Operation.SCAN, dtype_code(array.dtype), array.size, function=function)
-    peers = scan_peers(session.rank, session.world_size, function)
-    session.run(Operation.SCAN, peers, lambda: run_scan(context, target.flat, function, combine))
-    target.settle()
+    plan = plans.scan(context, array, target.flat, Reduction(function, combine))
+    return Collective(session, context, plan, target.settle)
 
 
-def exscan(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op) -> None:
+def exscan(session: Session, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op) -> Collective:
     """Fill recvbuf with the sendbufs of all ranks before this one combined."""
     function, target, array, combine = _operands(sendbuf, recvbuf, op)
     context = session.context(Operation.EXSCAN, dtype_code(array.dtype), array.size, function=function)
-    peers = exscan_peers(session.rank, session.world_size, function)
-    session.run(
-        Operation.EXSCAN,
-        peers,
-        lambda: run_exscan(context, array, target.flat, function, combine),
-    )
-    if session.rank:
-        target.settle()
+    plan = plans.exscan(context, array, target.flat, Reduction(function, combine))
+    return Collective(session, context, plan, target.settle if session.rank else nothing)
 
 
 def _kind(sendbuf: object, recvbuf: object, op: func | op) -> Kind | None:
@@ -212,6 +185,7 @@ def _operand(sendbuf: Buffer | InPlace, target: Incoming | None) -> Array:
     if target is not None:
         same_type(array, target.flat)
         of_size(target.flat, array.size, "recvbuf")
+        return apart(array, target.flat)
     return array
 
 

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from fmi._datatypes import OBJECT, Value
 from fmi._ops import fold, func
 from fmi.collectives import objects as blobs
-from fmi.collectives import topology
 from fmi.collectives.context import Context
 from fmi.comm._messages import expect, message_from, message_to, start
 from fmi.comm._requests import Request
@@ -71,7 +70,7 @@ def alltoall(session: Session, objs: Sequence[object]) -> list[Value]:
     """Send object j of the list to rank j; the list of what all ranks sent this one."""
     outgoing = _one_each(session, objs)
     context = session.context(Operation.ALLTOALL, OBJECT)
-    peers = topology.exchange_peers(session.rank, session.world_size)
+    peers = blobs.exchange_peers(session.rank, session.world_size)
     received = session.run(Operation.ALLTOALL, peers, lambda: blobs.alltoall(context, outgoing))
     return [decode(each) for each in received]
 
@@ -210,7 +209,7 @@ def _one_each(session: Session, objs: object) -> list[memoryview]:
 
 
 def _tree_peers(session: Session, root: int) -> Sequence[int]:
-    return topology.tree_peers(session.rank, session.world_size, root)
+    return blobs.tree_peers(session.rank, session.world_size, root)
 
 
 def _combiner(function: func) -> Callable[[memoryview, memoryview], memoryview]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
-from fmi.channels.direct.frames import FramedConnections
-from fmi.transport.frame_reader import SMALL_BYTES
+from fmi.channels.direct.channel import DirectChannel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +13,8 @@ if TYPE_CHECKING:
     from fmi.channels.base import Channel
     from fmi.channels.direct.persistent import PersistentCall
 
+# Larger messages do not fit into what the kernel takes at once.
+LARGEST_BYTES = 256 * 1024
 # The limit for all kinds of calls together; with more, the oldest are forgotten.
 MOST_BYTES = 16 << 20
 # At most this much is kept for a kind besides its buffers.
@@ -36,19 +37,22 @@ class PersistentCalls:
         self,
         kind: Hashable,
         nbytes: int,
-        make: Callable[[FramedConnections], PersistentCall | None],
-        limit: int = SMALL_BYTES,
+        make: Callable[[DirectChannel], PersistentCall | None],
     ) -> None:
         """Remember a call that may be made again; `Session.replay` makes it faster.
 
         Args:
             kind: whatever makes two calls alike in all but the data.
             nbytes: size of its arrays.
-            make: is called where the channel has connections; returns None if there is no faster way.
-            limit: larger arrays are not remembered.
+            make: is called where the channel has a message core; returns None if there is no faster way.
         """
         channel = self._channel
-        if not isinstance(channel, FramedConnections) or nbytes > limit or kind in self.kinds:
+        if (
+            not isinstance(channel, DirectChannel)
+            or channel.core is None
+            or nbytes > LARGEST_BYTES
+            or kind in self.kinds
+        ):
             return
         known = make(channel)
         if known is None:

@@ -17,6 +17,7 @@ from typing import Protocol
 from fmi._forks import close_in_children
 from fmi._tasks import READ, Wait, poll
 from fmi.channels.base import Channel
+from fmi.collectives.running import RunningCalls
 
 # A caller often waits for a request right after it was made; then this thread would only be in its way.
 FIRST_PAUSE_S = 0.001
@@ -38,12 +39,16 @@ class Progress:
 
     Args:
         channel: what moves.
+        running: the calls that go on with it.
         lock: held while something is done with the channel.
         fail: is told, with the lock held, about an error, and closes the channel.
     """
 
-    def __init__(self, channel: Channel, lock: Lock, fail: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self, channel: Channel, running: RunningCalls, lock: Lock, fail: Callable[[BaseException], None]
+    ) -> None:
         self._channel = channel
+        self._running = running
         self._lock = lock
         self._fail = fail
         self._stopped = threading.Event()
@@ -94,6 +99,7 @@ class Progress:
             self._asleep = True
             if self._channel.outstanding:
                 self._channel.advance()
+                self._running.go_on()
                 if self._channel.outstanding:
                     return self._channel.waiting()
                 self._channel.rest()

@@ -1,23 +1,26 @@
-"""Requests: what Isend, Irecv, isend and irecv return."""
+"""Requests: what calls return that do not wait, and collective calls that can be started."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from fmi._tasks import combine, poll
+from fmi.collectives.context import Context
+from fmi.collectives.plans import Plan
 from fmi.comm import _messages
 from fmi.comm._session import Session
-from fmi.errors import Timeout
+from fmi.errors import FMIError, Timeout
 from fmi.protocol.transfer import Transfer
 
 Result = TypeVar("Result")
 
 
 class Request(Generic[Result]):
-    """A message under way. It moves on while the caller computes.
+    """A message or a collective call under way. It moves on while the caller computes.
 
     Until it is done the buffer that was given must not be changed (sending) or looked at (receiving). An
     error in the background closes the communicator, as in any operation, and comes out of `wait` and `test`.
@@ -34,7 +37,7 @@ class Request(Generic[Result]):
 
     def __repr__(self) -> str:
         state = "done" if self.done else "under way"
-        return f"<fmi.Request {self._transfer.call} with rank {self._transfer.peer}, {state}>"
+        return f"<fmi.Request {self._transfer}, {state}>"
 
     @property
     def done(self) -> bool:
@@ -72,6 +75,68 @@ class Request(Generic[Result]):
 
     Test = test
     Wait = wait
+
+
+@dataclass(slots=True)
+class Collective:
+    """A collective call on one rank, with the caller's arrays.
+
+    Attributes:
+        session: of the communicator.
+        context: which call it is.
+        plan: its schedule and arrays.
+        settle: copies the result into a buffer that could not be filled directly.
+    """
+
+    session: Session
+    context: Context
+    plan: Plan
+    settle: Callable[[], None]
+
+    def run(self) -> None:
+        """Make the call and wait for its end."""
+        operation = self.context.call.operation
+        self.session.run(operation, self.plan.peers, lambda: self.plan.run(self.context))
+        self.settle()
+
+    def start(self) -> Request[None]:
+        """Start the call."""
+        call = self.context.call
+        name = f"i{call.operation.name.lower()}"
+        running = _messages.begin(self.session, name, lambda: self.session.running.start(call, self.plan))
+        return Request(self.session, running, self.settle)
+
+
+class PersistentRequest(Request[None]):
+    """A collective call that is made again and again with the same arrays.
+
+    It is not under way until it is started, by all ranks in the same order as other calls that are not waited
+    for. When it is over it can be started again. What the arrays hold at each start is what counts.
+
+    Args:
+        make: checks the arguments and plans the call.
+    """
+
+    def __init__(self, make: Callable[[], Collective]) -> None:
+        call = make()
+        transfer = Transfer(call.session.rank, call.context.call, done=True)
+        super().__init__(call.session, transfer, lambda: None)
+        self._finish = None
+        self._make = make
+
+    def start(self) -> None:
+        """Start the call.
+
+        Raises:
+            FMIError: it was started before and is not over yet; nothing changes.
+            PeerFailure, MismatchError, CommunicatorClosed: as in any operation.
+        """
+        if self._finish is not None:
+            raise FMIError(f"{self!r} cannot be started again before wait or test has said that it is over")
+        begun = self._make().start()
+        self._transfer, self._finish = begun._transfer, begun._finish
+
+    Start = start
 
 
 def waitall(requests: Iterable[Request[Any]], timeout: float | None = None) -> list[Any]:

@@ -15,12 +15,13 @@ from fmi.channels.base import Channel, World
 from fmi.channels.loopback import Loopback
 from fmi.channels.registry import open_channel
 from fmi.collectives.context import Context
+from fmi.collectives.running import RunningCalls
 from fmi.comm import _live
 from fmi.comm._persistent import PersistentCalls
 from fmi.comm._reasons import as_abort, describe, reason_to_abort
 from fmi.config import Config, require_secret
 from fmi.errors import CommunicatorClosed, FMIError
-from fmi.protocol.frames import NO_ROOT, SEQUENCE_MASK, Abort, Call, Operation
+from fmi.protocol.frames import NO_ROOT, PART, SEQUENCE_MASK, Abort, Call, Operation
 
 if TYPE_CHECKING:
     from fmi._datatypes import Array
@@ -47,6 +48,7 @@ class Session:
         sent_to, received_from: the number of the next message to and from each rank.
         splits: how often it was split.
         loopback: messages of this rank to itself.
+        running: collective calls that nobody waits for.
         persistent: the calls that it remembers.
         lock: held while something is done with the channel.
         progress: what moves requests on; None before the first request.
@@ -70,6 +72,7 @@ class Session:
         self.received_from = [0] * self.world_size
         self.splits = 0
         self.loopback = Loopback(self.rank)
+        self.running = RunningCalls(self.channel, self.rank, self.world_size)
         self.persistent = PersistentCalls(self.channel)
         self.lock = threading.RLock()
         self.progress: Progress | None = None
@@ -181,6 +184,7 @@ class Session:
             channel.connect(peers)
             result = action()
             channel.flush()
+            self.go_on()
             channel.rest()
         except BaseException as error:
             self.end(error, as_abort(error, self.rank, name))
@@ -192,6 +196,13 @@ class Session:
         moved = channel.bytes_sent + channel.bytes_received - moved
         self.count(name, moved, time.perf_counter() - started)
         return result
+
+    def go_on(self) -> None:
+        """Let collective calls that nobody waits for go on; the lock is held."""
+        if self.running:
+            self.running.go_on()
+            if self.progress and self.channel.outstanding:
+                self.progress.wake()
 
     def replay(
         self,
@@ -213,6 +224,7 @@ class Session:
         started = time.monotonic()
         try:
             known.run(next_number(numbers, place), operand, result)
+            self.go_on()
         except BaseException as error:
             self.end(error, as_abort(error, self.rank, known.name))
             raise
@@ -259,6 +271,7 @@ class Session:
         self._failure = error
         if self.progress:
             self.progress.dismiss()
+        self.running.drop()
         self.channel.abort(abort)
 
     def count(self, name: str, moved: int, seconds: float) -> None:
@@ -283,9 +296,16 @@ class Session:
 
 
 def next_number(numbers: list[int], place: int = 0) -> int:
-    """The number of the next call or message; the one after it gets the next one."""
+    """The number of the next call; the one after it gets the next one."""
     number = numbers[place]
     numbers[place] = (number + 1) & SEQUENCE_MASK
+    return number
+
+
+def next_message(numbers: list[int], peer: int) -> int:
+    """The number of the next message to or from a rank; from PART on they are those of `part_of`."""
+    number = numbers[peer]
+    numbers[peer] = (number + 1) % PART
     return number
 
 

@@ -5,24 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from fmi._datatypes import Array, Form, Value, dtype_code, types
-from fmi._ops import Combine, as_func, func, number_combiner, op, original_order
-from fmi.collectives.allreduce import allreduce as run_allreduce
-from fmi.collectives.allreduce import allreduce_peers
-from fmi.collectives.bcast import bcast as run_bcast
-from fmi.collectives.bcast import bcast_peers
+from fmi._ops import as_func, func, number_combiner, op, original_order
+from fmi.collectives import plans
 from fmi.collectives.context import Context, as_bytes
-from fmi.collectives.gather import gather as run_gather
-from fmi.collectives.gather import gather_peers
-from fmi.collectives.gather import scatter as run_scatter
-from fmi.collectives.reduce import reduce as run_reduce
-from fmi.collectives.reduce import reduce_peers
-from fmi.collectives.scan import scan as run_scan
-from fmi.collectives.scan import scan_peers
+from fmi.collectives.plans import Reduction
 from fmi.comm._messages import message_from, message_to
 from fmi.comm._session import Session
 from fmi.protocol.frames import NO_ROOT, Operation
@@ -64,13 +55,13 @@ def bcast(session: Session, obj: object, root: int, kind: types) -> Value:
     is_root = session.rank == root
     array = kind.flatten(obj) if is_root else np.empty(kind.count, kind.dtype)
     context = _context(session, Operation.BCAST, kind, root=root, form=kind.form_of(obj))
+    plan = plans.bcast(context, array, root)
 
     def action() -> Value:
-        run_bcast(context, array, root)
+        plan.run(context)
         return kind.restore(array, Form(context.form), _shape(obj) if is_root else None)
 
-    peers = bcast_peers(session.rank, session.world_size, root, array.nbytes)
-    return session.run(Operation.BCAST, peers, action)
+    return session.run(Operation.BCAST, plan.peers, action)
 
 
 def gather(session: Session, obj: object, root: int, kind: types) -> Value:
@@ -80,14 +71,14 @@ def gather(session: Session, obj: object, root: int, kind: types) -> Value:
     array = kind.flatten(obj)
     context = _context(session, Operation.GATHER, kind, root=root)
     form = Form.ARRAY if kind.form_of(obj) is Form.ARRAY else Form.LIST
-
     whole = np.empty(array.size * session.world_size, array.dtype) if session.rank == root else None
+    plan = plans.gather(context, array, whole, root)
 
     def action() -> Value:
-        run_gather(context, array, whole, root)
+        plan.run(context)
         return None if whole is None else kind.restore(whole, form)
 
-    return session.run(Operation.GATHER, _gather_peers(session, root, array), action)
+    return session.run(Operation.GATHER, plan.peers, action)
 
 
 def scatter(session: Session, obj: object, root: int, kind: types) -> Value:
@@ -101,55 +92,56 @@ def scatter(session: Session, obj: object, root: int, kind: types) -> Value:
     whole = kind.flatten(obj) if session.rank == root else None
     block = np.empty(kind.count // session.world_size, kind.dtype)
     context = _context(session, Operation.SCATTER, kind, root=root, form=kind.form_of(obj))
+    plan = plans.scatter(context, whole, block, root)
 
     def action() -> Value:
-        run_scatter(context, whole, block, root)
+        plan.run(context)
         return kind.restore(block, Form(context.form))
 
-    return session.run(Operation.SCATTER, _gather_peers(session, root, block), action)
+    return session.run(Operation.SCATTER, plan.peers, action)
 
 
 def reduce(session: Session, obj: object, root: int, function: func | op, kind: types) -> Value:
     """All ranks' values combined, on the root; None elsewhere."""
     session.check_rank(root, "root")
-    function, array, combine, restore = _operand(obj, function, kind)
-    context = _context(session, Operation.REDUCE, kind, root=root, function=function)
+    reduction, array, restore = _operand(obj, function, kind)
+    context = _context(session, Operation.REDUCE, kind, root=root, function=reduction.function)
     total = np.empty_like(array) if session.rank == root else None
+    plan = plans.reduce(context, array, total, root, reduction)
 
     def action() -> Value:
-        run_reduce(context, array, total, root, function=function, combine=combine)
+        plan.run(context)
         return None if total is None else restore(total)
 
-    peers = reduce_peers(session.rank, session.world_size, root, array.nbytes, function)
-    return session.run(Operation.REDUCE, peers, action)
+    return session.run(Operation.REDUCE, plan.peers, action)
 
 
 def allreduce(session: Session, obj: object, function: func | op, kind: types) -> Value:
     """All ranks' values combined, on every rank."""
-    function, array, combine, restore = _operand(obj, function, kind)
+    reduction, array, restore = _operand(obj, function, kind)
     total = np.empty_like(array)
-    context = _context(session, Operation.ALLREDUCE, kind, function=function)
-    peers = allreduce_peers(context, array.nbytes, array.size, function)
+    context = _context(session, Operation.ALLREDUCE, kind, function=reduction.function)
+    plan = plans.allreduce(context, array, total, reduction)
 
     def action() -> Value:
-        run_allreduce(context, total, function, combine, array)
+        plan.run(context)
         return restore(total)
 
-    return session.run(Operation.ALLREDUCE, peers, action)
+    return session.run(Operation.ALLREDUCE, plan.peers, action)
 
 
 def scan(session: Session, obj: object, function: func | op, kind: types) -> Value:
     """The values of rank 0 to this rank combined."""
-    function, array, combine, restore = _operand(obj, function, kind)
-    total = array.copy()
-    context = _context(session, Operation.SCAN, kind, function=function)
-    peers = scan_peers(session.rank, session.world_size, function)
+    reduction, array, restore = _operand(obj, function, kind)
+    total = np.empty_like(array)
+    context = _context(session, Operation.SCAN, kind, function=reduction.function)
+    plan = plans.scan(context, array, total, reduction)
 
     def action() -> Value:
-        run_scan(context, total, function, combine)
+        plan.run(context)
         return restore(total)
 
-    return session.run(Operation.SCAN, peers, action)
+    return session.run(Operation.SCAN, plan.peers, action)
 
 
 def _context(
@@ -165,21 +157,17 @@ def _context(
     return session.context(operation, code, count, root=root, function=function, form=form)
 
 
-def _gather_peers(session: Session, root: int, block: Array) -> Sequence[int]:
-    return gather_peers(session.rank, session.world_size, root, block.nbytes)
-
-
 def _operand(
     obj: object, function: func | op, kind: types
-) -> tuple[func, Array, Combine, Callable[[Array], Value]]:
-    """A reduction's function, flat operand, and step, and how to restore a value like the caller's."""
+) -> tuple[Reduction, Array, Callable[[Array], Value]]:
+    """What is reduced with, this rank's flat operand, and how to restore a value like the caller's."""
     _check_type(kind)
     function = original_order(as_func(function))
     function.check(kind.dtype)
     array = kind.flatten(obj)
     form, shape = kind.form_of(obj), _shape(obj)
-    combine = number_combiner(function, kind.from_custom)
-    return function, array, combine, lambda total: kind.restore(total, form, shape)
+    reduction = Reduction(function, number_combiner(function, kind.from_custom))
+    return reduction, array, lambda total: kind.restore(total, form, shape)
 
 
 def _check_type(kind: types) -> None:

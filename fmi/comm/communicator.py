@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, overload
 
@@ -17,7 +18,7 @@ from fmi.channels.base import hints
 from fmi.channels.policy import ChannelPolicy, Explanation
 from fmi.comm import _buffers_move, _buffers_reduce, _objects, _typed
 from fmi.comm._arrays import Buffer, Counts, InPlace
-from fmi.comm._requests import Request
+from fmi.comm._requests import PersistentRequest, Request
 from fmi.comm._session import Session, whole
 from fmi.config import Config, Source, resolve
 from fmi.protocol.frames import Operation
@@ -426,7 +427,7 @@ class Communicator:
             buf: what is sent on the root, and filled elsewhere.
             root: the rank whose array it is.
         """
-        _buffers_move.bcast(self._session, buf, root)
+        _buffers_move.bcast(self._session, buf, root).run()
 
     def Gather(self, sendbuf: Buffer | InPlace, recvbuf: Buffer | None = None, root: int = 0) -> None:
         """Fill the root's recvbuf with all ranks' sendbufs, in rank order.
@@ -436,7 +437,7 @@ class Communicator:
             recvbuf: world size times n elements on the root; ignored elsewhere.
             root: the rank that gets them.
         """
-        _buffers_move.gather(self._session, sendbuf, recvbuf, root)
+        _buffers_move.gather(self._session, sendbuf, recvbuf, root).run()
 
     def Gatherv(
         self,
@@ -459,7 +460,7 @@ class Communicator:
         Raises:
             ValueError: the blocks overlap, or do not fit into recvbuf.
         """
-        _buffers_move.gatherv(self._session, sendbuf, recvbuf, counts, root=root, displs=displs)
+        _buffers_move.gatherv(self._session, sendbuf, recvbuf, counts, root=root, displs=displs).run()
 
     def Scatter(self, sendbuf: Buffer | None, recvbuf: Buffer | InPlace, root: int = 0) -> None:
         """Fill every rank's recvbuf with its block of the root's sendbuf, in rank order.
@@ -469,7 +470,7 @@ class Communicator:
             recvbuf: n elements, as many on every rank; IN_PLACE on the root: its block stays where it is.
             root: the rank whose array it is.
         """
-        _buffers_move.scatter(self._session, sendbuf, recvbuf, root)
+        _buffers_move.scatter(self._session, sendbuf, recvbuf, root).run()
 
     def Scatterv(
         self,
@@ -480,7 +481,7 @@ class Communicator:
         displs: Counts | None = None,
     ) -> None:
         """As Scatter, with blocks of `counts[rank]` elements from `displs[rank]` on; see Gatherv."""
-        _buffers_move.scatterv(self._session, sendbuf, recvbuf, counts, root=root, displs=displs)
+        _buffers_move.scatterv(self._session, sendbuf, recvbuf, counts, root=root, displs=displs).run()
 
     def Allgather(self, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> None:
         """Fill every rank's recvbuf with all ranks' sendbufs, in rank order.
@@ -489,7 +490,7 @@ class Communicator:
             sendbuf: n elements, as many on every rank; IN_PLACE: this rank's block is in recvbuf already.
             recvbuf: world size times n elements.
         """
-        _buffers_move.allgather(self._session, sendbuf, recvbuf)
+        _buffers_move.allgather(self._session, sendbuf, recvbuf).run()
 
     def Allgatherv(
         self,
@@ -502,7 +503,7 @@ class Communicator:
 
         Every rank has to pass the same counts.
         """
-        _buffers_move.allgatherv(self._session, sendbuf, recvbuf, counts, displs)
+        _buffers_move.allgatherv(self._session, sendbuf, recvbuf, counts, displs).run()
 
     def Alltoall(self, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> None:
         """Send block j of sendbuf to rank j, and fill block i of recvbuf with what rank i sends to this one.
@@ -511,7 +512,7 @@ class Communicator:
             sendbuf: world size times n elements; IN_PLACE: they are in recvbuf, and are replaced there.
             recvbuf: as many.
         """
-        _buffers_move.alltoall(self._session, sendbuf, recvbuf)
+        _buffers_move.alltoall(self._session, sendbuf, recvbuf).run()
 
     # Collective operations that combine arrays, element by element.
 
@@ -535,7 +536,7 @@ class Communicator:
         Raises:
             TypeError: the function does not work on such elements.
         """
-        _buffers_reduce.reduce(self._session, sendbuf, recvbuf, op, root)
+        _buffers_reduce.reduce(self._session, sendbuf, recvbuf, op, root).run()
 
     def Allreduce(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:
         """Fill every rank's recvbuf with all ranks' sendbufs combined, with the same bits everywhere.
@@ -564,15 +565,212 @@ class Communicator:
                 have one element more).
             op: see Reduce.
         """
-        _buffers_reduce.reduce_scatter(self._session, sendbuf, recvbuf, recvcounts, op)
+        _buffers_reduce.reduce_scatter(self._session, sendbuf, recvbuf, recvcounts, op).run()
 
     def Scan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:
         """Fill recvbuf with the sendbufs of rank 0 to this rank combined, in rank order; see Allreduce."""
-        _buffers_reduce.scan(self._session, sendbuf, recvbuf, op)
+        _buffers_reduce.scan(self._session, sendbuf, recvbuf, op).run()
 
     def Exscan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> None:
         """Fill recvbuf with the sendbufs of all ranks before this one combined; rank 0's stays as it is."""
-        _buffers_reduce.exscan(self._session, sendbuf, recvbuf, op)
+        _buffers_reduce.exscan(self._session, sendbuf, recvbuf, op).run()
+
+    # Collective operations that do not wait. All ranks start them in the same order, whatever else they do in
+    # between: other requests, and operations that wait. Any number may be under way. The arrays must not be
+    # used until `wait`, `test`, `waitany` or `waitall` says that the request is over.
+
+    def Ibarrier(self) -> Request[None]:
+        """Start a barrier: the request is over when every rank has started it."""
+        return _buffers_move.plan_barrier(self._session).start()
+
+    def Ibcast(self, buf: Buffer, root: int = 0) -> Request[None]:
+        """Start a Bcast."""
+        return _buffers_move.bcast(self._session, buf, root).start()
+
+    def Igather(
+        self, sendbuf: Buffer | InPlace, recvbuf: Buffer | None = None, root: int = 0
+    ) -> Request[None]:
+        """Start a Gather."""
+        return _buffers_move.gather(self._session, sendbuf, recvbuf, root).start()
+
+    def Igatherv(
+        self,
+        sendbuf: Buffer | InPlace,
+        recvbuf: Buffer | None = None,
+        counts: Counts | None = None,
+        root: int = 0,
+        displs: Counts | None = None,
+    ) -> Request[None]:
+        """Start a Gatherv."""
+        return _buffers_move.gatherv(
+            self._session, sendbuf, recvbuf, counts, root=root, displs=displs
+        ).start()
+
+    def Iscatter(self, sendbuf: Buffer | None, recvbuf: Buffer | InPlace, root: int = 0) -> Request[None]:
+        """Start a Scatter."""
+        return _buffers_move.scatter(self._session, sendbuf, recvbuf, root).start()
+
+    def Iscatterv(
+        self,
+        sendbuf: Buffer | None,
+        recvbuf: Buffer | InPlace,
+        counts: Counts | None = None,
+        root: int = 0,
+        displs: Counts | None = None,
+    ) -> Request[None]:
+        """Start a Scatterv."""
+        return _buffers_move.scatterv(
+            self._session, sendbuf, recvbuf, counts, root=root, displs=displs
+        ).start()
+
+    def Iallgather(self, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> Request[None]:
+        """Start an Allgather."""
+        return _buffers_move.allgather(self._session, sendbuf, recvbuf).start()
+
+    def Iallgatherv(
+        self,
+        sendbuf: Buffer | InPlace,
+        recvbuf: Buffer,
+        counts: Counts | None = None,
+        displs: Counts | None = None,
+    ) -> Request[None]:
+        """Start an Allgatherv."""
+        return _buffers_move.allgatherv(self._session, sendbuf, recvbuf, counts, displs).start()
+
+    def Ialltoall(self, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> Request[None]:
+        """Start an Alltoall."""
+        return _buffers_move.alltoall(self._session, sendbuf, recvbuf).start()
+
+    def Ireduce(
+        self, sendbuf: Buffer | InPlace, recvbuf: Buffer | None = None, op: func | op = SUM, root: int = 0
+    ) -> Request[None]:
+        """Start a Reduce."""
+        return _buffers_reduce.reduce(self._session, sendbuf, recvbuf, op, root).start()
+
+    def Iallreduce(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> Request[None]:
+        """Start an Allreduce."""
+        return _buffers_reduce.plan_allreduce(self._session, sendbuf, recvbuf, op).start()
+
+    def Ireduce_scatter(
+        self,
+        sendbuf: Buffer | InPlace,
+        recvbuf: Buffer,
+        recvcounts: Counts | None = None,
+        op: func | op = SUM,
+    ) -> Request[None]:
+        """Start a Reduce_scatter."""
+        return _buffers_reduce.reduce_scatter(self._session, sendbuf, recvbuf, recvcounts, op).start()
+
+    def Iscan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> Request[None]:
+        """Start a Scan."""
+        return _buffers_reduce.scan(self._session, sendbuf, recvbuf, op).start()
+
+    def Iexscan(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> Request[None]:
+        """Start an Exscan."""
+        return _buffers_reduce.exscan(self._session, sendbuf, recvbuf, op).start()
+
+    # Collective operations that are planned once and started again and again. The arrays are read when the
+    # request is started, and filled when it is over; then it may be started again.
+
+    def Barrier_init(self) -> PersistentRequest:
+        """A barrier to be started."""
+        return PersistentRequest(partial(_buffers_move.plan_barrier, self._session))
+
+    def Bcast_init(self, buf: Buffer, root: int = 0) -> PersistentRequest:
+        """A Bcast to be started."""
+        return PersistentRequest(partial(_buffers_move.bcast, self._session, buf, root))
+
+    def Gather_init(
+        self, sendbuf: Buffer | InPlace, recvbuf: Buffer | None = None, root: int = 0
+    ) -> PersistentRequest:
+        """A Gather to be started."""
+        return PersistentRequest(partial(_buffers_move.gather, self._session, sendbuf, recvbuf, root))
+
+    def Gatherv_init(
+        self,
+        sendbuf: Buffer | InPlace,
+        recvbuf: Buffer | None = None,
+        counts: Counts | None = None,
+        root: int = 0,
+        displs: Counts | None = None,
+    ) -> PersistentRequest:
+        """A Gatherv to be started."""
+        return PersistentRequest(
+            partial(_buffers_move.gatherv, self._session, sendbuf, recvbuf, counts, root=root, displs=displs)
+        )
+
+    def Scatter_init(
+        self, sendbuf: Buffer | None, recvbuf: Buffer | InPlace, root: int = 0
+    ) -> PersistentRequest:
+        """A Scatter to be started."""
+        return PersistentRequest(partial(_buffers_move.scatter, self._session, sendbuf, recvbuf, root))
+
+    def Scatterv_init(
+        self,
+        sendbuf: Buffer | None,
+        recvbuf: Buffer | InPlace,
+        counts: Counts | None = None,
+        root: int = 0,
+        displs: Counts | None = None,
+    ) -> PersistentRequest:
+        """A Scatterv to be started."""
+        return PersistentRequest(
+            partial(_buffers_move.scatterv, self._session, sendbuf, recvbuf, counts, root=root, displs=displs)
+        )
+
+    def Allgather_init(self, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> PersistentRequest:
+        """An Allgather to be started."""
+        return PersistentRequest(partial(_buffers_move.allgather, self._session, sendbuf, recvbuf))
+
+    def Allgatherv_init(
+        self,
+        sendbuf: Buffer | InPlace,
+        recvbuf: Buffer,
+        counts: Counts | None = None,
+        displs: Counts | None = None,
+    ) -> PersistentRequest:
+        """An Allgatherv to be started."""
+        return PersistentRequest(
+            partial(_buffers_move.allgatherv, self._session, sendbuf, recvbuf, counts, displs)
+        )
+
+    def Alltoall_init(self, sendbuf: Buffer | InPlace, recvbuf: Buffer) -> PersistentRequest:
+        """An Alltoall to be started."""
+        return PersistentRequest(partial(_buffers_move.alltoall, self._session, sendbuf, recvbuf))
+
+    def Reduce_init(
+        self, sendbuf: Buffer | InPlace, recvbuf: Buffer | None = None, op: func | op = SUM, root: int = 0
+    ) -> PersistentRequest:
+        """A Reduce to be started."""
+        return PersistentRequest(partial(_buffers_reduce.reduce, self._session, sendbuf, recvbuf, op, root))
+
+    def Allreduce_init(
+        self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM
+    ) -> PersistentRequest:
+        """An Allreduce to be started."""
+        return PersistentRequest(partial(_buffers_reduce.plan_allreduce, self._session, sendbuf, recvbuf, op))
+
+    def Reduce_scatter_init(
+        self,
+        sendbuf: Buffer | InPlace,
+        recvbuf: Buffer,
+        recvcounts: Counts | None = None,
+        op: func | op = SUM,
+    ) -> PersistentRequest:
+        """A Reduce_scatter to be started."""
+        return PersistentRequest(
+            partial(_buffers_reduce.reduce_scatter, self._session, sendbuf, recvbuf, recvcounts, op)
+        )
+
+    def Scan_init(self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM) -> PersistentRequest:
+        """A Scan to be started."""
+        return PersistentRequest(partial(_buffers_reduce.scan, self._session, sendbuf, recvbuf, op))
+
+    def Exscan_init(
+        self, sendbuf: Buffer | InPlace, recvbuf: Buffer, op: func | op = SUM
+    ) -> PersistentRequest:
+        """An Exscan to be started."""
+        return PersistentRequest(partial(_buffers_reduce.exscan, self._session, sendbuf, recvbuf, op))
 
 
 def _operation(name: str) -> Operation:

@@ -19,10 +19,17 @@ _CALL = struct.Struct("<BBBBIIQ")
 _REST = struct.Struct("<B3xQ")
 CALL_BYTES = _CALL.size
 HEADER_BYTES = CALL_BYTES + _REST.size
-LENGTH_AT = HEADER_BYTES - 8  # the offset of the payload's length in a header
+FORM_AT = CALL_BYTES  # the offset of the form in a header
 _COUNT = struct.Struct("<Q")
+_NUMBER = struct.Struct("<I")
+_NUMBER_AT = 8  # the offset of the call's number in a header
 NO_ROOT = 0xFFFFFFFF
 SEQUENCE_MASK = 0xFFFFFFFF
+# In a sequence number: a message of a collective call that nobody waits for. See `part_of`.
+PART = 1 << 31
+# In the root of such a message: the call's operation is above these bits.
+_ROOT_BITS = 24
+_ROOT_MASK = (1 << _ROOT_BITS) - 1
 
 
 class Kind(enum.IntEnum):
@@ -99,18 +106,32 @@ class Call:
         return 0 < (self.sequence - other.sequence) & SEQUENCE_MASK <= SEQUENCE_MASK >> 1
 
     def __str__(self) -> str:
+        operation, root, prefix, sequence = self.operation, self.root, "", self.sequence
+        if operation is Operation.SEND and root != NO_ROOT:
+            operation, root, prefix = Operation(root >> _ROOT_BITS), root & _ROOT_MASK, "i"
+            root = NO_ROOT if root == _ROOT_MASK else root
+            sequence &= ~PART
         parts = []
         if self.dtype == OBJECT:
             parts.append("object")
         elif self.dtype != NO_DTYPE:
             count = f"{self.elements} x " if self.elements else ""
             parts.append(count + dtype_name(self.dtype))
-        if self.root != NO_ROOT:
-            parts.append(f"root {self.root}")
+        if root != NO_ROOT:
+            parts.append(f"root {root}")
         if self.function:
             parts.append(f"function {function_name(self.function)}")
         number = "message" if self.operation is Operation.SEND else "call"
-        return f"{self.operation.name.lower()}({', '.join(parts)}), {number} {self.sequence}"
+        return f"{prefix}{operation.name.lower()}({', '.join(parts)}), {number} {sequence}"
+
+
+def part_of(call: Call, number: int) -> Call:
+    """A message of a collective call that nobody waits for.
+
+    It is numbered as a message from send to recv, but on its own, and says to which call it belongs.
+    """
+    root = call.operation << _ROOT_BITS | (call.root & _ROOT_MASK)
+    return Call(Operation.SEND, PART | number, call.dtype, call.elements, root, call.function)
 
 
 NO_CALL = Call(Operation.NONE, SEQUENCE_MASK)
@@ -129,25 +150,24 @@ class Header(NamedTuple):
         return bytes((self.kind,)) + self.call.prefix[1:] + _REST.pack(self.form, self.length)
 
 
-_NUMBERED = struct.Struct("<8sI20s")
+pack_rest = _REST.pack  # (form, length) → what follows the call's prefix in a header
 
 
-class Envelope:
-    """The header of data frames that differ only in the number of their call."""
+def payload_bytes(header: bytes) -> int:
+    """The length of the payload behind a header."""
+    return int(_REST.unpack_from(header, CALL_BYTES)[1])
 
-    __slots__ = ("_after", "_before")
+
+class NumberedHeader:
+    """The headers of data frames that differ only in the number of their call."""
 
     def __init__(self, call: Call, form: int, length: int) -> None:
         header = Header(Kind.DATA, call, form, length).pack()
-        self._before, _, self._after = _NUMBERED.unpack(header)
+        self._before, self._after = header[:_NUMBER_AT], header[_NUMBER_AT + _NUMBER.size :]
 
-    def head(self, sequence: int) -> bytes:
+    def numbered(self, sequence: int) -> bytes:
         """The header of the call with that number."""
-        return _NUMBERED.pack(self._before, sequence, self._after)
-
-
-pack_rest = _REST.pack  # (form, length) → what follows the call's prefix in a header
-unpack_rest = _REST.unpack_from
+        return self._before + _NUMBER.pack(sequence) + self._after
 
 
 @dataclass(slots=True)
@@ -166,7 +186,7 @@ def call_of(data: bytes | bytearray | memoryview) -> Call:
 
 def unpack_header(data: bytes | bytearray | memoryview) -> Header:
     """Parse a header. Raises ValueError when the bytes are not one."""
-    form, length = unpack_rest(data, CALL_BYTES)
+    form, length = _REST.unpack_from(data, CALL_BYTES)
     return Header(Kind(data[0]), call_of(data), form, length)
 
 

@@ -23,6 +23,9 @@ class Transfer:
         self.call = call
         self.done = done
 
+    def __str__(self) -> str:
+        return f"{self.call} with rank {self.peer}"
+
 
 class SendTransfer(Transfer):
     """A message that is being sent.

@@ -10,92 +10,119 @@ import struct
 import sys
 import termios
 from collections import deque
+from collections.abc import Callable
 
 from fmi._forks import close_in_children
 from fmi.protocol.frames import Abort, Call, Frame, Header, Kind, Operation, Waiting
 from fmi.protocol.transfer import OUT_OF_ORDER, ReceiveTransfer
-from fmi.transport.frame_reader import READ_BYTES, SMALL_BYTES, FrameReader
-from fmi.transport.send_queue import BLOCKING, ConnectionLost
+from fmi.transport.frame_reader import READ_BYTES, FrameReader
+from fmi.transport.send_queue import ConnectionLost, SendQueue
 
-# A rank that waits for one peer in the kernel serves everything else at least this often.
-SLICE_MS = 5
 CONGESTION_CONTROL = b"cubic"
 _SO_NWRITE = 0x1024  # macOS: bytes not yet acknowledged
 
 
-class Connection(FrameReader):
+class Connection:
     """A connection to one peer.
 
     Attributes:
         peer: its rank.
+        sock: the socket; it does not block.
+        fd: its descriptor.
+        queue: what is to be sent.
         inbox: data frames that were not taken yet, in order.
         out_of_order: messages that were not taken yet and that later frames may overtake, by number.
         inbox_bytes: size of the payloads of all these.
         expected: messages that requests wait for; they go straight to them.
         arrived: those requests whose message has come and was not noted yet.
         left: the peer has closed its communicator: nothing comes any more, and nothing is wrong.
+        ended: the stream is over.
         abort: the peer's abort, if it has sent one.
         sent, received: data frames so far.
         waiting: what the peer last said it waits for.
-        at_frame_boundary: only whole frames came, and all were taken: the next byte begins the next frame.
     """
 
     def __init__(self, peer: int, sock: socket.socket, expected: deque[ReceiveTransfer]) -> None:
-        super().__init__(sock)
+        sock.setblocking(False)
         self.peer = peer
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.queue = SendQueue(sock)
+        self._reader = FrameReader(sock, self)
         self.inbox: deque[Frame] = deque()
         self.out_of_order: dict[int, Frame] = {}
         self.inbox_bytes = 0
         self.expected = expected
         self.arrived: list[ReceiveTransfer] = []
         self.left = False
+        self.ended = False
         self.abort: Abort | None = None
         self.sent = 0
         self.received = 0
         self.waiting: Waiting | None = None
-        self.at_frame_boundary = not expected
         self._posted_buffer: memoryview | None = None
         self._posted_call: Call | None = None
         close_in_children(sock)
         set_options(sock)
-        sock.setblocking(BLOCKING)
-        if BLOCKING:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, SLICE_MS * 1000))
 
-    def fileno(self) -> int:
-        """The socket's descriptor, for poll."""
-        return self.sock.fileno()
+    @property
+    def midway(self) -> bool:
+        """Whether a frame has begun to arrive and is not complete."""
+        return self._reader.midway
 
-    def _update_boundary(self) -> None:
-        """Keep `at_frame_boundary`, which is read far more often than it changes."""
-        self.at_frame_boundary = self._is_at_frame_boundary()
+    @property
+    def at_frame_boundary(self) -> bool:
+        """Whether only whole frames came, and all were taken: the next byte begins the next frame."""
+        return not (self.inbox or self.out_of_order or self.expected or self.ended or self._reader.midway)
 
-    def _is_at_frame_boundary(self) -> bool:
-        return not (self.inbox or self.out_of_order or self.midway or self.ended or self.expected)
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the next byte in either direction begins a frame, and nothing is known of an end."""
+        return not (
+            self.inbox
+            or self.out_of_order
+            or self.expected
+            or self.ended
+            or self.left
+            or self.abort
+            or self.queue.sending
+            or self._reader.midway
+        )
+
+    @property
+    def last_progress(self) -> float:
+        """When the last bytes came or went (`time.monotonic()`)."""
+        return max(self._reader.last_progress, self.queue.last_progress)
 
     # Receiving
 
-    def take_in(self, data: bytearray, count: int) -> None:
-        """Make frames of what `recv_into` read at a frame boundary. Raises ConnectionLost at the end."""
-        if self._came(count):
-            self._take_in(memoryview(data)[:count])
-        self._update_boundary()
-
-    def take_apart(self, call: Call, into: memoryview, count: int) -> None:
-        """Make a frame of the lone header and what was read behind it at a frame boundary.
-
-        If it belongs to that call, its rest goes into the buffer, too. Raises ConnectionLost at the end.
-        """
-        self.post(call, into)
-        if self._came(count):
-            self._take_apart(into, count)
-        self.retract()
-        self._update_boundary()
-
     def read_frames(self, limit: float = READ_BYTES) -> None:
         """Read what is there, up to a limit. Raises ConnectionLost when the connection ended too early."""
-        super().read_frames(limit)
-        self._update_boundary()
+        self._unless_over(lambda: self._reader.read(limit))
+
+    def go_on(self, call: Call, into: memoryview, header: bytes, count: int) -> None:
+        """Go on with what was read elsewhere at a frame boundary; see `FrameReader.go_on`.
+
+        If it belongs to that call, its rest goes into the buffer, too. Raises as `read_frames`.
+        """
+        self.post(call, into)
+        try:
+            self._unless_over(lambda: self._reader.go_on(header, into, count))
+        finally:
+            self.retract()
+
+    def end(self) -> None:
+        """Note the end of the stream, which was read elsewhere. Raises as `read_frames`."""
+        self._unless_over(self._reader.end)
+
+    def _unless_over(self, action: Callable[[], None]) -> None:
+        """Do something that may find the stream over, which is no loss after a goodbye or an abort."""
+        try:
+            action()
+        except ConnectionLost:
+            self.ended = True
+            if not self.left and not self.abort:
+                raise
 
     def post(self, call: Call, buffer: memoryview) -> None:
         """Have that call's next frame read into the buffer if it fits exactly.
@@ -121,33 +148,23 @@ class Connection(FrameReader):
         else:
             frame = self.inbox.popleft()
         self.inbox_bytes -= len(frame.payload)
-        self._update_boundary()
         return frame
 
     def expect(self, expected: ReceiveTransfer) -> None:
         """Give a request its message: now, if it is here, or as soon as it comes."""
         number = expected.call.sequence
         frame = self.out_of_order.pop(number, None)
-        if frame is not None:
-            self._update_boundary()
-        else:
+        if frame is None:
             frame = next((each for each in self.inbox if _is_message(each.header, number)), None)
             if frame is None:
                 self.expected.append(expected)
-                self.at_frame_boundary = False
                 return
             self.inbox.remove(frame)
-            self._update_boundary()
         self.inbox_bytes -= len(frame.payload)
         self._hand_over(frame, expected)
 
-    def _posted(self) -> memoryview | None:
-        posted = self._posted_buffer
-        if posted is not None and len(posted) > SMALL_BYTES and self._is_at_frame_boundary():
-            return posted
-        return None
-
-    def _place(self, header: Header) -> memoryview | None:
+    def place(self, header: Header) -> memoryview | None:
+        """The buffer that waits for a frame's payload, if one does; the frame uses it up."""
         expected = self._expected(header)
         if expected:
             into = expected.into
@@ -158,7 +175,8 @@ class Connection(FrameReader):
         self._posted_buffer = None
         return posted
 
-    def _deliver(self, header: Header, payload: memoryview) -> None:
+    def deliver(self, header: Header, payload: memoryview) -> None:
+        """Handle a complete frame."""
         if header.kind is Kind.BYE:
             self.left = True
         elif header.kind is Kind.ABORT:
@@ -211,12 +229,6 @@ class Connection(FrameReader):
     def close(self) -> None:
         """Close the socket."""
         self.sock.close()
-
-    def _end(self, reason: str) -> None:
-        self.ended = True
-        self.at_frame_boundary = False
-        if not self.left and not self.abort:
-            raise ConnectionLost(reason)
 
 
 def _is_message(header: Header, number: int) -> bool:

@@ -29,7 +29,7 @@ class MismatchDetector:
 
     def enter(self, call: Call) -> None:
         """Remember the collective call that this rank is in."""
-        if not self.heads[-1].startswith(call.prefix) and call.operation is not Operation.SEND:
+        if call.operation is not Operation.SEND and call.prefix != self.heads[-1]:
             self.heads.append(call.prefix)
 
     def check(self, connection: Connection) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import select
-import time
 from collections.abc import Callable, Iterable
 from typing import NoReturn
 
@@ -52,8 +51,8 @@ class Poller:
     def add(self, connection: Connection) -> None:
         """Serve a connection from now on."""
         self.connections[connection.peer] = connection
-        self._by_descriptor[connection.fileno()] = connection
-        self._poller.register(connection.fileno(), READ)
+        self._by_descriptor[connection.fd] = connection
+        self._poller.register(connection.fd, READ)
 
     def clear(self) -> None:
         """Serve no connection any more."""
@@ -84,7 +83,7 @@ class Poller:
             until: the time.
             spin: poll for a moment before sleeping.
         """
-        self.handle((spin and self._poll_spinning()) or self._sleep(until))
+        self.handle((spin and self._poll_spinning()) or self._poller.poll(milliseconds_until(until)))
 
     def poll_now(self) -> None:
         """Move what can be moved now."""
@@ -97,15 +96,7 @@ class Poller:
             return ready
         for _ in self._spin.turns():
             if ready := self._poller.poll(0):
-                self._spin.found()
                 break
-        return ready
-
-    def _sleep(self, until: float) -> list[tuple[int, int]]:
-        began = time.monotonic()
-        ready = self._poller.poll(milliseconds_until(until))
-        if ready:
-            self._spin.slept(time.monotonic() - began)
         return ready
 
     def handle(self, ready: Iterable[tuple[int, int]]) -> None:
@@ -114,7 +105,7 @@ class Poller:
             connection = self._by_descriptor.get(descriptor)
             if connection is None:
                 continue
-            if events & WRITE and self.guarded(connection, connection.flush):
+            if events & WRITE and self.guarded(connection, connection.queue.flush):
                 self.unsent.discard(connection)
                 self._update_events(connection)
             if events & ~WRITE:
@@ -139,7 +130,7 @@ class Poller:
     def push(self, connection: Connection, header: bytes, payload: memoryview | bytes) -> bool:
         """Send a frame as far as possible now; False when some of it is left."""
         try:
-            sent = connection.push(header, payload)
+            sent = connection.queue.push(header, payload)
         except ConnectionLost as lost:
             self.lose(connection, lost)
         self.note_sending(connection)
@@ -147,7 +138,7 @@ class Poller:
 
     def note_sending(self, connection: Connection) -> None:
         """Have a connection's send queue sent when there is room."""
-        if connection.sending:
+        if connection.queue.sending:
             self.unsent.add(connection)
             self._update_events(connection)
         elif self.unsent and connection in self.unsent:
@@ -190,15 +181,15 @@ class Poller:
 
     def _update_events(self, connection: Connection) -> None:
         """Tell poll what this connection waits for now."""
-        if connection.fileno() in self._by_descriptor:
-            self._poller.modify(connection.fileno(), self._events(connection))
+        if connection.fd in self._by_descriptor:
+            self._poller.modify(connection.fd, self._events(connection))
 
     def _events(self, connection: Connection) -> int:
-        return (WRITE if connection.sending else 0) | (0 if connection in self._unread else READ)
+        return (WRITE if connection.queue.sending else 0) | (0 if connection in self._unread else READ)
 
     def _unregister(self, connection: Connection) -> None:
-        if self._by_descriptor.pop(connection.fileno(), None):
-            self._poller.unregister(connection.fileno())
+        if self._by_descriptor.pop(connection.fd, None):
+            self._poller.unregister(connection.fd)
 
 
 def _raise(abort: Abort) -> NoReturn:

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import itertools
 import socket
-import sys
 import time
 from collections import deque
 from collections.abc import Iterable
 
-# Where a single call can say that it does not wait, sockets are blocking: a rank that has nothing else to do
-# waits for a message and receives it in one call. See `fmi.transport.connection`.
-BLOCKING = sys.platform == "linux"
-AT_ONCE = socket.MSG_DONTWAIT if BLOCKING else 0
 # Up to here copying a payload behind its header costs less than giving two pieces to the kernel.
 JOIN_BYTES = 32 * 1024
 # Some systems refuse to move more than 2 GiB at once.
@@ -29,40 +24,45 @@ class ConnectionLost(Exception):  # noqa: N818 - becomes a PeerFailure one level
 
 
 class SendQueue:
-    """The sending half of a connection.
+    """What is to be sent over one socket.
 
     Attributes:
-        sock: the connection.
         sending: whether something is queued.
         queued, gone: bytes that could not be sent at once, and how many of them were sent since.
-        send: the socket's.
-        last_progress: when the last bytes came or went (`time.monotonic()`).
+        last_progress: when the last bytes went (`time.monotonic()`).
     """
 
     def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
+        self._sock = sock
+        self._send = sock.send
+        self._queued: deque[memoryview] = deque()
         self.sending = False
         self.queued = 0
         self.gone = 0
         self.last_progress = time.monotonic()
-        self._queued: deque[memoryview] = deque()
-        self.send = sock.send
 
     def push(self, header: bytes, payload: memoryview | bytes = b"") -> bool:
         """Send a frame as far as possible now; False when some of it is queued.
 
         The payload must not change until `sending` is False. Raises ConnectionLost.
         """
-        pieces = (header + payload,) if len(payload) <= JOIN_BYTES else (header, payload)
-        sent = 0 if self.sending or len(payload) > PIECE_BYTES else self._send(pieces)
-        if sent == len(header) + len(payload):
-            return True
-        for piece in pieces:
-            self.queue(memoryview(piece)[sent:])
-            sent = max(0, sent - len(piece))
+        size = len(payload)
+        if size <= JOIN_BYTES:
+            frame = header + payload
+            sent = 0 if self.sending else self._send_one(frame)
+            if sent == len(frame):
+                return True
+            self.add(frame[sent:])
+        else:
+            sent = 0 if self.sending or size > PIECE_BYTES else self._send_many((header, payload))
+            if sent == len(header) + size:
+                return True
+            for piece in (header, payload):
+                self.add(memoryview(piece)[sent:])
+                sent = max(0, sent - len(piece))
         return self.flush()
 
-    def queue(self, data: memoryview | bytes) -> None:
+    def add(self, data: memoryview | bytes) -> None:
         """Send this when `flush` is called; until then it must not change."""
         self._queued.append(memoryview(data))
         self.queued += len(data)
@@ -72,7 +72,7 @@ class SendQueue:
         """Send what is queued; True when nothing is left. Raises ConnectionLost."""
         queued = self._queued
         while queued:
-            sent = self._send(self._pieces())
+            sent = self._send_many(self._pieces())
             if not sent:
                 return False
             self.last_progress = time.monotonic()
@@ -84,10 +84,18 @@ class SendQueue:
         self.sending = False
         return True
 
-    def _send(self, pieces: Iterable[memoryview | bytes]) -> int:
+    def _send_one(self, frame: bytes) -> int:
         """Send what the kernel takes at once; return how many bytes. Raises ConnectionLost."""
         try:
-            return self.sock.sendmsg(pieces, [], AT_ONCE)
+            return self._send(frame)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise ConnectionLost.broken(error) from error
+
+    def _send_many(self, pieces: Iterable[memoryview | bytes]) -> int:
+        try:
+            return self._sock.sendmsg(pieces)
         except BlockingIOError:
             return 0
         except OSError as error:

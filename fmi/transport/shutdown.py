@@ -30,19 +30,17 @@ def drain_and_close(connections: Sequence[Connection], last: Header, payload: by
         now = time.monotonic()
         if now >= until:
             break
-        sockets = {connection.fileno(): READ | (WRITE if connection.sending else 0) for connection in leaving}
+        sockets = {connection.fd: READ | (WRITE if connection.queue.sending else 0) for connection in leaving}
         ready = poll(Wait(sockets, min(until, now + interval)))
         interval = min(interval * 2, LAST_CHECK_S)
-        leaving = [
-            connection for connection in leaving if connection.fileno() not in ready or _serve(connection)
-        ]
+        leaving = [connection for connection in leaving if connection.fd not in ready or _serve(connection)]
     for connection in connections:
         connection.close()
 
 
 def _push(connection: Connection, last: Header, payload: bytes) -> bool:
     try:
-        if connection.push(last.pack(), payload):
+        if connection.queue.push(last.pack(), payload):
             connection.finish()
     except ConnectionLost:
         return False
@@ -52,7 +50,7 @@ def _push(connection: Connection, last: Header, payload: bytes) -> bool:
 def _serve(connection: Connection) -> bool:
     """Send and read more; False when the peer is gone, too."""
     try:
-        if connection.sending and connection.flush():
+        if connection.queue.sending and connection.queue.flush():
             connection.finish()
         connection.read_frames()
     except ConnectionLost:
@@ -62,5 +60,5 @@ def _serve(connection: Connection) -> bool:
 
 def _has_arrived(connection: Connection) -> bool:
     with contextlib.suppress(OSError):
-        return not connection.sending and connection.unacknowledged() == 0
+        return not connection.queue.sending and connection.unacknowledged() == 0
     return True

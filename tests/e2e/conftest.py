@@ -16,6 +16,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A deployment that lasts for all tests; taken down, daemon included, afterwards."""
     state = tmp_path_factory.mktemp("state")
     target = LocalTarget(state=state)
-    deployment = target.prepare(Reporter())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOCALCLOUD_CALLS", str(state / "calls.jsonl"))
+        deployment = target.prepare(Reporter())
     yield Stack(state, target, deployment)
     target.destroy(Reporter())

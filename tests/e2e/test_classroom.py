@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from cosmic_fmi.experiment.ui.console import Reporter
 from cosmic_fmi.localcloud.client import EmbeddedAWS
 from tests.cosmic_fmi.localcloud.conftest import client
 from tests.e2e.support.stack import Stack
-from tests.e2e.test_rendezvous_modes import wait_for
+from tests.e2e.test_rendezvous_modes import BARRIER, wait_for
 
 ROLE = "LabRole"
 SERVICES = ["lambda.amazonaws.com", "states.amazonaws.com", "ecs-tasks.amazonaws.com"]
@@ -42,18 +44,37 @@ def make_role(cloud: EmbeddedAWS) -> str:
     return str(arn)
 
 
-@pytest.fixture(scope="module")
-def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    state = tmp_path_factory.mktemp("classroom")
+def existing_network(cloud: EmbeddedAWS) -> dict[str, object]:
+    """The default VPC that every account has, with a security group for the server."""
+    ec2 = client(cloud, "ec2")
+    [vpc] = ec2.describe_vpcs()["Vpcs"]
+    subnets = ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])["Subnets"]
+    group = ec2.create_security_group(GroupName="lab", Description="lab", VpcId=vpc["VpcId"])["GroupId"]
+    ids = [subnet["SubnetId"] for subnet in subnets]
+    return {"vpc_id": vpc["VpcId"], "subnet_ids": ids, "security_group_id": group}
+
+
+@contextmanager
+def locked_down(state: Path, *, server: bool) -> Iterator[Stack]:
+    """A deployment in an account with a role and a network that exist, and none of its own."""
     cloud = EmbeddedAWS(state / "localcloud", REPOSITORY)
     cloud.start()
-    arn = make_role(cloud)
-    roles = dict.fromkeys(["functions", "rendezvous", "state_machine", "build"], arn)
-    target = LocalTarget(state=state, variables={"existing_roles": roles, "rendezvous_mode": "none"})
-    deployment = target.prepare(Reporter())
-    yield Stack(state, target, deployment)
-    target.destroy(Reporter())
-    cloud.stop()
+    roles = dict.fromkeys(["functions", "rendezvous", "state_machine", "build"], make_role(cloud))
+    how: dict[str, object] = (
+        {"existing_network": existing_network(cloud)} if server else {"rendezvous_mode": "none"}
+    )
+    target = LocalTarget(state=state, variables={"existing_roles": roles, **how})
+    try:
+        yield Stack(state, target, target.prepare(Reporter()))
+    finally:
+        target.destroy(Reporter())
+        cloud.stop()
+
+
+@pytest.fixture(scope="module")
+def classroom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with locked_down(tmp_path_factory.mktemp("classroom"), server=False) as made:
+        yield made
 
 
 def run(stack: Stack, script: str, **payload: object) -> dict[str, Any]:
@@ -75,11 +96,15 @@ def run(stack: Stack, script: str, **payload: object) -> dict[str, Any]:
     return found
 
 
+def check_nothing_forbidden(stack: Stack) -> None:
+    """Neither a role nor a network beside those of the account."""
+    assert [role["RoleName"] for role in client(stack.cloud, "iam").list_roles()["Roles"]] == [ROLE]
+    assert [vpc["IsDefault"] for vpc in client(stack.cloud, "ec2").describe_vpcs()["Vpcs"]] == [True]
+
+
 def test_no_role_no_network_and_no_server_is_made(classroom: Stack) -> None:
-    assert [role["RoleName"] for role in client(classroom.cloud, "iam").list_roles()["Roles"]] == [ROLE]
+    check_nothing_forbidden(classroom)
     assert classroom.target.clients.ecs.list_clusters()["clusterArns"] == []
-    names = {vpc["IsDefault"] for vpc in client(classroom.cloud, "ec2").describe_vpcs()["Vpcs"]}
-    assert names == {True}
     assert set(classroom.deployment.functions) == {"initialize", "execute", "summarize"}
     assert classroom.target.pending_changes() == []
 
@@ -97,3 +122,10 @@ def test_a_world_that_needs_a_server_is_refused_with_a_sentence(classroom: Stack
     found = run(classroom, BY_S3, world_size=2)
     assert found["status"] == "FAILED"
     assert "this deployment has no rendezvous server" in found["cause"]
+
+
+def test_a_world_meets_at_a_server_in_the_network_that_exists(tmp_path: Path) -> None:
+    with locked_down(tmp_path, server=True) as stack:
+        check_nothing_forbidden(stack)
+        found = run(stack, BARRIER, world_size=2)
+        assert found["status"] == "SUCCEEDED", found

@@ -14,7 +14,7 @@ import pytest
 
 from cosmic_fmi.experiment.targets.local import LocalTarget
 from cosmic_fmi.experiment.ui.console import Reporter
-from tests.e2e.support.stack import Stack
+from tests.e2e.support.stack import Stack, client
 
 T = TypeVar("T")
 PATIENCE_S = 150.0
@@ -160,8 +160,3 @@ def test_a_server_that_is_always_on_has_a_record_and_comes_back(with_domain: Sta
     assert with_domain.target.pending_changes() == []
 
     run(with_domain)
-
-
-def client(stack: Stack, service: str) -> Any:  # noqa: ANN401
-    """A client for a service that experiments do not use."""
-    return stack.target.clients._session.client(service, endpoint_url=stack.cloud.endpoint_url)  # type: ignore[call-overload]

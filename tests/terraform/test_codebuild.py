@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from cosmic_fmi.localcloud import EmbeddedAWS
-from tests.cosmic_fmi.localcloud.conftest import client
+from tests.cosmic_fmi.localcloud.conftest import client, create_role
 
 SCRIPT = Path(__file__).parents[2] / "terraform" / "modules" / "image" / "build_with_codebuild.py"
 SETTINGS = {
@@ -59,7 +59,7 @@ def prepare(running: EmbeddedAWS) -> None:
         source={"type": "S3", "location": "sources/builds/none.zip"},
         artifacts={"type": "NO_ARTIFACTS"},
         environment={"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"},
-        serviceRole="arn:aws:iam::123456789012:role/service-role/team-images",
+        serviceRole=create_role(running, "team-images"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cosmic_fmi.common.contract.outcome import Outcome
 from cosmic_fmi.common.lambda_limits import LONGEST_RUN_S, MB_PER_CPU
@@ -59,6 +60,23 @@ def predict(model: ScalingModel, settings: Settings, prices: Prices) -> Predicti
     usage = _usage(settings, sum(parts.values()), rank_s, parts["start"])
     items = cost.breakdown(cost.lines(usage, prices))
     return Prediction(settings, sum(parts.values()), parts, rank_s, items, error)
+
+
+def as_measured(settings: Settings, row: Mapping[str, Any], prices: Prices) -> Prediction:
+    """What an execution would take that took as long as the run of this row of ``summary.json``."""
+    rank_s = row["map_s"] or row["duration_s"]
+    return _lasting(settings, row["duration_s"], rank_s, prices)
+
+
+def at_most(settings: Settings, prices: Prices) -> Prediction:
+    """The most that an execution can take: every rank runs until Lambda ends it."""
+    return _lasting(settings, LONGEST_RUN_S, LONGEST_RUN_S, prices)
+
+
+def _lasting(settings: Settings, seconds: float, rank_s: float, prices: Prices) -> Prediction:
+    usage = _usage(settings, seconds, rank_s, seconds - rank_s)
+    items = cost.breakdown(cost.lines(usage, prices))
+    return Prediction(settings, seconds, {"ranks": rank_s, "start": seconds - rank_s}, rank_s, items, 0.0)
 
 
 def _usage(settings: Settings, total_s: float, rank_s: float, start_s: float) -> cost.Usage:

@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 
 from cosmic_fmi.common.durations import duration
+from cosmic_fmi.common.lambda_limits import LONGEST_RUN_S
 from cosmic_fmi.experiment.errors import BudgetError
 from cosmic_fmi.experiment.plan.plan import RunSpec
 from cosmic_fmi.experiment.sweep.forecast import Forecast
@@ -30,8 +31,8 @@ def plan_table(forecast: Forecast) -> Table:
             str(settings.world_size),
             str(settings.memory_mb),
             fixed(settings.partitions, 0),
-            fixed(prediction.seconds, 1),
-            fixed(prediction.cost_usd, 6),
+            fixed(forecast.seconds_of(prediction), 1),
+            f"at most {prediction.cost_usd:.4f}" if forecast.is_limit else fixed(prediction.cost_usd, 6),
         )
     return table
 
@@ -40,10 +41,16 @@ def plan_line(forecast: Forecast) -> str:
     """The plan in one sentence, with where the numbers come from and how far they may be off."""
     data = "" if not forecast.unknown_data else ", without its data, whose size is not known yet"
     runs = "1 run" if len(forecast.runs) == 1 else f"{len(forecast.runs)} runs"
-    return (
-        f"{runs}, about {duration(forecast.seconds)}; ${forecast.cost_usd:.4f} on AWS"
-        f"{data}: predicted from {forecast.model.source}, {forecast.model.error}."
-    )
+    if forecast.is_limit:
+        return (
+            f"{runs}; time and cost are unknown until the program has run once: at most "
+            f"${forecast.cost_usd:.4f} on AWS, if every rank runs into Lambda's limit of "
+            f"{LONGEST_RUN_S / 60:.0f} minutes."
+        )
+    time = "how long is unknown until some have run on this machine"
+    if forecast.seconds is not None:
+        time = f"about {duration(forecast.seconds)}"
+    return f"{runs}, {time}; ${forecast.cost_usd:.4f} on AWS{data}: predicted from {forecast.source}."
 
 
 def confirm(
@@ -60,7 +67,8 @@ def confirm(
     """
     if forecast.cost_usd <= budget_usd or assume_yes:
         return
-    more = f"the plan is predicted to cost ${forecast.cost_usd:.2f}, and the budget is ${budget_usd:.2f}"
+    said = "may cost up to" if forecast.is_limit else "is predicted to cost"
+    more = f"the plan {said} ${forecast.cost_usd:.2f}, and the budget is ${budget_usd:.2f}"
     if ask is None and sys.stdin.isatty() and reporter.interactive:
         ask = input
     if ask is None:

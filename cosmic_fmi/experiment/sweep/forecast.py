@@ -10,13 +10,15 @@ from cosmic_fmi.experiment.cost import bill as cost
 from cosmic_fmi.experiment.cost.prices import RENDEZVOUS_IDLE_S, Prices
 from cosmic_fmi.experiment.errors import ModelError
 from cosmic_fmi.experiment.model.observations import fitted, published
-from cosmic_fmi.experiment.model.prediction import Prediction, predict
+from cosmic_fmi.experiment.model.prediction import Prediction, as_measured, at_most, predict
 from cosmic_fmi.experiment.model.scaling import ScalingModel, Settings
 from cosmic_fmi.experiment.plan.inputs import Data
 from cosmic_fmi.experiment.plan.plan import RunSpec, Setting
 from cosmic_fmi.experiment.results.groups import usable
 
 _DEFAULT_BATCH = 512
+Past = Sequence[Mapping[str, Any]]
+"""Rows of ``summary.json``, oldest first."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,28 @@ class Forecast:
     unknown_data: bool = False
     idle_usd: float = 0.0
     """Of the rendezvous server, which runs on for a while after the last execution."""
+    is_limit: bool = False
+    """Whether nothing is known of the program, so that the predictions are the most that is possible."""
+    is_of_program: bool = False
+    """Whether earlier runs of the program say what to expect."""
+    is_timed: bool = True
+    """Whether the seconds are those of the target; else only the cost on AWS is known."""
 
     @property
-    def seconds(self) -> float:
-        """Of all executions, one after the other."""
-        return sum(prediction.seconds for _, prediction in self.runs)
+    def seconds(self) -> float | None:
+        """Of all executions, one after the other; None where that is not known."""
+        return sum(prediction.seconds for _, prediction in self.runs) if self.is_timed else None
+
+    @property
+    def source(self) -> str:
+        """Where the numbers come from, and how far they may be off."""
+        if self.is_of_program:
+            return "earlier runs of the program"
+        return f"{self.model.source}, {self.model.error}"
+
+    def seconds_of(self, prediction: Prediction) -> float | None:
+        """Of one execution; None where that is not known."""
+        return prediction.seconds if self.is_timed else None
 
     @property
     def cost_usd(self) -> float:
@@ -64,11 +83,16 @@ def forecast(
     *,
     default_memory_mb: int,
     cores: int | None = None,
+    program: Past | None = None,
 ) -> Forecast:
     """Predict each run. ``cores`` are those that all ranks share on the embedded AWS; None on AWS.
 
-    A run is cold when no run before it, with the same memory, had as many ranks.
+    A run is cold when no run before it, with the same memory, had as many ranks. Of a program of one's own
+    the published figures say nothing, nor of this machine: there only own runs do. ``program`` are those of
+    the program on this target; None for what the model describes.
     """
+    is_published = model is published()
+    own = program if is_published else None
     warm: dict[int, int] = {}
     made, unknown = [], False
     last_memory = None
@@ -90,13 +114,29 @@ def forecast(
             data_bytes=known.bytes,
         )
         warm[memory] = max(world, warm.get(memory, 0))
-        prediction = predict(model, settings, prices)
-        if cores is not None:  # time of this machine's cores, cost of AWS's
+        prediction = predict(model, settings, prices) if own is None else _of_program(own, settings, prices)
+        if cores is not None and own is None:  # time of this machine's cores, cost of AWS's
             here = predict(model, replace(settings, cores=cores), prices)
             prediction = replace(prediction, seconds=here.seconds, parts=here.parts)
         made.append((spec, prediction))
     idle = cost.rendezvous(RENDEZVOUS_IDLE_S, prices) if _meet(made) else []
-    return Forecast(tuple(made), model, unknown, sum(line.amount_usd for line in idle))
+    return Forecast(
+        tuple(made),
+        model,
+        unknown,
+        sum(line.amount_usd for line in idle),
+        is_limit=own is not None and not own,
+        is_of_program=bool(own),
+        is_timed=bool(own) if own is not None else cores is None or not is_published,
+    )
+
+
+def _of_program(past: Past, settings: Settings, prices: Prices) -> Prediction:
+    """As the latest run of the nearest world size, or else the most that is possible."""
+    if not past:
+        return at_most(settings, prices)
+    nearest = min(reversed(past), key=lambda row: abs(row["world_size"] - settings.world_size))
+    return as_measured(settings, nearest, prices)
 
 
 def _meet(made: Sequence[tuple[RunSpec, Prediction]]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -29,11 +29,12 @@ class SweepProgress:
 
     Args:
         reporter: where to.
-        predicted_s: predicted seconds of each run by its id, in the order in which they are made.
+        predicted_s: predicted seconds of each run by its id, in the order in which they are made; None where
+            that is not known.
         free: whether the cost is only what AWS would have charged.
     """
 
-    def __init__(self, reporter: Reporter, predicted_s: dict[str, float], *, free: bool) -> None:
+    def __init__(self, reporter: Reporter, predicted_s: Mapping[str, float | None], *, free: bool) -> None:
         self._reporter = reporter
         self._left = dict(predicted_s)
         self._total = len(predicted_s)
@@ -88,7 +89,7 @@ class SweepProgress:
 
     def finished(self, spec: RunSpec, status: str, seconds: float, cost_usd: float) -> None:
         """An execution ended and its results were collected."""
-        self._predicted_done += self._left.pop(spec.run_id, 0.0)
+        self._predicted_done += self._left.pop(spec.run_id, None) or 0.0
         self._failed += status != "succeeded"
         self.cost_usd += cost_usd
         self._reporter.event(
@@ -100,7 +101,8 @@ class SweepProgress:
             cost_so_far_usd=self.cost_usd,
             remaining_s=self.remaining_s,
         )
-        end = "" if not self._left else f", about {duration(self.remaining_s)} left"
+        left = self.remaining_s
+        end = "" if not self._left or left is None else f", about {duration(left)} left"
         self._reporter.message(
             f"Run {self.done} of {self._total}, {spec.run_id}: {status} in {seconds:.1f} s, "
             f"{self._money(cost_usd)}; {self._money(self.cost_usd)} so far{end}",
@@ -113,19 +115,34 @@ class SweepProgress:
         return self._total - len(self._left)
 
     @property
-    def remaining_s(self) -> float:
-        """Seconds until the end, by the predictions and how far the runs so far were off them."""
+    def remaining_s(self) -> float | None:
+        """Seconds until the end, by the predictions and how far the runs so far were off them.
+
+        Without predictions it goes by the mean of the runs so far; None before the first has ended.
+        """
         elapsed = time.monotonic() - self._started
-        slower = elapsed / self._predicted_done if self._predicted_done else 1.0
         running = time.monotonic() - self._run_started if self._run else 0.0
-        return max(0.0, sum(self._left.values()) * slower - running)
+        known = [seconds for seconds in self._left.values() if seconds is not None]
+        if len(known) == len(self._left):
+            slower = elapsed / self._predicted_done if self._predicted_done else 1.0
+            return max(0.0, sum(known) * slower - running)
+        if not self.done:
+            return None
+        return max(0.0, len(self._left) * (elapsed - running) / self.done - running)
 
     def _money(self, usd: float) -> str:
         return f"${usd:.4f}{' on AWS' if self._free else ''}"
 
+    def _left_in_words(self) -> str:
+        seconds = self.remaining_s
+        if seconds is None:
+            return "how long it takes is not known yet"
+        if self._run is not None and not seconds:
+            return "longer than predicted"
+        return f"about {duration(seconds)} left ({datetime.now() + timedelta(seconds=seconds):%H:%M})"
+
     def _render(self) -> Group:
         elapsed = time.monotonic() - self._started
-        end = datetime.now() + timedelta(seconds=self.remaining_s)
         grid = Table.grid(padding=(0, 2))
         grid.add_row(
             "executions",
@@ -140,9 +157,7 @@ class SweepProgress:
                 ProgressBar(total=total, completed=states.done if states else 0, width=30),
                 str(states) if states else "starting",
             )
-        left = f"about {duration(self.remaining_s)} left ({end:%H:%M})"
-        if self._run is not None and not self.remaining_s:
-            left = "longer than predicted"
+        left = self._left_in_words()
         line = Text(
             f"{duration(elapsed)} elapsed, {left}, {self._money(self.cost_usd)} so far",
             style="dim",

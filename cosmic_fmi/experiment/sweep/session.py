@@ -131,12 +131,24 @@ def dry_run(target: Target, options: Options, reporter: Reporter) -> Forecast:
     data = options.input.data([spec.setting for spec in todo], s3)
     model = model_of(summary.rows, summary.ranks, target.name)
     cores = usable_cores() if target.name == "local" else None
-    predicted = forecast(todo, data, model, prices, default_memory_mb=memory, cores=cores)
+    predicted = forecast(
+        todo,
+        data,
+        model,
+        prices,
+        default_memory_mb=memory,
+        cores=cores,
+        program=_past(summary, target, options.input),
+    )
     reporter.show(plan_table(predicted))
     reporter.message(plan_line(predicted), important=True)
     for spec, prediction in predicted.runs:
         reporter.event(
-            "planned", run_id=spec.run_id, seconds=prediction.seconds, cost_usd=prediction.cost_usd
+            "planned",
+            run_id=spec.run_id,
+            seconds=predicted.seconds_of(prediction),
+            cost_usd=prediction.cost_usd,
+            at_most=predicted.is_limit,
         )
     reporter.event("plan", runs=len(todo), seconds=predicted.seconds, cost_usd=predicted.cost_usd)
     return predicted
@@ -181,7 +193,7 @@ class _Session:
             space_mb=storage_mb(self.target, self.deployment),
         )
         order = {spec.run_id: index for index, spec in enumerate(options.plan.runs())}
-        seconds = {spec.run_id: prediction.seconds for spec, prediction in predicted.runs}
+        seconds = {spec.run_id: predicted.seconds_of(prediction) for spec, prediction in predicted.runs}
         with (
             FunctionMemory(self.target, self.deployment, self.reporter.message) as memory,
             SweepProgress(self.reporter, seconds, free=free) as progress,
@@ -203,6 +215,7 @@ class _Session:
             self.prices,
             default_memory_mb=self.deployment.executor_memory_mb,
             cores=usable_cores() if free else None,
+            program=_past(self.summary, self.target, options.input),
         )
 
     def _run(self, runner: Runner, execution: Execution, progress: SweepProgress, order: int) -> RunRecord:
@@ -259,6 +272,14 @@ class _Session:
         if where:  # functions that run end by themselves; the embedded AWS stops its own
             late = command_line("logs", *where, "--execution", execution.execution_id)
             self.reporter.message(f"For what its ranks still print and leave: {late}", important=True)
+
+
+def _past(summary: Summary, target: Target, source: Input) -> list[RunRow] | None:
+    """The runs so far of a program of one's own, on this target; None for work that the model describes."""
+    if source.script is None:
+        return None
+    rows = [row for row in summary.rows if row["status"] == "succeeded"]
+    return [row for row in rows if row["target"] == target.name and row["source"] == source.source]
 
 
 def _limit(budget_usd: float, predicted: Forecast) -> float:

@@ -92,6 +92,8 @@ def _metrics(rows: list[Row]) -> dict[str, Callable[[Row], str]]:
 
 def _status(row: Row) -> str:
     good = row["status"] == "succeeded"
+    if good and row["warm_up"]:
+        return "[dim]warm-up[/dim]"
     return f"[{'green' if good else 'bold red'}]{'ok' if good else row['status']}"
 
 

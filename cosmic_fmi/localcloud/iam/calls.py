@@ -81,8 +81,8 @@ def call_of(environ: dict[str, Any], credential: Credential) -> Call:
 def _rest_call(environ: dict[str, Any], service: str, region: str) -> Call:
     path = environ["PATH_INFO"].encode("latin-1").decode()
     query = dict(urllib.parse.parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-    for route in _routes(service):
-        if (found := route.match(environ["REQUEST_METHOD"], path, query)) is not None:
+    for route in _routes(service, environ["REQUEST_METHOD"]):
+        if (found := route.match(path, query)) is not None:
             break
     else:
         raise UnknownOperationError(f"{environ['REQUEST_METHOD']} {path} of {service}")
@@ -115,23 +115,21 @@ class _Route:
     query: tuple[tuple[str, str | None], ...]
     """Names that have to be in the query, with their value where it matters."""
 
-    def match(self, method: str, path: str, query: Mapping[str, str]) -> dict[str, str] | None:
-        if method != self.method or not all(
-            name in query and value in (None, query[name]) for name, value in self.query
-        ):
+    def match(self, path: str, query: Mapping[str, str]) -> dict[str, str] | None:
+        if not all(name in query and value in (None, query[name]) for name, value in self.query):
             return None
         found = self.path.fullmatch(path)
         return found.groupdict() if found else None
 
 
 @cache
-def _routes(service: str) -> list[_Route]:
-    """Those that ask for most first: a bucket's policy is also a GET of the bucket."""
+def _routes(service: str, method: str) -> list[_Route]:
+    """Those of a method that ask for most first: a bucket's policy is also a GET of the bucket."""
     model = get_service_model(_REST[service])
     routes = [_route(model.operation_model(name)) for name in model.operation_names]
     copies = {"CopyObject", "UploadPartCopy"}
     return sorted(
-        (one for one in routes if one.operation not in copies),
+        (one for one in routes if one.method == method and one.operation not in copies),
         key=lambda one: (-len(one.query), -one.path.pattern.count("/"), len(one.path.groupindex)),
     )
 

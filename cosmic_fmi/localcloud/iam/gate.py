@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -12,13 +11,12 @@ from moto.s3.models import s3_backends
 
 from cosmic_fmi.localcloud.iam.authority import AccessDeniedError, Authority
 from cosmic_fmi.localcloud.iam.calls import Call, UnknownOperationError, call_of, credential_of, replace_body
-from cosmic_fmi.localcloud.iam.needs import UnmappedError, keys_to_delete, needs_of
+from cosmic_fmi.localcloud.iam.needs import OBJECT, UnmappedError, deletions, keys_to_delete, needs_of
 from cosmic_fmi.localcloud.iam.principals import PARTITION, Principal
 from cosmic_fmi.localcloud.iam.refusals import Refusal, access_denied
 from cosmic_fmi.localcloud.moto.backends import ACCOUNT
 
 Application = Callable[..., Iterable[bytes]]
-_OBJECT = re.compile(r"<Object>.*?</Object>", re.DOTALL)
 
 
 class Gate:
@@ -83,10 +81,10 @@ class Gate:
     def _refused_keys(self, call: Call, principal: Principal) -> dict[str, str]:
         """Key → AWS's refusal."""
         refused = {}
-        for key in keys_to_delete(call.parameters["body"]):
+        for key, action in deletions(call.parameters["body"]):
             try:
                 resource = f"arn:aws:s3:::{call.parameters['Bucket']}/{key}"
-                self._authority.check(principal, "s3:DeleteObject", resource, call.region)
+                self._authority.check(principal, action, resource, call.region)
             except AccessDeniedError as error:
                 refused[key] = str(error)
         return refused
@@ -102,7 +100,7 @@ class _Deletion:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = self._call.parameters["body"]
-        kept = _OBJECT.sub(
+        kept = OBJECT.sub(
             lambda found: "" if keys_to_delete(found[0])[0] in self._refused else found[0], body
         )
         errors = "".join(

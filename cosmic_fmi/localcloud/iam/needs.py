@@ -13,6 +13,8 @@ from cosmic_fmi.localcloud.iam.conditions import Context
 from cosmic_fmi.localcloud.iam.tables import ALWAYS_ALLOWED, BASES, OPERATIONS, PASSED_ROLES, PREFIXES, TAGGED
 from cosmic_fmi.localcloud.moto.backends import ACCOUNT
 
+OBJECT = re.compile(r"<Object>.*?</Object>", re.DOTALL)
+_OF_VERSIONS = {"s3:GetObject": "s3:GetObjectVersion", "s3:DeleteObject": "s3:DeleteObjectVersion"}
 _KEY = re.compile(r"<Key>(.*?)</Key>", re.DOTALL)
 _FIELD = re.compile(r"\{([\w.-]+)(?::(\w+))?\}")
 
@@ -47,6 +49,8 @@ def needs_of(call: Call) -> list[Need]:
         for action, template in rows
         for resource in _resources(template, call)
     ]
+    if call.service == "s3" and "versionId" in call.parameters:
+        found = [_of_version(need) for need in found]
     return [*found, *_tags(call, prefix, [need.resource for need in found]), *_passed_roles(call)]
 
 
@@ -55,10 +59,26 @@ def keys_to_delete(body: str) -> list[str]:
     return [html.unescape(key) for key in _KEY.findall(body)]
 
 
+def deletions(body: str) -> list[tuple[str, str]]:
+    """(key, action that its deletion needs) of a DeleteObjects request."""
+    return [
+        (keys_to_delete(each)[0], f"s3:DeleteObject{'Version' if '<VersionId>' in each else ''}")
+        for each in OBJECT.findall(body)
+    ]
+
+
+def _of_version(need: Need) -> Need:
+    """Versions have actions of their own."""
+    action = _OF_VERSIONS.get(need.action, need.action)
+    return Need(action, need.resource, need.context)
+
+
 def _resources(template: str, call: Call) -> Iterator[str]:
     """The ARNs of a template; one for each element where a parameter is a list."""
     base = "" if template == "*" or template.startswith("arn:") else BASES[call.service]
     values: Mapping[str, Any] = {"region": call.region, "account": ACCOUNT, **call.parameters}
+    if call.service == "budgets":
+        values = {**values, **call.parameters.get("Budget", {})}  # a new one has its name inside
     several = [name for name, _ in _FIELD.findall(template) if isinstance(values.get(name), list)]
     for each in values[several[0]] or ["*"] if several else [None]:
         chosen = {**values, several[0]: each} if several else values

@@ -1,5 +1,8 @@
 """The Direct channel: messages over TCP connections that were punched through the ranks' NATs.
 
+What comes as it is expected the message core receives, where there is one (`fmi.transport.core`). Anything
+else comes through the poller, which serves all connections, and is judged here.
+
 Requests move on while the caller computes: `advance` moves them, called by a thread of the communicator, and
 so does every wait of another operation.
 """
@@ -7,27 +10,36 @@ so does every wait of another operation.
 from __future__ import annotations
 
 import math
+import os
 import socket
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NoReturn
 
 from fmi._tasks import Wait
 from fmi.channels.base import Channel, World
-from fmi.channels.direct._connections import LISTEN_AFTER_S
-from fmi.channels.direct.frames import FramedConnections
+from fmi.channels.direct._peers import LISTEN_AFTER_S, Peers
+from fmi.channels.direct._requests import Requests
 from fmi.config import Config
 from fmi.errors import MismatchError, PeerFailure, Timeout, name_ranks
-from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, Call, Frame, Waiting, pack_rest
+from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, Abort, Call, Frame, Waiting, call_of, pack_rest
 from fmi.protocol.transfer import FORM_MASK, OUT_OF_ORDER, ReceiveTransfer, SendTransfer, Transfer
 from fmi.transport.connection import Connection
-from fmi.transport.frame_reader import SMALL_BYTES
+from fmi.transport.core import PATIENCE_S, Outcome, open_core
 from fmi.transport.poller import INBOX_LIMIT
+from fmi.transport.send_queue import ConnectionLost
+from fmi.transport.spin import ranks_per_core
 
 # A rank that waits for a connected one may really be waiting for a third that never came. The rank that waits
 # for the third one itself has to give up first, so that its abort names the right one.
 BLAME_AFTER_S = 1.0
+# Larger messages come in pieces, and waking up for each costs more than polling for many.
+CORE_BYTES = 64 * 1024
+# A rank that only sends looks for failures of others this often.
+LOOK_UP_EVERY_S = 0.1
+# How long a check of this channel lasts while a rank waits on another one, and while a peer is pairing.
+CHECK_S = 0.01
+CHECK_PAIRING_S = 0.25
 
 
 def open_channel(world: World, settings: Mapping[str, Any]) -> Channel:  # noqa: ARG001 - read by `config`
@@ -35,36 +47,95 @@ def open_channel(world: World, settings: Mapping[str, Any]) -> Channel:  # noqa:
     return DirectChannel(world.rank, world.size, world.name, world.config)
 
 
-class DirectChannel(FramedConnections):
-    """Sends to and receives from the peers that operations and requests need."""
+class DirectChannel(Channel):
+    """Sends to and receives from the peers that operations and requests need.
+
+    Attributes:
+        core: receives what comes as expected; None where everything goes the general way.
+    """
 
     def __init__(self, rank: int, world_size: int, comm_name: str, config: Config) -> None:
-        super().__init__(rank, world_size, comm_name, config)
+        super().__init__()
+        sharing = ranks_per_core(world_size, config.host)
+        self._rank = rank
+        self._config = config
+        self._peers = Peers(
+            rank, world_size, comm_name, config, sharing=sharing, on_connected=self._add_connection
+        )
+        self._poller, self._mismatches = self._peers.poller, self._peers.mismatches
+        self._connections = self._peers.connections
+        self._requests = Requests()
+        self._urgent: dict[Connection, int] = {}
         self._prepared: dict[int, memoryview] = {}
-        self._under_way = 0
-        self._sending: defaultdict[int, deque[SendTransfer]] = defaultdict(deque)
-        self._early: defaultdict[int, list[tuple[SendTransfer, memoryview, int]]] = defaultdict(list)
+        self._look_up_at = 0.0
+        self.oversubscribed = sharing > 1
+        self.core = open_core(sharing)
+
+    # Connecting
+
+    def connect(self, peers: Iterable[int]) -> None:
+        """Pair with the peers not connected yet, side by side.
+
+        Raises:
+            Timeout: names the ranks that did not come within the limit for waiting for a peer.
+        """
+        wanted = set(peers).difference(self._connections)
+        if wanted:
+            self.setup_seconds += self._peers.connect(wanted)
+
+    def rest(self) -> None:
+        """Finish pairing with ranks that notified this one, unless requests go on with it anyway."""
+        if self._peers.pairing and not self.outstanding:
+            self._peers.rest()
+
+    def _add_connection(self, peer: int, sock: socket.socket) -> None:
+        connection = Connection(peer, sock, self._requests.expected[peer])
+        self._poller.add(connection)
+        for transfer, payload, form in self._requests.early.pop(peer, ()):
+            self._send(connection, transfer, payload, form)
 
     # Sending
 
     def post(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> None:
         """Start sending; the payload must not change until `flush` returns."""
         self._mismatches.enter(call)
-        self.look_up()
-        self.send_large(self._connections[peer], call.prefix + pack_rest(form, len(payload)), payload)
+        self._look_up()
+        self.send_frame(self._connections[peer], call.prefix + pack_rest(form, len(payload)), payload)
+
+    def send_frame(self, connection: Connection, header: bytes, payload: memoryview) -> None:
+        """Start sending a data frame; the payload must not change until `flush` returns."""
+        if not self._push(connection, header, payload):
+            self._urgent[connection] = connection.queue.queued
+
+    def _push(self, connection: Connection, header: bytes, payload: memoryview) -> bool:
+        """Send a data frame as far as possible now; False when some of it is left."""
+        if connection.abort or connection.left:
+            self._poller.check(connection)
+            why = f"it closed its communicator before {call_of(header)} of rank {self._rank}"
+            raise PeerFailure(connection.peer, why)
+        connection.sent += 1
+        self.bytes_sent += HEADER_BYTES + len(payload)
+        return self._poller.push(connection, header, payload)
+
+    def _look_up(self) -> None:
+        """Read what has come now and then: a rank that only sends has to learn of failures too."""
+        now = time.monotonic()
+        if now >= self._look_up_at:
+            self._look_up_at = now + LOOK_UP_EVERY_S
+            self._poller.poll_now()
 
     def flush(self) -> None:
         """Wait until everything posted is on its way, and receive what others send meanwhile."""
-        if self.urgent:
-            self._send_out(self.urgent)
-            self.urgent.clear()
+        if self._urgent:
+            self._send_out(self._urgent)
+            self._urgent.clear()
 
     def _send_out(self, marks: dict[Connection, int], deadline: float = math.inf) -> None:
         """Wait until this many of each connection's queued bytes are sent, or until the deadline."""
         self._poller.inbox_limit = math.inf
         self._poller.resume_reading()
         started = time.monotonic()
-        while late := [connection for connection, mark in marks.items() if connection.gone < mark]:
+        while late := [connection for connection, mark in marks.items() if connection.queue.gone < mark]:
             until = max(started, *(connection.last_progress for connection in late)) + self._config.peer_s
             now = time.monotonic()
             if now >= until:
@@ -72,7 +143,7 @@ class DirectChannel(FramedConnections):
                 raise Timeout(f"{name_ranks(peers)} took nothing for {self._config.peer_s:g} s", peers)
             if now >= deadline:
                 break
-            self._wait(self._listen_in_time(started, min(until, deadline)))
+            self._peers.wait(self._peers.listen_in_time(started, min(until, deadline)))
         self._poller.inbox_limit = INBOX_LIMIT
 
     # Receiving
@@ -87,20 +158,41 @@ class DirectChannel(FramedConnections):
         connection = self._connections[peer]
         self._mismatches.enter(call)
         into = self._prepared.pop(peer, into)  # the same memory, in the object that `_accept` compares with
-        if len(into) <= SMALL_BYTES:
-            form = self._receive_small(connection, call, into)
-        else:
-            form = self.receive_large(connection, call.prefix, into)
-        if form is not None:
-            return form & FORM_MASK
+        form = self._receive_expected(connection, call, into)
+        if form is None:
+            form = self._receive_any(connection, call, into)
+        return form & FORM_MASK
+
+    def _receive_expected(self, connection: Connection, call: Call, into: memoryview) -> int | None:
+        """Receive a message that comes as a whole, and soon; return its form, or None if it does not."""
+        core = self.core
+        if core is None or len(into) > CORE_BYTES or not connection.at_frame_boundary:
+            return None
+        header = call.prefix + pack_rest(0, len(into))
+        outcome = core.receive(connection.fd, header, into, self._patience_s())
+        if outcome == Outcome.DONE:
+            connection.retract()
+            connection.received += 1
+            self.bytes_received += HEADER_BYTES + len(into)
+            return core.form
+        self.keep(connection, call, into)
+        return None
+
+    def _patience_s(self) -> float:
+        """For how long this rank may attend to one connection alone."""
+        peers = self._peers
+        beside = self._requests.under_way or self._poller.unsent or peers.has_more_to_do
+        return 0.0 if beside else PATIENCE_S
+
+    def _receive_any(self, connection: Connection, call: Call, into: memoryview) -> int:
         if not connection.has(call):
             connection.post(call, into)
             self._poller.guarded(connection, connection.read_frames)
-            self._await_frame(connection, call, lambda: connection.has(call), spin=len(into) > SMALL_BYTES)
+            self._await_frame(connection, call, lambda: connection.has(call), spin=len(into) <= CORE_BYTES)
             connection.retract()
         frame = self._taken(connection, call)
-        self._accept(frame, peer, call, into)
-        return frame.header.form & FORM_MASK
+        self._accept(frame, connection.peer, call, into)
+        return frame.header.form
 
     def take(self, peer: int, call: Call) -> tuple[int, memoryview]:
         """Wait for a message of any length; return its form and payload. Raises as `receive`."""
@@ -113,20 +205,10 @@ class DirectChannel(FramedConnections):
         self._accept(frame, peer, call, None)
         return frame.header.form & FORM_MASK, frame.payload
 
-    def _receive_small(self, connection: Connection, call: Call, into: memoryview) -> int | None:
-        """Receive a message that comes as a whole and soon; return its form, or None if it does not."""
-        frame = bytearray(HEADER_BYTES + len(into))
-        length = pack_rest(0, len(into))[LENGTH_AT - CALL_BYTES :]
-        if not self.receive_frame(connection, frame, call.prefix, length):
-            return None
-        self.bytes_received += len(frame)
-        into[:] = memoryview(frame)[HEADER_BYTES:]
-        return frame[CALL_BYTES]
-
     def prepare(self, peer: int, call: Call, into: memoryview) -> None:
-        """Have a large message read straight into its buffer, also while this rank waits for another one."""
+        """Have a message read straight into its buffer, also while this rank waits for another one."""
         connection = self._connections.get(peer)
-        if connection and connection.at_frame_boundary and len(into) > SMALL_BYTES:
+        if connection and connection.at_frame_boundary:
             connection.post(call, into)
             self._prepared[peer] = into
 
@@ -154,13 +236,15 @@ class DirectChannel(FramedConnections):
         connection: Connection,
         call: Call,
         is_here: Callable[[], bool],
+        *,
         spin: bool = True,
         deadline: float = math.inf,
     ) -> None:
         """Wait for a frame, at most until the deadline; without one a wait that cannot end is an error."""
         for other in self._connections.values():
             self._mismatches.check(other)
-        self._read_wanted(connection)
+        self._poller.awaited = connection  # the awaited frame is behind whatever comes first
+        self._poller.read_on(connection)
         started = time.monotonic()
         told_peer = deadline < math.inf
         while not is_here():
@@ -168,25 +252,21 @@ class DirectChannel(FramedConnections):
             if deadline == math.inf:
                 self._mismatches.check_deadlock(connection, call)
             if connection.left:
-                raise PeerFailure(
-                    connection.peer, f"it closed its communicator while rank {self._rank} was in {call}"
-                )
+                why = f"it closed its communicator while rank {self._rank} was in {call}"
+                raise PeerFailure(connection.peer, why)
             limit = self._config.stall_s if connection.midway else self._config.peer_s
             begun = max(started, connection.last_progress) if connection.midway else started + BLAME_AFTER_S
             until = begun + limit
             if time.monotonic() >= until and not self._has_more(connection):
-                what = "stopped in the middle of a message" if connection.midway else "sent nothing"
-                raise Timeout(
-                    f"rank {self._rank} in {call}: rank {connection.peer} {what} for {limit:g} s",
-                    [connection.peer],
-                )
+                self._give_up(connection, call, limit)
             if not told_peer and time.monotonic() >= started + LISTEN_AFTER_S:
                 told_peer = True
                 header, payload = Waiting(call, connection.received).frame()
                 self._poller.push(connection, header.pack(), payload)
             if time.monotonic() >= deadline:
                 break
-            self._wait(self._listen_in_time(started, min(until, deadline)), spin)
+            until = self._peers.listen_in_time(started, min(until, deadline))
+            self._peers.wait(until, spin and not connection.midway)
         self._poller.awaited = None
 
     def _has_more(self, connection: Connection) -> bool:
@@ -195,17 +275,61 @@ class DirectChannel(FramedConnections):
         self._poller.guarded(connection, connection.read_frames)
         return connection.last_progress > before
 
-    def _read_wanted(self, connection: Connection) -> None:
-        """Read from this connection whatever comes first: the awaited frame is behind it."""
-        self._poller.awaited = connection
-        self._poller.read_on(connection)
+    def _give_up(self, connection: Connection, call: Call, limit: float) -> NoReturn:
+        what = "stopped in the middle of a message" if connection.midway else "sent nothing"
+        why = f"rank {self._rank} in {call}: rank {connection.peer} {what} for {limit:g} s"
+        raise Timeout(why, [connection.peer])
+
+    # Persistent calls
+
+    def connection(self, peer: int) -> Connection:
+        """The connection to a peer."""
+        return self._connections[peer]
+
+    def begin(self, header: bytes | None) -> None:
+        """Note the collective call that this rank is in, and look for failures of others now and then."""
+        if header is not None:
+            self._mismatches.heads.append(header[:CALL_BYTES])
+        self._look_up()
+
+    def may_run_alone(self, connections: Iterable[Connection]) -> bool:
+        """Whether the core may attend to these connections alone for a moment, and they are ready for it."""
+        for connection in connections:
+            if not connection.is_quiet:
+                return False
+        return self._patience_s() > 0
+
+    def keep(self, connection: Connection, call: Call, into: memoryview) -> None:
+        """Go on with what the core has received last, if it was not what it should."""
+        assert self.core is not None  # noqa: S101 - it has received
+        header, count, outcome = self.core.head, self.core.count, self.core.outcome
+        self._poller.guarded(connection, lambda: connection.go_on(call, into, header, count))
+        if outcome == Outcome.ENDED:
+            self._poller.guarded(connection, connection.end)
+        elif outcome < 0:
+            self._lose(connection, outcome)
+
+    def send_rest(self, connection: Connection, call: Call, payload: memoryview, form: int) -> None:
+        """Send what the core could not send of a frame; the payload may change at once."""
+        assert self.core is not None  # noqa: S101 - it has sent
+        if self.core.outcome < 0:
+            self._lose(connection, self.core.outcome)
+        frame = call.prefix + pack_rest(form, len(payload)) + payload
+        connection.queue.add(frame[self.core.count :])
+        connection.sent += 1
+        self.bytes_sent += len(frame)
+        self._urgent[connection] = connection.queue.queued
+        self._poller.note_sending(connection)
+
+    def _lose(self, connection: Connection, outcome: int) -> NoReturn:
+        self._poller.lose(connection, ConnectionLost.broken(OSError(-outcome, os.strerror(-outcome))))
 
     # Requests
 
     @property
     def outstanding(self) -> bool:
         """Whether requests are under way."""
-        return self._under_way > 0 and not self._closed
+        return self._requests.under_way > 0 and not self._peers.closed
 
     def start(self, peer: int, call: Call, payload: memoryview, form: int = 0) -> Transfer:
         """Start sending, whether or not the peer is connected; later collective calls may overtake it."""
@@ -214,42 +338,52 @@ class DirectChannel(FramedConnections):
         if connection:
             self._send(connection, transfer, payload, form)
         else:
-            self._early[peer].append((transfer, payload, form))
-            self._connector.connect([peer])
+            self._requests.early[peer].append((transfer, payload, form))
+            self._peers.begin_to_connect(peer)
         if not transfer.done:
-            self._under_way += 1
-            self._sending[peer].append(transfer)
+            self._requests.add_sending(transfer)
         return transfer
+
+    def _send(self, connection: Connection, transfer: SendTransfer, payload: memoryview, form: int) -> None:
+        header = transfer.call.prefix + pack_rest(form | OUT_OF_ORDER, len(payload))
+        transfer.done = self._push(connection, header, payload)
+        transfer.mark = connection.queue.queued
 
     def expect(self, peer: int, call: Call, into: memoryview | None) -> ReceiveTransfer:
         """Start receiving a message that need not be there yet, into `into`, or a new buffer for None."""
         transfer = ReceiveTransfer(peer, call, into)
-        self._under_way += 1
+        self._requests.under_way += 1
         connection = self._connections.get(peer)
         if connection:
             connection.expect(transfer)
             self._poller.read_on(connection)
         else:
-            self._expected[peer].append(transfer)
-            self._connector.connect([peer])
+            self._requests.expected[peer].append(transfer)
+            self._peers.begin_to_connect(peer)
         return transfer
 
     def advance(self) -> None:
         """Move everything on that can be moved without waiting. Raises what any operation may."""
-        if self._connector.idle:
+        if self._peers.pairing:
+            self._peers.wait(0.0)
+        else:
             self._poller.check_liveness()
             self._poller.poll_now()
-        else:
-            self._wait(0.0)
         self._settle()
+
+    def while_waiting(self, action: Callable[[], None] | None) -> None:
+        """Have this done in every wait, whenever a transfer may be over; None for nothing any more."""
+        self._action = action
+        self._peers.after_wait = None if action is None else self._act
+
+    def _act(self) -> None:
+        self._settle()
+        if self._action is not None:
+            self._action()
 
     def waiting(self) -> Wait:
         """What to wait for before `advance` is worth calling."""
-        connections, due = self._poller.sockets(), self._poller.due
-        if self._connector.idle:
-            return Wait(connections, due)
-        wait = self._connector.wait(due)
-        return Wait({**wait.sockets, **connections}, wait.until)
+        return self._peers.waiting()
 
     def complete(self, transfer: Transfer, until: float = math.inf) -> None:
         """Wait until a transfer is done, or until that time. Raises what any operation may."""
@@ -257,7 +391,7 @@ class DirectChannel(FramedConnections):
         while not transfer.done:
             connection = self._connections.get(transfer.peer)
             if connection is None:
-                self._pair_with({transfer.peer}, until)
+                self.setup_seconds += self._peers.connect({transfer.peer}, until)
             elif isinstance(transfer, SendTransfer):
                 self._send_out({connection: transfer.mark}, until)
             elif isinstance(transfer, ReceiveTransfer):
@@ -265,26 +399,6 @@ class DirectChannel(FramedConnections):
             self._settle()
             if time.monotonic() >= until:
                 return
-
-    def rest(self) -> None:
-        """Finish pairing with ranks that notified this one, unless requests go on with it anyway."""
-        if not self._connector.idle and not self.outstanding:
-            super().rest()
-
-    def _add_connection(self, peer: int, sock: socket.socket) -> None:
-        super()._add_connection(peer, sock)
-        for transfer, payload, form in self._early.pop(peer, ()):
-            self._send(self._connections[peer], transfer, payload, form)
-
-    def _send(self, connection: Connection, transfer: SendTransfer, payload: memoryview, form: int) -> None:
-        if connection.abort or connection.left:
-            self._refuse(connection, transfer.call)
-        size = len(payload)
-        connection.sent += 1
-        header = transfer.call.prefix + pack_rest(form | OUT_OF_ORDER, size)
-        transfer.done = self._poller.push(connection, header, payload)
-        transfer.mark = connection.queued
-        self.bytes_sent += HEADER_BYTES + size
 
     def _await_receive(self, connection: Connection, transfer: ReceiveTransfer, until: float) -> None:
         """Without a deadline, a collective frame in the message's place is a mismatch."""
@@ -297,32 +411,52 @@ class DirectChannel(FramedConnections):
             raise self._mismatches.mismatch(transfer.call, connection.peer, connection.inbox[0].header.call)
 
     def _settle(self) -> None:
-        """Note which transfers are done; what this costs does not grow with how many are not."""
-        if not self._under_way:
-            return
-        for peer, connection in self._connections.items():
-            if connection.arrived:
-                self._settle_received(connection)
-            if peer in self._sending:
-                self._settle_sent(connection, self._sending[peer])
-            if connection.left and connection.expected:
-                reason = (
-                    f"it closed its communicator while rank {self._rank} was in {connection.expected[0].call}"
-                )
-                raise PeerFailure(peer, reason)
+        self._requests.settle(self._rank, self._connections, self._accept_request)
 
-    def _settle_sent(self, connection: Connection, sending: deque[SendTransfer]) -> None:
-        """Messages to one peer leave in order."""
-        while sending and connection.gone >= sending[0].mark:
-            sending.popleft().done = True
-            self._under_way -= 1
+    def _accept_request(self, transfer: ReceiveTransfer) -> None:
+        assert transfer.frame is not None  # noqa: S101 - it has arrived
+        self._accept(transfer.frame, transfer.peer, transfer.call, transfer.into)
+        self.bytes_received += HEADER_BYTES + transfer.frame.header.length
 
-    def _settle_received(self, connection: Connection) -> None:
-        arrived = connection.arrived.copy()
-        connection.arrived.clear()
-        for transfer in arrived:
-            assert transfer.frame is not None  # noqa: S101 - it has arrived
-            self._accept(transfer.frame, transfer.peer, transfer.call, transfer.into)
-            self.bytes_received += HEADER_BYTES + transfer.frame.header.length
-            transfer.done = True
-            self._under_way -= 1
+    # Other channels
+
+    @property
+    def on_idle(self) -> Callable[[Iterable[int]], None] | None:
+        """See `Channel`."""
+        return self._peers.on_idle
+
+    @on_idle.setter
+    def on_idle(self, hook: Callable[[Iterable[int]], None] | None) -> None:
+        self._peers.on_idle = hook
+
+    def waits_for_me(self, peer: int) -> Call | None:
+        """The call in which a peer waits here for this rank, with nothing on its way to it."""
+        self._peers.listen()
+        started = time.monotonic()
+        hook, self.on_idle = self.on_idle, None
+        try:
+            # A pairing is a dozen messages; at one a check it would be given up before it is done.
+            while time.monotonic() < (until := started + self._check_duration()):
+                self._peers.wait(until, spin=False)
+        finally:
+            self.on_idle = hook
+        connection = self._connections.get(peer)
+        if connection is None:
+            return None
+        if connection.left:
+            raise PeerFailure(peer, "it closed its communicator")
+        waiting = connection.waiting
+        return waiting.call if waiting and waiting.received == connection.sent else None
+
+    def _check_duration(self) -> float:
+        return CHECK_PAIRING_S if self._peers.pending else CHECK_S
+
+    # Leaving
+
+    def abort(self, abort: Abort) -> None:
+        """Send an abort to connected peers, and leave notes for those that wait, or will wait, to pair."""
+        self._peers.abort(abort)
+
+    def close(self) -> None:
+        """Let what was sent arrive, tell the peers and close the connections."""
+        self._peers.close()

@@ -1,50 +1,110 @@
-"""Persistent calls: whatever does not change between calls of one kind is made once.
+"""Persistent calls: of a call that was made before only the number and the data differ.
 
-A kind is an operation with a function, element type and shape. Where each message is one frame, what is kept
-is the frame that goes out and the one that comes in as buffers, arrays over their payloads, and the
-connections of every step. To make such a call is then: put its number into the header, copy the payload, one
-system call for each message, and one comparison of what came with what should come. Whatever is not as
-expected is left to the channel, which finds out what it means. The frames are those of the ordinary call.
+What does not change is made once: the schedule as the message core reads it, the connections, and an array
+that is sent from and received into. To make such a call is then to copy the data and to call the core. Where
+that stops, because something is not as expected, the channel goes on with the next step; the messages are
+those of the ordinary call. Without a core no call is remembered.
 """
 
 from __future__ import annotations
 
-import abc
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fmi._datatypes import Array, Form, dtype_of
-from fmi._ops import Combine
-from fmi.collectives.schedule import Act, Schedule
-from fmi.protocol.frames import CALL_BYTES, HEADER_BYTES, LENGTH_AT, Call, Envelope, call_of
-from fmi.transport.connection import Connection
+from fmi._datatypes import Array, dtype_of
+from fmi._ops import Combine, builtin_kind
+from fmi.collectives.context import as_bytes
+from fmi.protocol.frames import HEADER_BYTES, Call, NumberedHeader, Operation, call_of
+from fmi.transport.core import AFTER, NO_CODE, SEND, TAKE, Outcome, Program, combine_code
 
 if TYPE_CHECKING:
-    from fmi.channels.direct.frames import FramedConnections
+    from fmi.channels.direct.channel import DirectChannel
+    from fmi.transport.connection import Connection
 
 
-class PersistentCall(abc.ABC):
+class Part(NamedTuple):
+    """One message of a call.
+
+    Attributes:
+        act: SEND, TAKE, AFTER or BEFORE; see `fmi.transport.core`.
+        connection: the peer's.
+        lo, hi: the elements.
+    """
+
+    act: int
+    connection: Connection
+    lo: int
+    hi: int
+
+
+class PersistentCall:
     """One kind of call (operation, function, element type, shape) on one rank.
+
+    Args:
+        channel: has a core, and a connection to every peer of the call.
+        call: one call of this kind; only its number changes.
+        shape: of the arrays that are passed; None where nothing is.
+        steps: this rank's: act, peer, and first and last element.
+        combine: puts two arrays together; None where nothing is combined.
+        form: of the messages.
+        name: for statistics, if it is not the operation's.
 
     Attributes:
         name: of the operation.
         moved: bytes sent and received in each call.
-        kept: bytes of the buffers.
-
-    Args:
-        channel: the connections; this rank is connected with every peer of the call.
-        name: see above.
+        kept: bytes of the array and of the room for messages that are combined.
     """
 
-    def __init__(self, channel: FramedConnections, name: str) -> None:
+    def __init__(
+        self,
+        channel: DirectChannel,
+        call: Call,
+        shape: tuple[int, ...] | None,
+        steps: Sequence[tuple[int, int, int, int]],
+        *,
+        combine: Combine | None = None,
+        form: int = 0,
+        name: str = "",
+    ) -> None:
+        dtype = np.dtype(np.uint8) if shape is None else dtype_of(call.dtype)
         self._channel = channel
-        self._was_slow = False
-        self.name = name
-        self.moved = 0
-        self.kept = 0
+        assert channel.core is not None  # noqa: S101 - without one no call is remembered
+        self._core = channel.core
+        self._sends_only = [act for act, *_ in steps] == [SEND]
+        self._header = NumberedHeader(call, form, call.elements * dtype.itemsize if self._sends_only else 0)
+        self._is_collective = call.operation is not Operation.SEND
+        self._form = form
+        self._combine = combine
+        self._shaped: Array = np.empty((0,) if shape is None else shape, dtype)
+        self._held = self._shaped.reshape(-1)
+        self._bytes = as_bytes(self._held)
+        self._received = np.empty_like(self._held)
+        self._parts = [Part(act, channel.connection(peer), lo, hi) for act, peer, lo, hi in steps]
+        self._ends = list(dict.fromkeys(part.connection for part in self._parts))
+        self._code = _code(combine, dtype)
+        self._messages = [(each, *self._number_of_messages(each)) for each in self._ends]
+        sizes = [(each.hi - each.lo) * dtype.itemsize for each in self._parts]
+        self._sent = sum(
+            HEADER_BYTES + size for part, size in zip(self._parts, sizes, strict=True) if part.act == SEND
+        )
+        self.moved = sum(sizes) + HEADER_BYTES * len(sizes)
+        self.kept = 2 * self._held.nbytes
+        self.name = name or call.operation.name.lower()
+        if self._code is not None:
+            messages = [
+                (each.act, each.connection.fd, each.lo * dtype.itemsize, each.hi * dtype.itemsize)
+                for each in self._parts
+            ]
+            self._program = Program(messages, as_bytes(self._held), as_bytes(self._received), self._code)
 
-    @abc.abstractmethod
+    def _number_of_messages(self, connection: Connection) -> tuple[int, int]:
+        """How many are sent over a connection, and received."""
+        acts = [part.act for part in self._parts if part.connection is connection]
+        sent = acts.count(SEND)
+        return sent, len(acts) - sent
+
     def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:
         """Make the call. Raises what the operation raises.
 
@@ -53,151 +113,111 @@ class PersistentCall(abc.ABC):
             operand: what this rank passes; None where it passes nothing.
             result: is filled with what it gets; None where it gets nothing.
         """
-
-    def _finish(self) -> None:
-        """End the call."""
-        channel = self._channel
-        if channel.urgent:
-            channel.flush()
-            self._was_slow = True
-        if self._was_slow:  # others may have begun to pair with this rank meanwhile
-            self._was_slow = False
-            channel.rest()
-
-
-class OneFrame(PersistentCall):
-    """A call whose messages are one frame each: two frames as buffers, and arrays over their payloads.
-
-    Args:
-        channel: the connections.
-        call: one call of this kind; only its number changes.
-        form: of the frames.
-        shape: of the arrays that are passed; None where nothing is.
-    """
-
-    def __init__(
-        self, channel: FramedConnections, call: Call, form: int, shape: tuple[int, ...] | None
-    ) -> None:
-        super().__init__(channel, call.operation.name.lower())
-        self._dtype = np.dtype(np.uint8) if shape is None else dtype_of(call.dtype)
-        self._shape = (0,) if shape is None else shape
-        length = 0 if shape is None else call.elements * self._dtype.itemsize
-        self._head = Envelope(call, form, length).head
-        self._out = bytearray(HEADER_BYTES + length)
-        self._in = bytearray(HEADER_BYTES + length)
-        self.kept = len(self._out) + len(self._in)
-        self._held = self._payload(self._out)
-        self._received = self._payload(self._in)
-
-    def _payload(self, frame: bytearray) -> Array:
-        count = (len(frame) - HEADER_BYTES) // self._dtype.itemsize
-        if not count:
-            return np.empty(self._shape, self._dtype)
-        return np.frombuffer(frame, self._dtype, count, HEADER_BYTES).reshape(self._shape)
-
-    def _receive(self, connection: Connection, head: bytes, start: bytes, length: bytes) -> None:
-        """Fill the incoming frame, however long that takes, or raise why it does not come."""
-        channel = self._channel
-        if not channel.receive_frame(connection, self._in, start, length):
-            into = memoryview(self._in)[HEADER_BYTES:]
-            channel.receive(connection.peer, call_of(head), into)
-            channel.bytes_received -= len(self._in)  # `_count` counts it with the others of the call
-            self._was_slow = True
-
-    def _count(self, sent: int, received: int) -> None:
-        self._channel.bytes_sent += sent
-        self._channel.bytes_received += received
-
-
-class PersistentSteps(OneFrame):
-    """A collective call of one kind.
-
-    Args:
-        channel, call, shape: see `OneFrame`.
-        steps: this rank's schedule.
-        combine: puts two payloads together; None where there are none.
-    """
-
-    def __init__(
-        self,
-        channel: FramedConnections,
-        call: Call,
-        shape: tuple[int, ...] | None,
-        steps: Schedule,
-        combine: Combine | None,
-    ) -> None:
-        super().__init__(channel, call, 0, shape)
-        self._steps = [(act, channel.connection(peer)) for act, peer in steps]
-        self._combine = combine
-        # A message that is taken last is not passed on, and need not be copied to where it would be sent
-        # from.
-        self._taken = steps[-1].act is Act.TAKE if steps else False
-        self._sends = sum(act is Act.SEND for act, _ in steps) * len(self._out)
-        self._receives = len(steps) * len(self._out) - self._sends
-        self.moved = self._sends + self._receives
-
-    def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:
-        """Make the call."""
-        channel, out, held, received = self._channel, self._out, self._held, self._received
-        combine, head = self._combine, self._head(sequence)
-        out[:HEADER_BYTES] = head
         if operand is not None:
-            held[...] = operand
-        channel.remember(head)
-        channel.look_up()
-        for act, connection in self._steps:
-            if act is Act.SEND:
-                channel.send_frame(connection, out)
-                continue
-            self._receive(connection, head, head, b"")
-            if combine is None:
-                continue
-            if act is Act.BEFORE:
-                combine(held, received, held)
-            elif act is Act.AFTER:
-                combine(received, held, held)
-            elif not self._taken:
-                held[...] = received
+            self._shaped[...] = operand
+        header = self._header.numbered(sequence)
+        if self._sends_only:
+            self._send(header)
+            return
+        self._channel.begin(header if self._is_collective else None)
+        if self._code is None or not self._channel.may_run_alone(self._ends):
+            self._go_on(call_of(header), 0)
+        elif self._core.run(self._program, header) == Outcome.DONE:
+            self._count_all()
+        else:
+            self._hand_back(call_of(header))
         if result is not None:
-            result[...] = received if self._taken else held
-        self._count(self._sends, self._receives)
-        self._finish()
+            result[...] = self._shaped
+
+    def _send(self, header: bytes) -> None:
+        """Make a call that is one message to one rank; that takes no core."""
+        self._channel.begin(None)
+        self._channel.send_frame(self._ends[0], header, self._bytes)
+        self._channel.flush()
+        self._channel.rest()
+
+    def _count_all(self) -> None:
+        """Count the messages of all parts."""
+        for connection, sent, received in self._messages:
+            connection.sent += sent
+            connection.received += received
+        self._channel.bytes_sent += self._sent
+        self._channel.bytes_received += self.moved - self._sent
+
+    def _count(self, done: int) -> None:
+        """Count the messages of the first parts."""
+        channel = self._channel
+        for act, connection, lo, hi in self._parts[:done]:
+            size = HEADER_BYTES + (hi - lo) * self._held.itemsize
+            if act == SEND:
+                connection.sent += 1
+                channel.bytes_sent += size
+            else:
+                connection.received += 1
+                channel.bytes_received += size
+
+    def _hand_back(self, call: Call) -> None:
+        """Go on in Python where the core has stopped."""
+        done = self._core.step
+        self._count(done)
+        act, connection, lo, hi = self._parts[done]
+        if act == SEND:
+            self._channel.send_rest(connection, call, as_bytes(self._held[lo:hi]), self._form)
+            done += 1
+        else:
+            into = self._held[lo:hi] if act == TAKE else self._received[: hi - lo]
+            self._channel.keep(connection, call, as_bytes(into))
+        self._go_on(call, done)
+
+    def _go_on(self, call: Call, done: int) -> None:
+        """Carry out the other parts."""
+        channel, combine = self._channel, self._combine
+        for act, connection, lo, hi in self._parts[done:]:
+            mine, received = self._held[lo:hi], self._received[: hi - lo]
+            if act == SEND:
+                channel.post(connection.peer, call, as_bytes(mine), self._form)
+                continue
+            if act == TAKE:
+                channel.flush()
+                channel.receive(connection.peer, call, as_bytes(mine))
+                continue
+            channel.receive(connection.peer, call, as_bytes(received))
+            channel.flush()
+            if combine is not None:
+                left, right = (received, mine) if act == AFTER else (mine, received)
+                combine(left, right, mine)
+        channel.flush()
+        channel.rest()
 
 
-class PersistentSend(OneFrame):
+def _code(combine: Combine | None, dtype: np.dtype[np.generic]) -> tuple[int, int] | None:
+    """How the core combines; None where it cannot."""
+    if combine is None:
+        return NO_CODE
+    operation = builtin_kind(combine)
+    return None if operation is None else combine_code(operation, dtype)
+
+
+def persistent_steps(
+    channel: DirectChannel,
+    call: Call,
+    shape: tuple[int, ...] | None,
+    steps: Sequence[tuple[int, int, int, int]],
+    combine: Combine | None,
+) -> PersistentCall:
+    """A collective call of one kind."""
+    return PersistentCall(channel, call, shape, steps, combine=combine)
+
+
+def persistent_send(
+    channel: DirectChannel, call: Call, shape: tuple[int, ...], peer: int, form: int
+) -> PersistentCall:
     """A message of one kind to one peer."""
-
-    def __init__(self, channel: FramedConnections, call: Call, shape: tuple[int, ...], peer: int) -> None:
-        super().__init__(channel, call, Form.ARRAY, shape)
-        self.name = "send"
-        self._connection = channel.connection(peer)
-        self.moved = len(self._out)
-
-    def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:  # noqa: ARG002
-        """Send."""
-        self._out[:HEADER_BYTES] = self._head(sequence)
-        self._held[...] = operand
-        self._channel.look_up()
-        self._channel.send_frame(self._connection, self._out)
-        self._count(self.moved, 0)
-        self._finish()
+    return PersistentCall(channel, call, shape, [(SEND, peer, 0, call.elements)], form=form, name="send")
 
 
-class PersistentReceive(OneFrame):
+def persistent_receive(
+    channel: DirectChannel, call: Call, shape: tuple[int, ...], peer: int
+) -> PersistentCall:
     """A message of one kind from one peer, whose sender chooses the form."""
-
-    def __init__(self, channel: FramedConnections, call: Call, shape: tuple[int, ...], peer: int) -> None:
-        super().__init__(channel, call, 0, shape)
-        self.name = "recv"
-        self._connection = channel.connection(peer)
-        self._length = self._head(0)[LENGTH_AT:]
-        self.moved = len(self._in)
-
-    def run(self, sequence: int, operand: Array | None, result: Array | None) -> None:  # noqa: ARG002
-        """Fill the result."""
-        head = self._head(sequence)
-        self._receive(self._connection, head, head[:CALL_BYTES], self._length)
-        assert result is not None  # noqa: S101 - there is somewhere to receive to
-        result[...] = self._received
-        self._count(0, self.moved)
-        self._finish()
+    return PersistentCall(channel, call, shape, [(TAKE, peer, 0, call.elements)], name="recv")

@@ -16,12 +16,12 @@ import hashlib
 import secrets
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from fmi.protocol.frames import (
     HEADER_BYTES,
-    SEQUENCE_MASK,
+    PART,
     Call,
     Header,
     Kind,
@@ -94,7 +94,8 @@ class Mailbox:
         world: the prefix of all keys of this world.
         hello: the pairing of the two.
         sent, received: messages of collective operations so far.
-        next_send: number of the next message from send to recv.
+        next_sends: number of the next message from send to recv, and of the next one of a call that nobody
+            waits for.
         waiting: what the peer last said it waits for.
         left: the peer has closed its communicator.
     """
@@ -103,7 +104,7 @@ class Mailbox:
     hello: Hello
     sent: int = 0
     received: int = 0
-    next_send: int = 0
+    next_sends: dict[int, int] = field(default_factory=lambda: {0: 0, PART: PART})
     waiting: Waiting | None = None
     left: bool = False
 
@@ -147,7 +148,8 @@ class Mailbox:
         number = f"c{self.sent}"
         if call.operation is Operation.SEND:
             number = f"s{call.sequence}"
-            self.next_send = (call.sequence + 1) & SEQUENCE_MASK
+            kind = call.sequence & PART
+            self.next_sends[kind] = kind | (call.sequence + 1) % PART
         else:
             self.sent += 1
         return [f"{self.outgoing}/{self.pairing}/{number}.{n}" for n in range(pieces)]
@@ -180,7 +182,7 @@ class Mailbox:
             return None
         call = self.waiting.call
         if call.operation is Operation.SEND:
-            return call if call.sequence == self.next_send else None
+            return call if call.sequence in self.next_sends.values() else None
         return call if self.waiting.received == self.sent else None
 
 

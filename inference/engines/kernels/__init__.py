@@ -2,8 +2,6 @@
 
 import ctypes
 import enum
-import hashlib
-import sysconfig
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
@@ -11,9 +9,10 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from fmi.compiled import NotUsableError, library_path, load
 from inference.core.config import MissingError, ModelConfig, ModelError
 
-LIBRARY = Path(__file__).with_name("_astromae" + str(sysconfig.get_config_var("EXT_SUFFIX")))
+LIBRARY = library_path(Path(__file__).parent, "_astromae")
 
 Array = npt.NDArray[np.float32]
 
@@ -100,16 +99,9 @@ def predict(shape: Shape, weights: Array, image: Array, magnitude: Array) -> Arr
 @lru_cache(maxsize=1)
 def _library() -> ctypes.CDLL:
     try:
-        library = ctypes.CDLL(str(LIBRARY))
-    except OSError as error:
-        raise MissingError(
-            f"{LIBRARY}: cannot be loaded ({error}); pip install -e . compiles it again."
-        ) from error
-    if not _of_these_sources(library):
-        raise MissingError(
-            f"{LIBRARY}: was compiled from other sources than those beside it; "
-            "pip install -e . compiles it again."
-        )
+        library = load(LIBRARY, "astromae_sources")
+    except NotUsableError as error:
+        raise MissingError(str(error)) from error
     array = np.ctypeslib.ndpointer(np.float32, flags="C_CONTIGUOUS")
     library.astromae_predict.argtypes = [
         ctypes.POINTER(Shape),
@@ -121,14 +113,3 @@ def _library() -> ctypes.CDLL:
         array,
     ]
     return library
-
-
-def _of_these_sources(library: ctypes.CDLL) -> bool:
-    """Whether the sources are still those; after a `git pull` what packs the weights may have changed too."""
-    if not hasattr(library, "astromae_sources"):
-        return False
-    library.astromae_sources.restype = ctypes.c_char_p
-    compiled = library.astromae_sources().decode()
-    sources = sorted(Path(__file__).parent.glob("*.[ch]"))
-    checksum = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-    return not (compiled and sources) or compiled == checksum

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 ROOT = Path(__file__).parents[3]
-SECRET = "ab" * 32
+SECRET = "0123456789abcdef" * 4
 RANK = """
 import json, sys, types
 from containers.executor.handlers import execute

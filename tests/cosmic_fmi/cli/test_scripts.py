@@ -75,7 +75,7 @@ def test_a_dry_run_on_this_machine_needs_nothing_but_the_repository(
     assert len(planned) == 27
     [whole] = [event for event in events if event["event"] == "plan"]
     assert whole["runs"] == 27
-    assert whole["seconds"] == pytest.approx(sum(event["seconds"] for event in planned))
+    assert {event["seconds"] for event in [*planned, whole]} == {None}, "nothing has run on this machine yet"
     assert whole["cost_usd"] > sum(event["cost_usd"] for event in planned)
     assert not (tmp_path / "out").exists()
 

@@ -85,3 +85,8 @@ class Stack:
 def interrupt(process: subprocess.Popen[str]) -> None:
     """What Ctrl-C does: SIGINT to the whole foreground group."""
     os.killpg(process.pid, signal.SIGINT)
+
+
+def client(stack: Stack, service: str) -> Any:  # noqa: ANN401
+    """A client for a service that experiments do not use."""
+    return stack.target.clients._session.client(service, endpoint_url=stack.cloud.endpoint_url)  # type: ignore[call-overload]

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import fmi
-from fmi.channels.direct.frames import FramedConnections
+from fmi.channels.direct.channel import DirectChannel
 from fmi.collectives.select import LARGE_OVERSUBSCRIBED_BYTES
 from fmi.protocol.tcpunch import Address
-from tests.fmi.support.worlds import World
+from fmi.transport.core import Outcome
+from tests.fmi.support.worlds import World, needs_core
 
 BIG = 256 << 20
 ROUNDS = 3  # the first one goes the long way
@@ -108,7 +109,7 @@ def test_a_rank_may_make_the_same_call_in_another_way(
 
 @pytest.mark.parametrize("size", [2, 4, 8])
 def test_ranks_with_cores_of_their_own(monkeypatch: pytest.MonkeyPatch, address: Address, size: int) -> None:
-    monkeypatch.setattr("fmi.channels.direct._connections.ranks_per_core", lambda *_: 1.0)
+    monkeypatch.setattr("fmi.channels.direct.channel.ranks_per_core", lambda *_: 1.0)
 
     def body(comm: fmi.Communicator) -> None:
         for turn in range(ROUNDS):
@@ -266,34 +267,19 @@ def test_wrong_arguments_are_refused_after_the_right_ones(kept_worlds: dict[int,
     kept_worlds[2].run(body)
 
 
-def test_a_known_call_whose_messages_are_there_is_one_send_and_one_recv(
-    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@needs_core
+def test_a_known_call_whose_messages_are_there_is_all_the_cores(world: Callable[..., World]) -> None:
     """Rank 1 is ahead by one call, so rank 0 finds its message."""
-    with monkeypatch.context() as patch:
-        everyone = world(2)
-        everyone.run(warm)
-        channel = everyone.comms[0]._session.channel
-        assert isinstance(channel, FramedConnections)
-        connection, calls = channel.connection(1), []
-        send, read = connection.send, connection.recv_into
-
-        def noting_send(frame: bytearray, flags: int) -> int:
-            calls.append("send")
-            return send(frame, flags)
-
-        def noting_read(frame: bytearray, count: int, flags: int) -> int:
-            calls.append("recv")
-            return read(frame, count, flags)
-
-        patch.setattr(connection, "send", noting_send)
-        patch.setattr(connection, "recv_into", noting_read)
+    everyone = world(2)
+    everyone.run(warm)
+    channel = everyone.comms[0]._session.channel
+    assert isinstance(channel, DirectChannel)
+    assert channel.core is not None
+    for _ in range(2):  # the first of its kind, and a known one
         _, ahead = everyone.start(lambda comm: comm.Send(np.ones(4), 0) if comm.rank == 1 else None)
         ahead.result()
-        everyone.comms[0].Recv(np.empty(4), 1)  # the first of its kind
-        calls.clear()
-        _, ahead = everyone.start(lambda comm: comm.Send(np.ones(4), 0) if comm.rank == 1 else None)
-        ahead.result()
+        sleeps = channel.core.sleeps
         everyone.comms[0].Recv(np.empty(4), 1)
-        everyone.comms[0].Send(np.ones(4), 1)
-        assert calls == ["recv", "send"]
+        assert (channel.core.outcome, channel.core.sleeps) == (Outcome.DONE, sleeps)
+    everyone.comms[0].Send(np.ones(4), 1)
+    assert channel.core.outcome == Outcome.DONE

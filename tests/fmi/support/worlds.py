@@ -12,15 +12,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import pytest
+
 import fmi
 from containers.rendezvous.limits import Limits
 from containers.rendezvous.server import RendezvousServer
 from fmi.protocol.tcpunch import Address
+from fmi.transport.core import LIBRARY
 
 T = TypeVar("T")
 PATIENCE_S = 60.0
 SECRET = "a shared secret of all tests"
 BIG = 16 << 20  # bytes
+REQUIRED = "COSMIC_REQUIRE_KERNELS"  # where there is a C compiler, as in .ci/run
+
+needs_core = pytest.mark.skipif(
+    os.environ.get("FMI_NATIVE") == "0" or not (LIBRARY.is_file() or os.environ.get(REQUIRED)),
+    reason="fmi's core is not compiled here (no C compiler), or FMI_NATIVE is 0",
+)
 
 
 class ServerThread:

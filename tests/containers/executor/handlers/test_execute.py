@@ -45,7 +45,12 @@ def event(**changes: object) -> dict[str, Any]:
         "stored_result": False,
         "batch_size": None,
         "result_path": "executions/run-7/results",
-        "fmi": {"comm_name": "run-7", "secret": "ab" * 32, "rendezvous_host": None, "rendezvous_port": None},
+        "fmi": {
+            "comm_name": "run-7",
+            "secret": "0123456789" * 4,
+            "rendezvous_host": None,
+            "rendezvous_port": None,
+        },
         **changes,
     }
     return {"item": item, "rendezvous": rendezvous}

@@ -241,7 +241,13 @@ def test_without_a_rendezvous_server_only_worlds_that_do_not_need_it_start(
 def test_data_is_dealt_out_for_download_and_the_course_s_payload_left_alone(
     uploaded: S3Client, context: SimpleNamespace
 ) -> None:
-    payload = {**SCRIPT, "data_bucket": "data-bucket", "data_prefix": "100MB", "data_download": "dealt"}
+    payload = {
+        **SCRIPT,
+        "bucket": BUCKET,
+        "data_bucket": "data-bucket",
+        "data_prefix": "100MB",
+        "data_download": "dealt",
+    }
     output = start(context, payload)
     ranks = manifest(uploaded, output)
     assert sum(len(rank["data_files"]) for rank in ranks) == 12
@@ -252,7 +258,13 @@ def test_data_is_dealt_out_for_download_and_the_course_s_payload_left_alone(
 
 
 def test_shared_data_is_not_listed_once_a_rank(uploaded: S3Client, context: SimpleNamespace) -> None:
-    payload = {**SCRIPT, "data_bucket": "data-bucket", "data_prefix": "100MB", "data_download": "shared"}
+    payload = {
+        **SCRIPT,
+        "bucket": BUCKET,
+        "data_bucket": "data-bucket",
+        "data_prefix": "100MB",
+        "data_download": "shared",
+    }
     output = start(context, payload)
     assert [rank["data_files"] for rank in manifest(uploaded, output)] == [[]] * int(SCRIPT["world_size"])
     assert output["working_ranks"] == int(SCRIPT["world_size"])
@@ -271,5 +283,5 @@ def test_data_that_does_not_fit_into_tmp_is_refused(
         uploaded.put_object(Bucket=BUCKET, Key=f"data/x/{number}", Body=bytes(900_000))
     place = {"data_prefix": "data/x", "data_download": download, "world_size": 1}
     with pytest.raises(InputError, match=r"A rank would get 2 MB of data, and has 1 MB of /tmp") as error:
-        start(context, {**SCRIPT, **place})
+        start(context, {**SCRIPT, "bucket": BUCKET, **place})
     assert advice in str(error.value)

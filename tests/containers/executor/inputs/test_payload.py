@@ -103,6 +103,15 @@ def test_data_lies_in_the_scripts_bucket_unless_said_otherwise() -> None:
         ({"data_path": "/tmp/../etc/passwd"}, 'give a path below "/tmp/"'),
         ({"data_bucket": "d"}, "\"data_prefix\" is missing: add the folder in 'd' that holds the partitions"),
         ({"result_path": "/results"}, 'without "/" at its start and without ".."'),
+        (
+            {"data_download": "all", "data_prefix": "x"},
+            '"data_download" is \'all\': give "dealt" for a share',
+        ),
+        ({"data_download": "dealt"}, '"data_prefix" is missing: add the folder with the files to download'),
+        (
+            {"data_download": "dealt", "data_prefix": "x"},
+            '"data_path" and "data_download" both say what DATA_PATH is',
+        ),
         ({"requirements": "requirements.txt"}, "give the key of a .zip archive of packages"),
     ],
 )

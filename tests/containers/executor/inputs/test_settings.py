@@ -55,6 +55,12 @@ def test_wavelengths_are_no_reserved_names() -> None:
             {"arguments": ["a", ["b"]]},
             "\"arguments\" has number 2, which is ['b']: give a string or a number",
         ),
+        ({"environment_from": "ssm:/x"}, "\"environment_from\" is 'ssm:/x': give an object such as"),
+        (
+            {"environment_from": {"T": "/x"}},
+            '"environment_from" has T: give "ssm:" and the name of a parameter',
+        ),
+        ({"environment_from": {"RANK": "ssm:/x"}}, "which the executor or AWS Lambda sets"),
         ({"arguments": ["x" * MOST_BYTES]}, "more than 16,384: put what is long into a file of the bundle."),
     ],
 )

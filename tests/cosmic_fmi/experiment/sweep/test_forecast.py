@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -7,13 +8,16 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from cosmic_fmi.experiment.cost.prices import load_prices
-from cosmic_fmi.experiment.model.observations import published
+from cosmic_fmi.experiment.model.observations import fitted, published
 from cosmic_fmi.experiment.plan.inputs import Data, Input
 from cosmic_fmi.experiment.plan.plan import Plan, RunSpec, Setting
-from cosmic_fmi.experiment.sweep.budget import plan_line
+from cosmic_fmi.experiment.schema import RunRow
+from cosmic_fmi.experiment.sweep.budget import plan_line, plan_table
 from cosmic_fmi.experiment.sweep.forecast import Forecast, forecast, model_of
+from tests.cosmic_fmi.experiment.support import rows
 from tests.cosmic_fmi.experiment.support.fakes import Pages
 from tests.cosmic_fmi.experiment.support.sweeps import sweep
 
@@ -44,9 +48,55 @@ def test_only_the_first_run_of_a_memory_size_and_larger_ones_are_cold() -> None:
 
 def test_here_the_cores_are_shared_and_the_cost_is_that_of_aws() -> None:
     specs = [RunSpec(world_size=16, batch_size=512)]
+    data = Input().data([spec.setting for spec in specs], None)
+    model = fitted(*sweep(worlds=(1, 2, 4, 8)))
+
+    def with_cores(cores: int | None) -> Forecast:
+        return forecast(specs, data, model, load_prices(), default_memory_mb=3008, cores=cores)
+
+    on_aws, here = with_cores(None), with_cores(2)
+    assert here.cost_usd == on_aws.cost_usd
+    assert (here.seconds or 0.0) > (on_aws.seconds or 0.0) > 0.0
+
+
+def test_published_figures_say_nothing_about_the_time_on_this_machine() -> None:
+    specs = [RunSpec(world_size=16, batch_size=512)]
     on_aws, here = predicted(specs), predicted(specs, cores=2)
     assert here.cost_usd == on_aws.cost_usd
-    assert here.seconds > on_aws.seconds
+    assert here.seconds is None
+    assert "unknown until some have run on this machine; $" in plan_line(here)
+
+
+def of_program(past: list[RunRow]) -> Forecast:
+    """What is predicted of a program of one's own, a world of 4."""
+    spec = RunSpec(world_size=4, source="pi")
+    data = {spec.setting: Data(0, None, 0)}
+    return forecast([spec], data, published(), load_prices(), default_memory_mb=3008, program=past)
+
+
+def test_a_program_that_never_ran_may_run_to_the_limit() -> None:
+    """A sleep of 90 s was predicted to take 4 s, give or take 13 %."""
+    made = of_program([])
+    assert made.is_limit
+    assert made.seconds is None
+    assert made.cost_usd > 4 * 900 * 3008 / 1024 * 0.0000166667
+    assert "unknown until the program has run once: at most $" in plan_line(made)
+    table = Console(width=200, record=True, file=io.StringIO())
+    table.print(plan_table(made))
+    assert "at most 0.1" in table.export_text()
+
+
+def test_a_program_that_ran_will_take_as_long_again() -> None:
+    past = [
+        rows.row("pi-w1-1", world_size=1, duration_s=300.0, map_s=299.0, source="pi"),
+        rows.row("pi-w4-1", world_size=4, duration_s=91.0, map_s=90.0, source="pi"),
+    ]
+    made = of_program(past)
+    assert not made.is_limit
+    assert made.seconds == 91.0
+    assert made.cost_usd == pytest.approx(4 * 90 * 3008 / 1024 * 0.0000166667, rel=0.4)
+    assert "about 1 min 31 s" in plan_line(made)
+    assert "earlier runs of the program" in plan_line(made)
 
 
 @pytest.mark.parametrize("data", [None, Data(0, 0, 0)], ids=["no answer", "an empty prefix"])
@@ -92,11 +142,11 @@ def test_a_payload_may_say_the_world_and_the_batch_itself(tmp_path: Path, prefix
     by_setting = forecast_of(base, Setting(world_size=10, batch_size=32))
     assert by_payload.cost_usd == by_setting.cost_usd
     assert by_payload.seconds == by_setting.seconds
-    assert forecast_of(base | {"file_limit": "many"}, Setting()).seconds > 0  # Initialize refuses it
+    assert forecast_of(base | {"file_limit": "many"}, Setting()).cost_usd > 0  # Initialize refuses it
 
 
 def test_own_runs_are_believed_before_published_ones() -> None:
-    rows, ranks = sweep(worlds=(1, 2, 4, 8))
-    assert "4 runs on AWS" in model_of(rows, ranks, "aws").source
-    assert model_of(rows, ranks, "local") is published()
+    made, ranks = sweep(worlds=(1, 2, 4, 8))
+    assert "4 runs on AWS" in model_of(made, ranks, "aws").source
+    assert model_of(made, ranks, "local") is published()
     assert model_of([], [], "aws") is published()

@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 
 from cosmic_fmi.localcloud.iam.calls import Call
-from cosmic_fmi.localcloud.iam.needs import UnmappedError, needs_of
+from cosmic_fmi.localcloud.iam.needs import UnmappedError, deletions, needs_of
 from cosmic_fmi.localcloud.iam.tables import BASES, OPERATIONS, PASSED_ROLES, PREFIXES, TAGGED
 
 with warnings.catch_warnings():
@@ -135,3 +135,18 @@ def test_a_call_needs(
 def test_an_operation_without_rows_is_refused_by_name() -> None:
     with pytest.raises(UnmappedError, match="dynamodb:PutItem"):
         needs_of(Call("dynamodb", "PutItem", "us-east-1", "json"))
+
+
+def test_versions_have_actions_of_their_own() -> None:
+    version = {"Bucket": "b", "Key": "k", "versionId": "1"}
+    [need] = needs_of(Call("s3", "DeleteObject", "us-east-1", "rest-xml", version))
+    assert need.action == "s3:DeleteObjectVersion"
+    several = "<Object><Key>a&amp;b</Key><VersionId>1</VersionId></Object><Object><Key>c</Key></Object>"
+    assert deletions(several) == [("a&b", "s3:DeleteObjectVersion"), ("c", "s3:DeleteObject")]
+
+
+def test_a_new_budget_is_named_inside() -> None:
+    [need] = needs_of(
+        Call("budgets", "CreateBudget", "us-east-1", "json", {"Budget": {"BudgetName": "monthly"}})
+    )
+    assert need.resource == "arn:aws:budgets::123456789012:budget/monthly"

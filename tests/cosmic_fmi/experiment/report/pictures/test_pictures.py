@@ -20,7 +20,8 @@ def test_pictures_appear_only_where_there_is_something_to_draw() -> None:
     assert names(rows.row(), rows.row(memory_mb=128)) == {*several, "memory"}
     assert names(rows.row(), rows.row(files=8, partition_mb=3.2)) == {*several, "partition-size"}
     assert names(rows.row(), rows.row(files=8)) == {*several, "partitions"}
-    assert names(rows.row(mode="script", samples=0)) == {"time", "cost", "published"}
+    assert names(rows.row(mode="script", source="hello", samples=0)) == {"time", "cost", "published"}
+    assert names(rows.row(mode="script", source="pi", samples=0)) == {"time", "cost"}
     assert names(rows.row(warm_up=True), rows.row(status="failed")) == set()
 
 

@@ -11,7 +11,8 @@ import pytest
 
 import fmi
 from fmi.channels.storage._signing import SIGNATURE_BYTES
-from fmi.collectives.traffic import traffic
+from fmi.channels.traffic import traffic
+from fmi.collectives.select import SEGMENT_BYTES
 from fmi.protocol.frames import HEADER_BYTES, Operation
 from tests.fmi.support.worlds import SECRET, World
 
@@ -79,3 +80,52 @@ def test_the_model_counts_what_is_really_sent(shelf: Shelf, name: str, size: int
             expected = traffic(Operation[name.upper()], nbytes, size)
             assert len(shelf.sizes) == expected.messages
             assert sum(shelf.sizes) == (0 if name == "barrier" else expected.total_bytes)
+
+
+P = range(2, 18)
+
+
+def rounds_of_a_tree(p: int) -> int:
+    return (p - 1).bit_length()
+
+
+@pytest.mark.parametrize("p", P)
+def test_small_calls_take_as_many_rounds_as_their_algorithms(p: int) -> None:
+    """What the literature says of each."""
+    log, block = rounds_of_a_tree(p), 48
+    power = 1 << (p.bit_length() - 1)
+    extra = 2 if p > power else 0
+    doubling = power.bit_length() - 1
+    messages = power * doubling + 2 * (p - power)
+    expected = {
+        "barrier": (log, 0, p * log, 0),
+        "bcast": (log, log * block, p - 1, (p - 1) * block),
+        "reduce": (log, log * block, p - 1, (p - 1) * block),
+        "allreduce": (doubling + extra, (doubling + extra) * block, messages, messages * block),
+        "allgather": (log, (p - 1) * block, p * log, p * (p - 1) * block),
+        "gatherv": (p - 1, (p - 1) * block, p - 1, (p - 1) * block),
+        "send": (1, block, 1, block),
+    }
+    for name, figures in expected.items():
+        assert traffic(Operation[name.upper()], block, p) == figures, name
+
+
+@pytest.mark.parametrize("p", P)
+def test_large_calls_send_each_byte_as_seldom_as_possible(p: int) -> None:
+    """A segment is a message of its own, so a call of many segments has more rounds than one of few."""
+    n, segments = p * SEGMENT_BYTES, p
+    assert traffic(Operation.BCAST, n, p)[2:] == ((p - 1) * (segments if p > 2 else 1), (p - 1) * n)
+    around = traffic(Operation.REDUCE_SCATTER, n, p)
+    assert around == (p - 1, n // p * (p - 1), p * (p - 1), (p - 1) * n)
+    both = traffic(Operation.ALLREDUCE, n, p)
+    assert both.total_bytes == 2 * (p - 1) * n
+    assert both.serial_bytes == 2 * n // p * (p - 1)
+
+
+def test_a_large_world_is_counted_by_one_rank_where_all_do_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = [(operation, 300_000) for operation in Operation if operation is not Operation.NONE]
+    counted = [traffic(operation, nbytes, 30) for operation, nbytes in calls]
+    monkeypatch.setattr("fmi.channels.traffic.COUNTED_RANKS", 1)
+    traffic.cache_clear()
+    assert [traffic(operation, nbytes, 30) for operation, nbytes in calls] == counted
+    traffic.cache_clear()
