@@ -15,7 +15,7 @@ ARGS   ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run bench bench-fmi bench-inference docs test test-fmi-python test-fmi-sanitized test-course test-teardown test-images lint lint-terraform setup-asl format deploy destroy clean
+.PHONY: help setup run bench bench-fmi bench-inference docs test test-fmi-python test-fmi-sanitized test-course test-teardown test-wheel test-images lint lint-terraform setup-asl format deploy destroy clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -92,6 +92,9 @@ test-course: $(VENV)/.ready-course ## the course's own scripts (docs/course.md),
 
 test-teardown: $(VENV)/.ready-dev ## delete every kind of thing by hand and destroy, one kind after the other (an hour)
 	@COSMIC_TEARDOWN=1 exec $(PY) -m pytest tests/terraform/test_teardown.py $(ARGS)
+
+test-wheel: $(VENV)/.ready-dev ## build the wheel, install it far from the repository, and run a world from there
+	@COSMIC_WHEEL=1 exec $(PY) -m pytest tests/test_wheel.py $(ARGS)
 
 test-images: $(VENV)/.ready-dev ## build both container images in Docker and test them; ARGS="-k world"
 	@exec .ci/images $(ARGS)
