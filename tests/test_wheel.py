@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,10 +39,14 @@ class Installation:
     environment: Path
     home: Path
 
-    def run(self, *command: str, patience_s: float = 60) -> subprocess.CompletedProcess[str]:
-        """Run one of its programs in an empty home, far from the repository."""
+    def run(
+        self, *command: str, patience_s: float = 60, programs: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program of it in an empty home, far from the repository; ``programs`` come first on PATH."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("COSMIC_")}
         inherited.pop("PYTHONPATH", None)
+        if programs is not None:
+            inherited["PATH"] = f"{programs}{os.pathsep}{inherited['PATH']}"
         return subprocess.run(
             [str(self.environment / "bin" / command[0]), *command[1:]],
             cwd=self.home,
@@ -124,6 +129,21 @@ def test_commands_need_no_clone(installation: Installation) -> None:
     assert Path(where).is_relative_to(installation.home)
     nothing = run("cosmic-fmi", "run", "--target", "aws", "--preflight")
     assert "nothing is deployed on AWS yet: run `cosmic-fmi deploy` first" in nothing.stderr + nothing.stdout
+
+
+def test_deploy_runs_terraform_with_a_python_that_has_boto3(
+    installation: Installation, tmp_path: Path
+) -> None:
+    terraform = tmp_path / "terraform"
+    terraform.write_text('#!/bin/sh\necho "$@"\ncommand -v python3\n[ "$3" != -refuse ]\n')
+    terraform.chmod(0o755)
+    deployed = installation.run("cosmic-fmi", "deploy", "--", "-auto-approve", programs=tmp_path)
+    assert deployed.returncode == 0, deployed.stderr
+    assert re.search(r"^-chdir=\S+/project/terraform init$", deployed.stdout, re.MULTILINE)
+    assert re.search(r"^-chdir=\S+/project/terraform apply -auto-approve$", deployed.stdout, re.MULTILINE)
+    assert deployed.stdout.count(str(installation.environment / "bin" / "python3")) == 2
+    refused = installation.run("cosmic-fmi", "deploy", "--", "-refuse", programs=tmp_path)
+    assert refused.returncode == 1
 
 
 def test_messages_need_numpy_only(installation: Installation, tmp_path: Path) -> None:

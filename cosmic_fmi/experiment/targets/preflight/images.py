@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cosmic_fmi.common.checkout import DEPLOY
+from cosmic_fmi.common.checkout import DEPLOY, in_checkout
 from cosmic_fmi.experiment.errors import PreflightError
 
 if TYPE_CHECKING:
@@ -47,8 +47,10 @@ def _check(clients: Clients, uri: str) -> None:
 def _rebuild(repository: str) -> str:
     """Terraform does not look for an image that it knows to have built, so it has to be told."""
     name = repository.rpartition("/")[2]
+    if not in_checkout():
+        return f"""{DEPLOY} -- '-replace=module.registry.module.image["{name}"].terraform_data.this'"""
     address = f'module.registry.module.image[\\"{name}\\"].terraform_data.this'
-    return f"""make deploy ARGS="-replace='{address}'\""""
+    return f"""{DEPLOY} ARGS="-replace='{address}'\""""
 
 
 def _parts(uri: str) -> tuple[str, ImageIdentifierTypeDef]:
