@@ -39,6 +39,11 @@ class FunctionPlatform:
     markers: Mapping[str, str]
     provided: Mapping[str, str]
 
+    @property
+    def python(self) -> str:
+        """Its version, such as ``3.11``: code that was pickled runs on no other."""
+        return self.markers.get("python_version") or platform.python_version().rpartition(".")[0]
+
 
 def of_image(architecture: str) -> FunctionPlatform:
     """The executor's image for ``x86_64`` or ``arm64``."""

@@ -132,6 +132,7 @@ class Input:
             content |= self._packages(s3, own, reporter, platform)
             return lambda spec, _: with_overrides(content, spec)
         if self.script is not None:
+            self.check_python(platform)
             files = program_files(self.script, self.program.main)
             self._check_space(files, settings, space_mb)
             given = self.program.payload | self._packages(s3, bucket, reporter, platform)
@@ -146,6 +147,16 @@ class Input:
         return lambda spec, name: sample_payload(
             spec, bucket, prefixes[counts[spec.setting]], f"results/{name}"
         )
+
+    def check_python(self, platform: FunctionPlatform) -> None:
+        """Raises :class:`SweepError` where a pickled function could not be read."""
+        wanted = self.program.python
+        if wanted is not None and wanted != platform.python:
+            raise SweepError(
+                f"the function was pickled by Python {wanted}, and the functions of this target have "
+                f"Python {platform.python}, which cannot read it: use Python {platform.python} "
+                "here, or write the function into a script and run that"
+            )
 
     def _check_space(self, files: ProgramFiles, settings: Sequence[Setting], space_mb: int) -> None:
         if files.bytes > space_mb * 2**20:

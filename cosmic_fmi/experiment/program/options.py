@@ -18,6 +18,8 @@ class ProgramOptions:
         parameters: ``ssm:`` and the name of an SSM parameter by the variable that it becomes.
         data: a folder, a file or ``s3://bucket/prefix``.
         shared: whether every rank gets all of the data instead of its share.
+        python: the version that its functions have to have, such as ``3.11``; None for any.
+        meets: whether its ranks may connect to each other.
     """
 
     main: str | None = None
@@ -26,6 +28,8 @@ class ProgramOptions:
     parameters: Mapping[str, str] = field(default_factory=dict)
     data: str | None = None
     shared: bool = False
+    python: str | None = None
+    meets: bool = True
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -36,7 +40,9 @@ class ProgramOptions:
             "environment_from": dict(self.parameters),
             "data_download": ("shared" if self.shared else "dealt") if self.data else None,
         }
-        return {key: value for key, value in said.items() if value}
+        return {key: value for key, value in said.items() if value} | (
+            {} if self.meets else {"rendezvous": False}
+        )
 
     def to_json(self) -> dict[str, Any]:
         """For ``sweep.json``."""
@@ -47,6 +53,8 @@ class ProgramOptions:
             "parameters": dict(self.parameters),
             "data": self.data,
             "shared": self.shared,
+            "python": self.python,
+            "meets": self.meets,
         }
 
     @classmethod
@@ -59,4 +67,6 @@ class ProgramOptions:
             parameters=dict(found.get("parameters", {})),
             data=found.get("data"),
             shared=bool(found.get("shared", False)),
+            python=found.get("python"),
+            meets=bool(found.get("meets", True)),
         )
