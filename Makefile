@@ -15,7 +15,7 @@ ARGS   ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run bench bench-fmi bench-inference test test-fmi-python test-fmi-sanitized test-course test-teardown test-images lint lint-terraform setup-asl format deploy destroy clean
+.PHONY: help setup run bench bench-fmi bench-inference docs test test-fmi-python test-fmi-sanitized test-course test-teardown test-wheel test-images lint lint-terraform setup-asl format deploy destroy clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -54,6 +54,11 @@ $(VENV)/.ready-bench: $(VENV)/.ready
 	@$(INSTALL) '.[bench]'
 	@touch $@
 
+$(VENV)/.ready-docs: $(VENV)/.ready
+	@echo "Installing what builds the documentation site"
+	@$(INSTALL) '.[docs]'
+	@touch $@
+
 run: setup ## the whole chain on the embedded AWS; ARGS="--world-size 8 --batch-size 256"
 	@exec $(COSMIC) run --target $(TARGET) $(ARGS)
 
@@ -64,6 +69,14 @@ bench-fmi: $(VENV)/.ready-bench ## FMI beside gloo, MPI and a bare socket; ARGS=
 
 bench-inference: $(VENV)/.ready-bench ## AstroMAE inference beside the course's way; ARGS=--quick for a short run
 	@exec $(PY) -m benchmarks.inference $(ARGS)
+
+# --strict: a link or an anchor that leads nowhere, or a page outside the navigation, is an error (with --quiet it is
+# not). The variable silences an advertisement for the theme's successor.
+SITE = NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+
+docs: $(VENV)/.ready-docs ## the documentation site, in site/: all pages with search, and a reference
+	@$(SITE)
+	@echo "Open site/index.html; to search as well: $(PY) -m http.server --bind 127.0.0.1 --directory site"
 
 test: $(VENV)/.ready-dev ## every test; ARGS="tests/fmi -k reduce", WORKERS=0 for one after the other
 	@exec $(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
@@ -80,14 +93,18 @@ test-course: $(VENV)/.ready-course ## the course's own scripts (docs/course.md),
 test-teardown: $(VENV)/.ready-dev ## delete every kind of thing by hand and destroy, one kind after the other (an hour)
 	@COSMIC_TEARDOWN=1 exec $(PY) -m pytest tests/terraform/test_teardown.py $(ARGS)
 
+test-wheel: $(VENV)/.ready-dev ## build the wheel, install it far from the repository, and run a world from there
+	@COSMIC_WHEEL=1 exec $(PY) -m pytest tests/test_wheel.py $(ARGS)
+
 test-images: $(VENV)/.ready-dev ## build both container images in Docker and test them; ARGS="-k world"
 	@exec .ci/images $(ARGS)
 
-lint: $(VENV)/.ready-dev ## ruff, mypy in strict mode, which package may import which, terraform fmt
+lint: $(VENV)/.ready-dev ## ruff, mypy in strict mode, which package may import which, links of the docs, terraform fmt
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-cache
+	$(SITE)
 	$(TERRAFORM) fmt -check -recursive terraform
 	$(PY) scripts/terraform_docs.py --check
 
@@ -123,4 +140,4 @@ destroy: setup ## take everything down again: TARGET=local (default) or TARGET=a
 	@exec $(COSMIC) destroy --target $(TARGET) $(ARGS)
 
 clean: ## forget the environment and the embedded AWS's state (destroy first)
-	rm -rf $(VENV) .venv-checkov .venv-asl .local inference/engines/kernels/*.so fmi/transport/*.so
+	rm -rf $(VENV) .venv-checkov .venv-asl .local site inference/engines/kernels/*.so fmi/transport/*.so

@@ -35,6 +35,7 @@ GROUPS = (
             Command("tune", "propose the best setting for a piece of work, and run it"),
             Command("logs", "collect what past executions left", ("collect_logs",)),
             Command("images", "build the container images", ("build",)),
+            Command("deploy", "deploy into your AWS account", ("apply",)),
             Command("destroy", "take a deployment down", ("undeploy", "teardown")),
         ),
     ),

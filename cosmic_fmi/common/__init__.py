@@ -7,6 +7,7 @@
     digests.py   fingerprint.py                 whether values, or files, are the same as before
     numbers.py   durations.py                   as people write and read them
     interrupted.py   extra.py                   how a command ends at Ctrl-C; how an extra is installed
+    checkout.py                                 whether this is a clone or an installation
 
 Nothing is imported here, and no module imports another package of this project.
 """

@@ -14,6 +14,7 @@ Packages, each of which imports only from those below it:
     aws/                what an execution leaves in AWS's services
     ui/                 messages, tables and signals of a command
     schema.py   paths.py   errors.py   keys of the results; folders; errors that a user can act on
+    installed_project.py               what a wheel brings, as a folder like a clone
 
 Nothing here knows what the functions compute.
 """

@@ -63,13 +63,13 @@ class Communicator:
         ConfigError, ValueError, TypeError: of the constructor, before anything is sent.
 
     Every operation raises:
-        TypeError, ValueError: the arguments are wrong; nothing was sent, and the communicator can be used.
-        PeerFailure: a rank failed, ended or cannot be reached.
-        MismatchError: ranks make different calls.
-        Timeout: nothing came from a rank for as long as the configuration allows.
-        CommunicatorClosed: the communicator was closed before, or belongs to the process that forked this
-            one.
-        FMIError: another operation of this communicator is under way in another thread.
+        - TypeError, ValueError: the arguments are wrong; nothing was sent, and the communicator can be used.
+        - PeerFailure: a rank failed, ended or cannot be reached.
+        - MismatchError: ranks make different calls.
+        - Timeout: nothing came from a rank for as long as the configuration allows.
+        - CommunicatorClosed: the communicator was closed before, or belongs to the process that forked this
+          one.
+        - FMIError: another operation of this communicator is under way in another thread.
     """
 
     def __init__(

@@ -10,6 +10,7 @@
 #endif
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -24,6 +25,9 @@
 
 /* A header, fmi/protocol/frames.py: 20 bytes say which call, one says the form, the last 8 the payload's length. */
 enum { HEADER = 32, FORM_AT = 20, LENGTH_AT = 24 };
+
+/* Of a larger message the next part takes its sender longer than to wake this rank. */
+enum { LOOK_BYTES = 64 * 1024 };
 
 enum outcome { DONE, LATE, OTHER, ENDED, FULL }; /* negative: an errno of the kernel's */
 
@@ -94,7 +98,8 @@ static void note_shared(struct core *c, double at) {
 
 static int is_empty(ssize_t n) { return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR); }
 
-/* Look until something is there, or it is time to sleep; as recvmsg. */
+/* Look until something is there, or it is time to sleep; as recvmsg. Whoever else wants the core, as the peer may, gets
+ * it between two looks. */
 static ssize_t look(struct core *c, int fd, struct msghdr *message, double start, double until) {
     double last = start, stop = start + c->spin_s < until ? start + c->spin_s : until;
     ssize_t n = -1;
@@ -102,6 +107,7 @@ static ssize_t look(struct core *c, int fd, struct msghdr *message, double start
     if (start < c->shared_until)
         return n;
     while (is_empty(n) && last < stop) {
+        sched_yield();
         n = recvmsg(fd, message, MSG_DONTWAIT);
         int error = errno;
         double at = now();
@@ -116,15 +122,15 @@ static ssize_t look(struct core *c, int fd, struct msghdr *message, double start
 }
 
 /* Read what is there or comes in time; as recvmsg, with EAGAIN when nothing did, or a signal came. `*until` is when
- * this rank stops waiting, 0 until it waits for the first time. */
-static ssize_t fetch(struct core *c, int fd, struct msghdr *message, double patience_s, double *until) {
+ * this rank stops waiting, 0 until it waits for the first time. `may_look`: not before it sleeps else. */
+static ssize_t fetch(struct core *c, int fd, struct msghdr *message, int may_look, double patience_s, double *until) {
     ssize_t n = recvmsg(fd, message, MSG_DONTWAIT);
     if (!is_empty(n) || patience_s <= 0)
         return n;
     double at = now();
     if (*until <= 0)
         *until = at + patience_s;
-    if (c->spin_s > 0 && !is_empty(n = look(c, fd, message, at, *until)))
+    if (may_look && c->spin_s > 0 && !is_empty(n = look(c, fd, message, at, *until)))
         return n;
     struct pollfd waiting = {.fd = fd, .events = POLLIN};
     double left = *until - now();
@@ -164,7 +170,7 @@ static int receive(struct core *c, int fd, const uint8_t *expected, uint8_t *int
     struct msghdr message = {0};
     for (c->count = 0; c->count < HEADER + size;) {
         aim(&message, parts, c->head, into, size, c->count);
-        ssize_t n = fetch(c, fd, &message, patience_s, until);
+        ssize_t n = fetch(c, fd, &message, size <= LOOK_BYTES, patience_s, until);
         if (n == 0)
             return ENDED;
         if (n < 0)

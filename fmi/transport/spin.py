@@ -9,9 +9,8 @@ well, and so make both slow for good. Two things end that:
 - Another process used this rank's core while it looked. It would again, for whole time slices; the kernel
   lets a rank go first that has slept. So the rank sleeps at once for a while, and then tries again.
 
-_core.c does the same. Measured (2 cores, 8 B one way, medians; one busy process beside them in brackets): two
-ranks that look 4 µs (4), that sleep 5 (6) and where cores have nothing else to do 30; four ranks on these two
-cores 8 µs when they look, 5 when they sleep at once.
+_core.c does the same, and gives its core to whoever wants it between two looks: without that, ranks on a busy
+machine kept the ones that they waited for from running.
 """
 
 from __future__ import annotations
@@ -23,6 +22,8 @@ from collections.abc import Iterator
 
 # Longer than a message takes between two functions, and than a rank takes to wake up.
 LOOK_S = 500e-6
+# Of a larger message the next part takes its sender longer than to wake this rank.
+LOOK_BYTES = 64 * 1024
 # Between two looks lie some microseconds, unless another process used the core.
 GAP_S = 200e-6
 FIRST_PAUSE_S = 0.01

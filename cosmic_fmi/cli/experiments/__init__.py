@@ -3,6 +3,6 @@
 run.py   tune.py   sweep_arguments.py   run a sweep; run a proposal; the plan of either
 program_arguments.py                    a program of the user's own
 logs.py   prices.py                       of past executions; of AWS
-images.py   destroy.py                  the container images; a deployment, taken down
+images.py   deploy.py   destroy.py      the container images; a deployment, made and taken down
 report.py   bill.py   compare.py   simulate.py   from the folder of an experiment
 """

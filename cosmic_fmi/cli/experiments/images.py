@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Build with these arguments; returns the exit status."""
     parser().parse_args(argv)
     with loading():
-        from cosmic_fmi.experiment.paths import REPOSITORY
+        from cosmic_fmi.experiment.paths import project_folder
         from cosmic_fmi.experiment.targets import images
         from cosmic_fmi.experiment.ui.command import guarded
         from cosmic_fmi.experiment.ui.console import Reporter
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def work() -> int:
         with reporter.step("Building the container images") as step:
-            built = images.build(REPOSITORY, lambda line: step.update(note=line))
+            built = images.build(project_folder(), lambda line: step.update(note=line))
             step.update(note="")
         for name, digest in built.items():
             reporter.message(f"cosmic-{name}: {images.megabytes(digest):,.0f} MB (sha256:{digest[:12]})")

@@ -61,7 +61,7 @@ def _collect(arguments: argparse.Namespace, target: Target, reporter: Reporter) 
 
     if isinstance(target, LocalTarget) and not target.running:
         raise TargetError(
-            "the embedded AWS is not running, and it forgets its executions when it stops: what `make run` "
+            "the embedded AWS is not running, and it forgets its executions when it stops: what a run "
             "collected of them is below results/"
         )
     deployment = target.prepare(reporter)

@@ -21,6 +21,7 @@ from cosmic_fmi.cli.experiments.program_arguments import (
 )
 from cosmic_fmi.cli.experiments.sweep_arguments import axes_of, sweep_of
 from cosmic_fmi.cli.loading import loading
+from cosmic_fmi.common.checkout import DESTROY, DESTROY_ON_AWS
 from cosmic_fmi.common.numbers import amount, count_from_0
 from cosmic_fmi.experiment.errors import ExperimentError
 from cosmic_fmi.experiment.plan.plan import DEFAULT_BUDGET_USD
@@ -176,7 +177,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             dry_run(target, options, reporter)
             return 0
         succeeded = run(target, options, reporter)
-        reporter.message(f"Tear down: make destroy{'' if arguments.target == 'local' else ' TARGET=aws'}")
+        reporter.message(f"Tear down: {DESTROY if arguments.target == 'local' else DESTROY_ON_AWS}")
         return 0 if succeeded else 1
 
     return guarded(work, reporter)

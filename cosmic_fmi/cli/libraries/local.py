@@ -12,6 +12,7 @@ from pathlib import Path
 from cosmic_fmi.cli.arguments import new_parser, positive
 from cosmic_fmi.cli.libraries import local_faults
 from cosmic_fmi.cli.loading import loading
+from cosmic_fmi.experiment.paths import local_state
 from cosmic_fmi.localcloud.state import LOG_FILE, RUNTIMES
 
 EXAMPLE = """\
@@ -66,10 +67,8 @@ def parser() -> argparse.ArgumentParser:
     fault = local_faults.add_parser(commands)
     for command in (start, stop, status, logs, fault):
         # Where experiments keep it, unless the variable names another folder.
-        state = Path(os.environ.get("COSMIC_STATE") or ".local") / "localcloud"
-        command.add_argument(
-            "--state-dir", type=Path, default=state, help="default: localcloud in COSMIC_STATE, or in .local"
-        )
+        state = local_state() / "localcloud"
+        command.add_argument("--state-dir", type=Path, default=state, help="default: %(default)s")
     return made
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, WaiterError
 
+from cosmic_fmi.common.checkout import DEPLOY
 from cosmic_fmi.experiment.aws.executions import running
 from cosmic_fmi.experiment.cost.bill import FREE_EPHEMERAL_MB
 from cosmic_fmi.experiment.errors import TargetError
@@ -48,7 +49,7 @@ class FunctionMemory:
         except (ClientError, WaiterError) as error:
             raise TargetError(
                 f"the memory of {self._function} could not be put back to {self._default} MB ({error}): the "
-                "next experiment does it, or `make deploy`"
+                f"next experiment does it, or `{DEPLOY}`"
             ) from error
 
     def set(self, memory_mb: int | None) -> tuple[int, int]:

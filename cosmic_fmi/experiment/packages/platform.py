@@ -12,9 +12,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from cosmic_fmi.experiment.paths import REPOSITORY
+from cosmic_fmi.common.checkout import PACKAGES
 
-IMAGE_PACKAGES = REPOSITORY / "containers" / "executor" / "requirements.txt"
+IMAGE_PACKAGES = PACKAGES / "containers" / "executor" / "requirements.txt"
 """Everything that is installed in the executor's image (a test compares them)."""
 IMAGE_PYTHON = "3.11.14"
 """Of the image's base; a package cannot depend on more than what 3.11 says, but for the last number."""

@@ -6,10 +6,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cosmic_fmi.common.checkout import PACKAGES
 from cosmic_fmi.common.fingerprint import fingerprint
 from cosmic_fmi.experiment.aws.s3_sync import Upload, sync
 from cosmic_fmi.experiment.errors import TargetError
-from cosmic_fmi.experiment.paths import LOCAL_STATE, REPOSITORY
+from cosmic_fmi.experiment.paths import LOCAL_STATE
 from cosmic_fmi.experiment.plan.payloads import BUNDLE_PREFIX
 from cosmic_fmi.experiment.ui.console import Reporter
 from inference.survey.synthetic import SAMPLE_SIZE, sample_set
@@ -17,7 +18,7 @@ from inference.survey.synthetic import SAMPLE_SIZE, sample_set
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-BUNDLE = REPOSITORY / "inference" / "bundle"
+BUNDLE = PACKAGES / "inference" / "bundle"
 _SAMPLE_SOURCES = ("inference/core", "inference/data", "inference/survey")
 
 
@@ -47,7 +48,7 @@ def upload_sample(s3: S3Client, bucket: str, partitions: int, reporter: Reporter
 
 def sample_files(partitions: int, reporter: Reporter, cache: Path = LOCAL_STATE / "sample") -> list[Path]:
     """The sample as files 1.pt, 2.pt, ... made once; the cache is told apart by the generator's source."""
-    folder = cache / f"{partitions}-{fingerprint(REPOSITORY, _SAMPLE_SOURCES)[:12]}"
+    folder = cache / f"{partitions}-{fingerprint(PACKAGES, _SAMPLE_SOURCES)[:12]}"
     if not folder.is_dir():
         with reporter.step(f"Making {SAMPLE_SIZE:,} galaxies"):
             # Only here: it imports PyTorch, which takes seconds, and the sample is made once.

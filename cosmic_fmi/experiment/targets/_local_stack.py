@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from cosmic_fmi.common.checkout import DESTROY
 from cosmic_fmi.common.files import write_atomically
 from cosmic_fmi.common.fingerprint import fingerprint
 from cosmic_fmi.experiment.targets import images
@@ -147,7 +148,7 @@ class LocalStack:
         else:
             return None
         return (
-            f"{said}. Take it down with `make destroy`, then run this again. "
+            f"{said}. Take it down with `{DESTROY}`, then run this again. "
             f"The end of {self._cloud.log_file}:\n{self._cloud.log_tail()}"
         )
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cosmic_fmi.common.checkout import DEPLOY
 from cosmic_fmi.experiment.aws.clients import Clients, session
 from cosmic_fmi.experiment.aws.executions import stop_running
 from cosmic_fmi.experiment.errors import PreflightError, TargetError, TerraformError
 from cosmic_fmi.experiment.packages.platform import FunctionPlatform, of_image
-from cosmic_fmi.experiment.paths import LOCAL_STATE, REPOSITORY
+from cosmic_fmi.experiment.paths import LOCAL_STATE, project_folder
 from cosmic_fmi.experiment.targets.deployment import Deployment
 from cosmic_fmi.experiment.targets.preflight.checks import Preflight, check_account
 from cosmic_fmi.experiment.targets.terraform import Terraform
@@ -28,13 +29,13 @@ class AwsTarget:
 
     def __init__(
         self,
-        repository: Path = REPOSITORY,
+        repository: Path | None = None,
         state: Path = LOCAL_STATE,
         world_size: int = 1,
         *,
         meets: bool = True,
     ) -> None:
-        self.repository = repository
+        self.repository = repository or project_folder()
         self.state = state
         self.world_size = world_size
         """Ranks of the largest world that is going to run; the account has to allow them."""
@@ -67,7 +68,7 @@ class AwsTarget:
         with reporter.step("Looking up the deployment on AWS"):
             outputs = self.terraform().output()
             if not outputs:
-                raise TargetError("nothing is deployed on AWS yet: run `make deploy` first")
+                raise TargetError(f"nothing is deployed on AWS yet: run `{DEPLOY}` first")
             deployment = Deployment.from_outputs(outputs)
             self._clients = Clients(session(deployment.region))
         return deployment

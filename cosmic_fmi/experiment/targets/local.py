@@ -9,6 +9,7 @@ from pathlib import Path
 import boto3
 import botocore.session
 
+from cosmic_fmi.common.checkout import DESTROY
 from cosmic_fmi.experiment.aws.clients import Clients
 from cosmic_fmi.experiment.errors import TargetError, TerraformError, TerraformStalledError
 from cosmic_fmi.experiment.packages.platform import (
@@ -17,7 +18,7 @@ from cosmic_fmi.experiment.packages.platform import (
     of_image,
     of_this_machine,
 )
-from cosmic_fmi.experiment.paths import LOCAL_STATE, REPOSITORY
+from cosmic_fmi.experiment.paths import LOCAL_STATE, project_folder
 from cosmic_fmi.experiment.targets._local_lock import LocalLock
 from cosmic_fmi.experiment.targets._local_stack import LocalStack, forget_stacks
 from cosmic_fmi.experiment.targets.deployment import Deployment
@@ -34,7 +35,7 @@ _NO_PROFILE = {
 
 class LocalTarget:
     """The embedded AWS, started when it does not run yet, with the repository's own terraform/ applied to
-    it.
+    it (``repository``: the project's folder, if None).
 
     ``containers``: its functions and tasks are containers of the images, which are built as needed; False:
     they are processes; None: processes, unless it runs already and has containers. ``variables`` of the root
@@ -47,14 +48,14 @@ class LocalTarget:
 
     def __init__(
         self,
-        repository: Path = REPOSITORY,
+        repository: Path | None = None,
         state: Path = LOCAL_STATE,
         *,
         containers: bool | None = None,
         variables: Mapping[str, object] | None = None,
     ) -> None:
         self._settings = variables or {}
-        self.repository = repository
+        self.repository = repository or project_folder()
         self.state = state
         self._containers = containers
         self._cloud: EmbeddedAWS | None = None
@@ -165,7 +166,7 @@ class LocalTarget:
         if cloud is not None and not _same_folder(Path(cloud.code_root), self.repository):
             raise TargetError(
                 f"the embedded AWS in {self.state} runs the code of {cloud.code_root}: take it down with "
-                "`make destroy`, or let COSMIC_STATE name another folder"
+                f"`{DESTROY}`, or let COSMIC_STATE name another folder"
             )
         if cloud is not None and self._stack(cloud).is_half_made:
             cloud.stop()
@@ -199,12 +200,12 @@ class LocalTarget:
             other = "without" if self._containers else "with"
             raise TargetError(
                 f"the embedded AWS was started {other} --containers and still runs: take it down with "
-                "`make destroy`, then run this again"
+                f"`{DESTROY}`, then run this again"
             )
         if cloud.outdated:
             reporter.message(
                 "The embedded AWS was started before cosmic_fmi/localcloud/ changed, and runs what that was: "
-                "`make destroy` and the next run start it anew, empty.",
+                f"`{DESTROY}` and the next run start it anew, empty.",
                 "yellow",
                 important=True,
             )

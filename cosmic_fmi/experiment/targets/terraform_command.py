@@ -39,6 +39,24 @@ def find_executable(environment: Mapping[str, str] = os.environ) -> str:
     )
 
 
+def apply_in_terminal(root: Path, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Initialize and apply the root module, with the user at the terminal; Terraform's exit status.
+
+    Ctrl-C reaches Terraform, too, which then ends by itself, in order.
+    """
+    program = find_executable(environment)
+    for command in (["init"], ["apply", *arguments]):
+        with subprocess.Popen([program, f"-chdir={root}", *command], env=dict(environment)) as process:
+            try:
+                status = process.wait()
+            except BaseException:
+                process.wait()
+                raise
+        if status:
+            return status
+    return 0
+
+
 @dataclass
 class OutputReader:
     """What the JSON lines of a running command said so far, and when it last got anywhere."""

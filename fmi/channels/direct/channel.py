@@ -28,13 +28,13 @@ from fmi.transport.connection import Connection
 from fmi.transport.core import PATIENCE_S, Outcome, open_core
 from fmi.transport.poller import INBOX_LIMIT
 from fmi.transport.send_queue import ConnectionLost
-from fmi.transport.spin import ranks_per_core
+from fmi.transport.spin import LOOK_BYTES, ranks_per_core
 
 # A rank that waits for a connected one may really be waiting for a third that never came. The rank that waits
 # for the third one itself has to give up first, so that its abort names the right one.
 BLAME_AFTER_S = 1.0
-# Larger messages come in pieces, and waking up for each costs more than polling for many.
-CORE_BYTES = 64 * 1024
+# Of larger messages this rank serves its other connections between two parts.
+CORE_BYTES = 2 << 20
 # A rank that only sends looks for failures of others this often.
 LOOK_UP_EVERY_S = 0.1
 # How long a check of this channel lasts while a rank waits on another one, and while a peer is pairing.
@@ -188,7 +188,7 @@ class DirectChannel(Channel):
         if not connection.has(call):
             connection.post(call, into)
             self._poller.guarded(connection, connection.read_frames)
-            self._await_frame(connection, call, lambda: connection.has(call), spin=len(into) <= CORE_BYTES)
+            self._await_frame(connection, call, lambda: connection.has(call), spin=len(into) <= LOOK_BYTES)
             connection.retract()
         frame = self._taken(connection, call)
         self._accept(frame, connection.peer, call, into)

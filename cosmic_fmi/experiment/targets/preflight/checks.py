@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError, MissingDependencyException
 
+from cosmic_fmi.common.checkout import DEPLOY
 from cosmic_fmi.experiment.errors import PreflightError
 from cosmic_fmi.experiment.targets.preflight.functions import check_functions
 from cosmic_fmi.experiment.targets.preflight.images import check_images
@@ -98,9 +99,9 @@ class Preflight:
         except ClientError as error:
             if error.response["Error"]["Code"] != "StateMachineDoesNotExist":
                 raise
-            raise PreflightError("the state machine is gone: run `make deploy`.") from error
+            raise PreflightError(f"the state machine is gone: run `{DEPLOY}`.") from error
         if status == "DELETING":
-            raise PreflightError("the state machine is being deleted: wait a minute, then run `make deploy`.")
+            raise PreflightError(f"the state machine is being deleted: wait a minute, then run `{DEPLOY}`.")
         return arn.rpartition(":")[2]
 
     def _bucket(self) -> str:
@@ -109,7 +110,7 @@ class Preflight:
             self.clients.s3.head_bucket(Bucket=bucket)
         except ClientError as error:
             raise PreflightError(
-                f"bucket {bucket} cannot be read ({error.response['Error']['Code']}): run `make deploy`, "
+                f"bucket {bucket} cannot be read ({error.response['Error']['Code']}): run `{DEPLOY}`, "
                 "and let your own role use the bucket."
             ) from error
         return bucket

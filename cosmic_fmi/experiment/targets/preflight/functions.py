@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from cosmic_fmi.common.checkout import DEPLOY
 from cosmic_fmi.experiment.errors import PreflightError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def check_functions(
         if now - started > WAKING_S:
             raise PreflightError(
                 f"{', '.join(asleep)} did not wake up within {WAKING_S:.0f} s: try again in some minutes, "
-                "and run `make deploy` if that does not help."
+                f"and run `{DEPLOY}` if that does not help."
             )
         if now - said >= _SAID_EVERY_S:
             said = now
@@ -60,11 +61,11 @@ def _ready(clients: Clients, deployment: Deployment, name: str) -> bool:
     found = _configuration(clients, name)
     architecture = deployment.architecture
     if architecture not in found.get("Architectures", ["x86_64"]):
-        raise PreflightError(f"the function {name} is not of architecture {architecture}: run `make deploy`.")
+        raise PreflightError(f"the function {name} is not of architecture {architecture}: run `{DEPLOY}`.")
     state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
     if state == "Failed" or update == "Failed":
         reason = found.get("StateReason") or found.get("LastUpdateStatusReason")
-        raise PreflightError(f"the function {name} cannot run ({reason}): run `make deploy`.")
+        raise PreflightError(f"the function {name} cannot run ({reason}): run `{DEPLOY}`.")
     return state == "Active" and update != "InProgress"
 
 
@@ -72,7 +73,7 @@ def _configuration(clients: Clients, name: str) -> FunctionConfigurationResponse
     try:
         return clients.functions.get_function_configuration(FunctionName=name)
     except clients.functions.exceptions.ResourceNotFoundException as error:
-        raise PreflightError(f"the function {name} is gone: run `make deploy`.") from error
+        raise PreflightError(f"the function {name} is gone: run `{DEPLOY}`.") from error
 
 
 def _wake(clients: Clients, name: str) -> None:

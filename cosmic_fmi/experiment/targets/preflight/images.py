@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cosmic_fmi.common.checkout import DEPLOY, in_checkout
 from cosmic_fmi.experiment.errors import PreflightError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def _check(clients: Clients, uri: str) -> None:
     try:
         found = clients.ecr.describe_images(repositoryName=repository, imageIds=[image_id])["imageDetails"]
     except clients.ecr.exceptions.RepositoryNotFoundException as error:
-        raise PreflightError(f"there is no repository {repository}: run `make deploy`.") from error
+        raise PreflightError(f"there is no repository {repository}: run `{DEPLOY}`.") from error
     except clients.ecr.exceptions.ImageNotFoundException as error:
         raise PreflightError(
             f"the image {uri} is not in the registry any more: build it again with "
@@ -46,8 +47,10 @@ def _check(clients: Clients, uri: str) -> None:
 def _rebuild(repository: str) -> str:
     """Terraform does not look for an image that it knows to have built, so it has to be told."""
     name = repository.rpartition("/")[2]
+    if not in_checkout():
+        return f"""{DEPLOY} -- '-replace=module.registry.module.image["{name}"].terraform_data.this'"""
     address = f'module.registry.module.image[\\"{name}\\"].terraform_data.this'
-    return f"""make deploy ARGS="-replace='{address}'\""""
+    return f"""{DEPLOY} ARGS="-replace='{address}'\""""
 
 
 def _parts(uri: str) -> tuple[str, ImageIdentifierTypeDef]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from cosmic_fmi.common.checkout import DEPLOY
 from cosmic_fmi.experiment.errors import PreflightError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _service(clients: Clients, deployment: Deployment) -> ServiceTypeDef:
         found = []
     active = [service for service in found if service.get("status") == "ACTIVE"]
     if not active:
-        raise PreflightError(f"the ECS service {name} of the rendezvous server is gone: run `make deploy`.")
+        raise PreflightError(f"the ECS service {name} of the rendezvous server is gone: run `{DEPLOY}`.")
     return active[0]
 
 
@@ -70,7 +71,7 @@ def _check_last_start(clients: Clients, deployment: Deployment, definition: str)
     if last is not None and last.get("stopCode") == "TaskFailedToStart":
         raise PreflightError(
             f"the rendezvous server could not start the last time ({last.get('stoppedReason')}): "
-            "see its task in ECS, and run `make deploy` when its image is missing."
+            f"see its task in ECS, and run `{DEPLOY}` when its image is missing."
         )
 
 
@@ -79,7 +80,7 @@ def _why_not(service: ServiceTypeDef, address: str) -> str:
         return "the rendezvous server is switched off: set its ECS service's desired count to 1."
     if not service.get("runningCount") or address == _PENDING:
         return (
-            "the rendezvous server does not run (yet): wait a minute after `make deploy`, "
+            f"the rendezvous server does not run (yet): wait a minute after `{DEPLOY}`, "
             "then see its service's events in ECS."
         )
     return f"the rendezvous server at {address} does not answer: see its log, and whether its port is let in."
