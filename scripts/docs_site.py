@@ -1,7 +1,8 @@
 """Pages of the documentation site: MkDocs calls this, as mkdocs.yml says.
 
 Pages and the files that they link to keep their paths, so relative links lead where they lead on GitHub. The
-reference is made here: pages of mkdocstrings for the names of `fmi`, and the help of every command.
+reference is made here: pages of mkdocstrings for the names of `cosmic_fmi` and `fmi`, and the help of every
+command.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+import cosmic_fmi
 import fmi
 from cosmic_fmi.cli.catalogue import GROUPS, Command, Group
 from cosmic_fmi.cli.dispatch import help_text
@@ -27,6 +29,14 @@ PAGES = ("*.md", "docs/**/*.md", "terraform/**/README.md")
 LINK = re.compile(r"\[([^\]]*)\]\((?![a-z]+:)([^)\s#]+)\)")
 HELP_WIDTH = 80
 COMMANDS = "reference/commands.md"
+
+# The page of the Python interface: the same as below, of `cosmic_fmi`.
+PYTHON = (
+    "reference/python.md",
+    "Python interface",
+    "Functions, scripts and the inference from notebooks. [A guide](../docs/python.md) has examples.",
+    ("run", "map", "results", "Run", "Results", "RunError", "RankError", "FunctionError"),
+)
 
 # The pages of the reference: path, title, a sentence, and what of `fmi` is on it.
 REFERENCE = (
@@ -92,7 +102,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     pages: list[dict[str, str]] = [{title: path} for path, title, _, _ in REFERENCE]
     for entry in config.nav or []:
         if "Reference" in entry:
-            entry["Reference"] = [*pages, {"Commands": COMMANDS}]
+            entry["Reference"] = [{PYTHON[1]: PYTHON[0]}, *pages, {"Commands": COMMANDS}]
     return config
 
 
@@ -101,6 +111,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     missing = set(fmi.__all__) - {name for *_, names in REFERENCE for name in names}
     if missing:
         raise PluginError(f"REFERENCE in scripts/docs_site.py has no page for fmi.{sorted(missing)[0]}")
+    if set(cosmic_fmi.__all__) != set(PYTHON[3]):
+        raise PluginError("PYTHON in scripts/docs_site.py has other names than cosmic_fmi")
     root = _root(config)
     themes = [file for file in files if file.src_dir != config.docs_dir]
     own = [_file(path, root, config) for path in sorted({*pages(root), *linked(root)})]
@@ -169,12 +181,16 @@ def _sentence(text: str) -> str:
 
 def _reference(config: MkDocsConfig) -> Iterator[File]:
     for path, title, text, names in REFERENCE:
-        yield File.generated(config, path, content=_names(title, text, names))
+        yield File.generated(config, path, content=_page(title, text, map(_name, names)))
+    path, title, text, names = PYTHON
+    keywords = "::: cosmic_fmi.api.request.Request\n    options:\n      members: false"
+    sections = [*(f"::: cosmic_fmi.{name}" for name in names), keywords]
+    yield File.generated(config, path, content=_page(title, text, sections))
     yield File.generated(config, COMMANDS, content=commands())
 
 
-def _names(title: str, text: str, names: Iterable[str]) -> str:
-    return "\n\n".join([f"# {title}", text, *map(_name, names)]) + "\n"
+def _page(title: str, text: str, sections: Iterable[str]) -> str:
+    return "\n\n".join([f"# {title}", text, *sections]) + "\n"
 
 
 def _name(name: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import cosmic_fmi
 import fmi
 from cosmic_fmi.cli.catalogue import modules
 from cosmic_fmi.experiment.paths import REPOSITORY
@@ -34,7 +35,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target = root / path.relative_to(REPOSITORY)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
-    shutil.copytree(REPOSITORY / "fmi", root / "fmi", dirs_exist_ok=True)  # mkdocstrings reads the sources
+    for package in ("cosmic_fmi", "fmi"):  # mkdocstrings reads the sources
+        shutil.copytree(REPOSITORY / package, root / package, dirs_exist_ok=True)
     (root / "terraform" / "examples").mkdir(exist_ok=True)  # a folder that a page links to
     provider = root / "terraform" / ".terraform" / "providers"  # what `terraform init` leaves is no page
     provider.mkdir(parents=True)
@@ -67,6 +69,12 @@ def test_what_pages_link_to_comes_along(site: Path) -> None:
     assert all(
         (site / path.relative_to(REPOSITORY)).is_file() for path in linked(REPOSITORY) if path.suffix != ".md"
     )
+
+
+def test_the_python_interface_is_in_the_reference(site: Path) -> None:
+    found = ids(site / "reference" / "python.html")
+    assert {f"cosmic_fmi.{name}" for name in cosmic_fmi.__all__} <= found
+    assert {"cosmic_fmi.Run.to_pandas", "cosmic_fmi.Results.median"} <= found
 
 
 def test_every_public_name_of_fmi_is_in_the_reference(site: Path) -> None:

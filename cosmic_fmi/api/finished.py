@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cosmic_fmi.api.on_rank import RAISED, RETURNED
+from cosmic_fmi.common.extra import install
 from cosmic_fmi.experiment.errors import ResultsError
 from cosmic_fmi.experiment.results.folder import Summary
 from cosmic_fmi.experiment.results.reading import open_results
@@ -120,7 +121,7 @@ class Run:
             pandas = importlib.import_module("pandas")  # an extra, and slow to load
         except ImportError:
             raise ResultsError(
-                "pandas is not installed: `pip install pandas`, or use .ranks and .results"
+                f"pandas is not installed: type `{install('notebook')}`, or use .ranks and .results"
             ) from None
         frame: pd.DataFrame = pandas.DataFrame(list(self.ranks))
         if "rank" in frame:

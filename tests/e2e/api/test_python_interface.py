@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -136,18 +137,21 @@ def test_a_script_that_fails(stack: Stack, tmp_path: Path) -> None:
 
 
 WAITS = """
-import threading
+import os
+import boto3
 import cosmic_fmi
 
 def wait():
     print("here", flush=True)
-    threading.Event().wait()
+    place = {{"Bucket": os.environ["S3_BUCKET"], "Key": "test/api-go"}}
+    waiter = boto3.client("s3").get_waiter("object_exists")
+    waiter.wait(**place, WaiterConfig={{"Delay": 1, "MaxAttempts": 100}})
 
 cosmic_fmi.run(wait, world_size=2, output={output!r})
 """
 
 
-def test_ctrl_c_stops_the_execution(stack: Stack, tmp_path: Path) -> None:
+def test_ctrl_c_stops_the_execution_and_the_command_goes_on(stack: Stack, tmp_path: Path) -> None:
     code = WAITS.format(output=str(tmp_path / "out"))
     with subprocess.Popen(
         [sys.executable, "-c", code],
@@ -168,6 +172,11 @@ def test_ctrl_c_stops_the_execution(stack: Stack, tmp_path: Path) -> None:
     assert rest.rstrip().endswith("KeyboardInterrupt")
     [run] = cosmic_fmi.results(tmp_path / "out").all_runs
     assert run.status == "aborted"
+    stack.put("test/api-go", "")
+    command = rest.split("To go on: ")[1].splitlines()[0]
+    subprocess.run(shlex.split(command), cwd=REPOSITORY, env=stack.environment(), check=True, timeout=120)
+    [run] = cosmic_fmi.results(tmp_path / "out").all_runs
+    assert run.status == "succeeded"
 
 
 TUTORIAL = REPOSITORY / "docs" / "tutorial.ipynb"
