@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -33,7 +33,6 @@ from cosmic_fmi.experiment.report.pictures import (
 from cosmic_fmi.experiment.report.pictures.canvas import Picture
 from cosmic_fmi.experiment.results.groups import Row, usable
 
-Draw = Callable[[], Picture | None]
 _DOTS_PER_INCH = 160
 
 
@@ -42,22 +41,22 @@ def pictures(
 ) -> list[Picture]:
     """Every picture for which these results have data, in the report's order."""
     good = usable(rows)
-    drawn: list[Draw] = [
-        lambda: pareto.time_against_cost(good),
-        lambda: times.time_by_world_size(good),
-        lambda: times.speedup(good),
-        lambda: tuning.batches(good),
-        lambda: tuning.memory(good),
-        lambda: tuning.partition_size(good),
-        lambda: tuning.files(good),
-        lambda: timeline.timeline(good, ranks),
-        lambda: costs.costs(good),
-        lambda: predictions.scatter(good, redshifts),
-        lambda: beside_published.world_without_data(good),
-        lambda: beside_published.inference(good, ranks),
-        lambda: modelled.model_fit(good, model) if model else None,
+    drawn = [
+        pareto.time_against_cost(good),
+        times.time_by_world_size(good),
+        times.speedup(good),
+        tuning.batches(good),
+        tuning.memory(good),
+        tuning.partition_size(good),
+        tuning.files(good),
+        timeline.timeline(good, ranks),
+        costs.costs(good),
+        *predictions.redshifts(good, redshifts),
+        beside_published.world_without_data(good),
+        beside_published.inference(good, ranks),
+        modelled.model_fit(good, model) if model else None,
     ]
-    return [picture for draw in drawn if (picture := draw()) is not None]
+    return [picture for picture in drawn if picture is not None]
 
 
 def save(drawn: Iterable[Picture], folder: Path) -> dict[str, Path]:
