@@ -13,6 +13,7 @@ from typing import Any
 from cosmic_fmi.common.checkout import DESTROY
 from cosmic_fmi.common.files import write_atomically
 from cosmic_fmi.common.fingerprint import fingerprint
+from cosmic_fmi.experiment.errors import TerraformError, TerraformStalledError
 from cosmic_fmi.experiment.targets import images
 from cosmic_fmi.experiment.targets._local_root import local_root
 from cosmic_fmi.experiment.targets.deployment import Deployment
@@ -73,13 +74,23 @@ class LocalStack:
         return deployment
 
     def destroy(self, reporter: Reporter) -> None:
-        """Destroy what is applied, if anything is. Raises TerraformError where Terraform fails."""
+        """Destroy what is applied, if anything is. Raises TerraformError where Terraform fails twice.
+
+        An answer that got lost is asked for again, and what is gone by then counts as an error, which the
+        second time does not find any more.
+        """
         if not (self._folder / "terraform.tfstate").exists():
             return
         with reporter.step("Destroying the deployment") as step:
             applied = _read_json(self._record).get("variables")
             variables = applied or self._variables(dict.fromkeys(images.NAMES, "0" * 64))
-            self._terraform(reporter.message).destroy(variables, step.update)
+            terraform = self._terraform(reporter.message)
+            try:
+                terraform.destroy(variables, step.update)
+            except TerraformStalledError:
+                raise
+            except TerraformError:
+                terraform.destroy(variables, step.update)
 
     def pending_changes(self) -> list[str]:
         """Addresses of the resources that another apply would change; empty when there is no drift."""

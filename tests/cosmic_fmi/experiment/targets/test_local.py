@@ -86,6 +86,27 @@ def test_what_a_killed_apply_left_is_not_built_upon(state: Path) -> None:
     assert killed.destroy(quiet()) is False
 
 
+def test_what_is_gone_already_does_not_fail_a_destroy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, first = tmp_path / "state", str(tmp_path / "first")
+    fails_once = f"""
+if "destroy" in sys.argv and not os.path.exists({first!r}):
+    open({first!r}, "w").close()
+    sys.exit("InvalidPermission.NotFound")
+"""
+    for name, value in stand_in(
+        tmp_path, fails_once + TERRAFORM.replace('sys.exit("no provider")', "pass")
+    ).items():
+        monkeypatch.setenv(name, value)
+    target = LocalTarget(state=state)
+    target.prepare(quiet())
+    (state / f"stack-{instance(state)}" / "terraform.tfstate").write_text("{}")
+    assert target.destroy(quiet()) is True
+    assert Path(first).exists()
+    assert instance(state) is None
+
+
 def test_destroying_where_nothing_runs(tmp_path: Path) -> None:
     assert LocalTarget(tmp_path, tmp_path / "state").destroy(quiet()) is False
 
