@@ -15,7 +15,7 @@ ARGS   ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run bench bench-fmi bench-inference docs test test-fmi-python test-fmi-sanitized test-course test-teardown test-wheel test-images lint lint-terraform setup-asl format deploy destroy clean
+.PHONY: help need-terraform setup run bench bench-fmi bench-inference docs test test-fmi-python test-fmi-sanitized test-course test-teardown test-wheel test-images lint lint-terraform setup-asl format deploy destroy clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -132,7 +132,11 @@ format: $(VENV)/.ready-dev ## let ruff and terraform rewrite what they can
 	$(TERRAFORM) fmt -recursive terraform
 	$(PY) scripts/terraform_docs.py
 
-deploy: setup ## terraform apply into your AWS account (shows the plan and asks first); ARGS=-auto-approve
+need-terraform:
+	@command -v $(TERRAFORM) >/dev/null || \
+	  { echo "Terraform 1.9 or newer (or OpenTofu) is needed: https://developer.hashicorp.com/terraform/install"; exit 1; }
+
+deploy: need-terraform setup ## terraform apply into your AWS account (shows the plan and asks first); ARGS=-auto-approve
 	$(TERRAFORM) -chdir=terraform init
 	PATH="$(abspath $(VENV))/bin:$$PATH" $(TERRAFORM) -chdir=terraform apply $(ARGS)
 

@@ -16,6 +16,8 @@ from fmi.errors import ConfigError
 
 END_S = 5.0
 SERVER = "containers.rendezvous"
+# What a rank takes that has connected to a few others: Python, NumPy, and its buffers.
+RANK_BYTES = 40 << 20
 
 
 class Start(Protocol):
@@ -47,6 +49,14 @@ def rendezvous_server() -> Iterator[dict[str, str]]:
         if address is None:
             raise ConfigError("the rendezvous server did not start; see its message above")
         yield {"RENDEZVOUS_HOST": address[1], "RENDEZVOUS_PORT": address[2]}
+
+
+def most_ranks() -> int | None:
+    """How many ranks this machine's memory holds; None where the system does not say how much that is."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // RANK_BYTES
+    except (OSError, ValueError):
+        return None
 
 
 def _is_importable(module: str) -> bool:

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from fmi.cli import calibrate, programs
-from fmi.cli.launch import rendezvous_server, run_ranks
+from fmi.cli.launch import most_ranks, rendezvous_server, run_ranks
 from fmi.comm.communicator import Communicator
 from fmi.config import Config, load, parts, resolve
 from fmi.errors import ConfigError, FMIError
@@ -51,6 +51,9 @@ def parser(command: str = COMMAND) -> argparse.ArgumentParser:
     )
     made.add_argument("program", choices=[*PROGRAMS, "calibrate"], help="what to run")
     made.add_argument("--ranks", type=int, default=2, help="processes to start here (default 2)")
+    made.add_argument(
+        "--force", action="store_true", help="start more ranks than this machine's memory holds"
+    )
     made.add_argument("--config", default=os.environ.get("FMI_CONFIG") or None, help="an fmi.json")
     made.add_argument("--channel", help="enable this channel alone")
     made.add_argument(
@@ -68,6 +71,11 @@ def _parse(made: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpars
     arguments = made.parse_args(argv)
     if arguments.ranks < 1:
         made.error("--ranks is at least 1")
+    room = most_ranks()
+    if room is not None and arguments.ranks > room and not arguments.force:
+        made.error(
+            f"this machine's memory holds about {room:,} ranks, not {arguments.ranks:,}; --force tries"
+        )
     if arguments.program in ("pingpong", "calibrate") and arguments.ranks < 2:
         made.error(f"{arguments.program} needs two ranks: --ranks 2")
     if arguments.set and not arguments.channel:

@@ -71,6 +71,7 @@ def test_calibrate_writes_constants_and_keeps_prices(services: Services, tmp_pat
     [
         (["hello", "--ranks", "0"], 2, "--ranks"),
         (["pingpong", "--ranks", "1"], 2, "two ranks"),
+        (["ring", "--ranks", "1000000"], 2, "memory holds about"),
         (["hello", "--channel", "Redis", "--set", "host"], 2, "NAME=VALUE"),
         (["hello", "--config", "nowhere.json"], 1, "nowhere.json"),
         (["hello", "--channel", "Pigeon"], 1, "Pigeon"),
