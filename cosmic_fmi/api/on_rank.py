@@ -16,6 +16,7 @@ from typing import Any
 import cloudpickle
 
 import fmi
+from cosmic_fmi.common.contract.variables import Variable
 
 CALL = "call.pickle"
 SOURCES = "sources.json"
@@ -26,7 +27,7 @@ RAISED = "raised.json"
 
 def main() -> None:
     """Call the function; a failure is written down and raised."""
-    here, output = Path(__file__).parent, Path(os.environ["OUTPUT_PATH"])
+    here, output = Path(__file__).parent, Path(os.environ[Variable.OUTPUT_PATH])
     _show_lines_of(json.loads((here / SOURCES).read_text()))
     try:
         call = cloudpickle.loads((here / CALL).read_bytes())
@@ -48,7 +49,7 @@ def _called(
 
 def _mapped(function: Callable[[object], object], items: list[object]) -> list[object]:
     """What the function returns for this rank's items, which are dealt out one by one."""
-    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    rank, size = int(os.environ[Variable.RANK]), int(os.environ[Variable.WORLD_SIZE])
     done = []
     for index in range(rank, len(items), size):
         try:

@@ -27,8 +27,9 @@ boto3.client("s3").put_object(Bucket=os.environ["S3_BUCKET"], Key=key, Body=json
 """
 
 # What these runs do not use, and why it is there; docs/deploy.md says the same of what no run uses.
+OFTEN_UNUSED = ("cosmic-publish-address", "LetEndedServerRest")
+"""For an idle server's end (test_rendezvous_modes.py), which may fall into these runs."""
 UNUSED = {
-    ("cosmic-publish-address", "LetEndedServerRest"): "after an idle server's end: test_rendezvous_modes.py",
     ("cosmic-world", "FollowMapRun"): "waits for the executions of a distributed Map, and stops them",
 }
 
@@ -86,7 +87,7 @@ def test_without_any_one_statement_a_call_would_be_refused(statements: list[Held
     allowing = [one for one in statements if one.effect == "Allow"]
     assert len(allowing) > 30
     needless = {(one.who, one.sid) for one in allowing if not calls_that_need(one, calls)}
-    assert needless == set(UNUSED)
+    assert needless - {OFTEN_UNUSED} == set(UNUSED)
 
 
 def run(stack: Stack, **payload: Any) -> dict[str, Any]:  # noqa: ANN401
