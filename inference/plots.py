@@ -28,7 +28,7 @@ class Running(NamedTuple):
     middle: Array
     median: Array
     nmad: Array
-    count: npt.NDArray[np.int64]
+    galaxies: npt.NDArray[np.int64]
 
 
 def scatter(truth: Array, predicted: Array, metrics: Metrics, path: Path) -> None:

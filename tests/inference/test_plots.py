@@ -26,7 +26,7 @@ def test_a_bias_at_one_redshift_is_seen_there_and_nowhere_else() -> None:
     truth = drawn.uniform(0.0, 0.6, 6000)
     scaled = drawn.normal(0.0, 0.01, 6000) + np.where(truth > 0.5, 0.05, 0.0)
     along = running(truth, scaled)
-    assert along.count.sum() == 6000
+    assert along.galaxies.sum() == 6000
     assert np.abs(along.median[along.middle < 0.5]).max() < 0.003
     assert along.median[-1] == pytest.approx(0.05, abs=0.003)
     assert along.nmad == pytest.approx(np.full(len(along.nmad), 0.01), rel=0.25)
@@ -35,8 +35,8 @@ def test_a_bias_at_one_redshift_is_seen_there_and_nowhere_else() -> None:
 @given(st.lists(st.floats(0.0, 3.0), max_size=60))
 def test_bins_with_few_galaxies_have_no_median(redshifts: list[float]) -> None:
     along = running(np.array(redshifts), np.zeros(len(redshifts)))
-    assert (along.count >= FEWEST).all()
-    assert along.count.sum() <= len(redshifts)
+    assert (along.galaxies >= FEWEST).all()
+    assert along.galaxies.sum() <= len(redshifts)
 
 
 @pytest.mark.parametrize("count", [0, 1, 500])
