@@ -18,6 +18,9 @@ from cosmic_fmi.experiment.results.groups import (
 from cosmic_fmi.experiment.results.statistics import median
 
 
+_LOCAL = " These functions shared the cores of one machine: on AWS another setting may be the better one."
+
+
 class Point(NamedTuple):
     """One setting: its name, runs, whether they were cold, median seconds and median dollars."""
 
@@ -53,7 +56,8 @@ def time_against_cost(rows: Sequence[Row]) -> Picture | None:
         "Time against cost",
         f"Each point is a setting: medians of its {'cold' if best.cold else 'warm'} runs. On the grey line "
         "are those that no other beats in both. The red one has the smallest product of time and cost, which "
-        "weighs one per cent of each alike: take it unless one of the two matters more to you.",
+        "weighs one per cent of each alike: take it unless one of the two matters more to you."
+        + (_LOCAL if rows[0]["target"] == "local" else ""),
         figure,
         ("setting", "median s", "median $", "verdict"),
         body,
