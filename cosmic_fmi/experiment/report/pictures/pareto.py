@@ -17,7 +17,6 @@ from cosmic_fmi.experiment.results.groups import (
 )
 from cosmic_fmi.experiment.results.statistics import median
 
-
 _LOCAL = " These functions shared the cores of one machine: on AWS another setting may be the better one."
 
 
